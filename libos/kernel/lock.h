@@ -1,0 +1,42 @@
+/*
+ * Locks, in the arena, shared by all picoprocesses of a sandbox.  The word holds the owner's host tid, so that
+ * a waiter can probe whether the owner still lives; a dead owner ends the sandbox with a clear message.
+ *
+ * Order (a lock is taken only while holding locks above it; equal rank only where noted):
+ *
+ *   RANK_MM        mm->lock (memory map of an address space; held across host memory calls and fork)
+ *   RANK_RENAME    sb->rename_lock
+ *   RANK_INODE     inode->lock (parent before child; two directories by address)
+ *   RANK_FILE      file->lock (offset)
+ *   RANK_OBJECT    pipe, eventfd, epoll, tty, timer objects
+ *   RANK_TASKLIST  tasklist (process tree, groups, sessions)
+ *   RANK_PROCESS   process->lock (threads, files table, credentials, rlimits)
+ *   RANK_SIGHAND   sighand->lock (actions, pending queues)
+ *   RANK_DCACHE    dentry hash and LRU
+ *   RANK_WAITQ     waitq->lock
+ *   RANK_ALLOC     allocator
+ *
+ * No lock is held when the guest is entered, or when a thread sleeps for an unbounded time.  Guest memory may
+ * fault (EFAULT by fixup) but never blocks on a lock, so usercopy under a lock is allowed.
+ */
+#ifndef LIBOS_LOCK_H
+#define LIBOS_LOCK_H
+
+#include "libos/kernel/types.h"
+
+enum lock_rank { RANK_NONE, RANK_MM, RANK_RENAME, RANK_INODE, RANK_FILE, RANK_OBJECT, RANK_TASKLIST, RANK_PROCESS,
+		 RANK_SIGHAND, RANK_DCACHE, RANK_WAITQ, RANK_ALLOC };
+
+struct mutex {
+	u32 word;	/* owner's host tid; bit 31: somebody waits */
+	u8 rank;
+};
+
+#define MUTEX_INIT(r) { 0, r }
+void mutex_init(struct mutex *m, u8 rank);
+void mutex_lock(struct mutex *m);
+bool mutex_trylock(struct mutex *m);
+void mutex_unlock(struct mutex *m);
+bool mutex_is_mine(const struct mutex *m);
+
+#endif

@@ -1,0 +1,193 @@
+/*
+ * Guest threads and processes.  They are structures in the arena; a picoprocess is merely the address space that
+ * a process's threads run in just now.  Threads are host threads, 1:1.
+ */
+#ifndef LIBOS_PROC_H
+#define LIBOS_PROC_H
+
+#include "libos/kernel/wait.h"
+#include <linux/resource.h>
+
+struct mm;
+struct file;
+struct files;
+struct fs_context;
+struct sighand;
+struct dentry;
+struct path;
+struct tty;
+
+#include "libos/signal/sigtypes.h"
+
+#define NGROUPS 64
+struct cred {
+	u32 uid, euid, suid, fsuid;
+	u32 gid, egid, sgid, fsgid;
+	u32 ngroups;
+	u32 groups[NGROUPS];
+	u64 cap_permitted, cap_effective, cap_inheritable, cap_bounding, cap_ambient; /* compatibility only (3.11) */
+	u32 securebits;
+	bool no_new_privs;
+};
+
+struct rlimit_pair {
+	u64 soft, hard;
+};
+
+enum thread_state { THREAD_RUNNING, THREAD_SLEEPING, THREAD_STOPPED, THREAD_DEAD };
+enum sleep_kind { SLEEP_NONE, SLEEP_FUTEX, SLEEP_HOST };
+
+struct thread {
+	ref_t refs;
+	i32 tid;		  /* the guest's number */
+	i32 host_tid;
+	struct process *process;
+	struct list node;	  /* process->threads; process->lock */
+	struct list hash;	  /* by tid; tasklist lock */
+	u32 state;		  /* enum thread_state */
+	u32 in_guest;		  /* bz_tcb.resume_flag points here: 1 while it runs guest code */
+	u32 wake_word;		  /* what thread_sleep sleeps on */
+	u32 sleep_kind;		  /* enum sleep_kind: how to wake it */
+	struct waiter waiter;	  /* WAIT_EVENT's */
+	bz_stream waitset;	  /* for poll over host streams; -1: none yet */
+
+	struct sigpending pending; /* sighand->lock */
+	sigset_kernel blocked;	  /* written by the thread itself only, under sighand->lock */
+	sigset_kernel saved_mask; /* restored after sigsuspend, ppoll, ... */
+	bool restore_mask;
+	u32 signal_pending;	  /* something for this thread to look at before it goes on */
+	u64 altstack_sp, altstack_size;
+	u32 altstack_flags;
+
+	struct bz_context *ctx;	  /* private memory, valid only in this thread's own picoprocess */
+	u64 orig_rax;		  /* system call number, ~0 outside of a system call */
+	long (*restart)(struct thread *t); /* ERESTART_RESTARTBLOCK: restart_syscall(2) goes on here */
+	u64 restart_args[6];
+
+	u32 *clear_child_tid;	  /* guest addresses */
+	void *robust_list;
+	size_t robust_list_len;
+	u64 start_fs, start_sp;
+	struct bz_context start_ctx; /* registers of a new thread, before it runs */
+	char comm[16];
+	i64 start_time;		  /* monotonic */
+	u32 exit_code;
+	u32 personality;
+	u64 rseq_addr;		  /* guest's registration */
+	u32 rseq_len, rseq_sig;
+	u32 cpu_affinity_set;
+	u64 cpu_affinity;
+	i32 nice;
+	u32 sched_policy;
+	i32 sched_priority;
+	u64 timer_slack;
+	i32 pdeathsig;
+};
+
+struct process {
+	ref_t refs;
+	i32 pid;
+	struct mutex lock;	  /* threads, cred, rlimits, names */
+	struct list hash;	  /* by pid; tasklist lock */
+	struct process *parent;	  /* tasklist lock, as are the next lines */
+	struct list children, sibling;
+	i32 pgrp, session;
+	struct tty *tty;	  /* controlling terminal, referenced */
+	struct list threads;
+	u32 thread_count;
+	struct mm *mm;
+	struct files *files;
+	struct fs_context *fs;
+	struct sighand *sighand;
+	struct sigpending shared_pending; /* sighand->lock */
+	struct cred cred;
+	struct rlimit_pair rlimit[RLIM_NLIMITS];
+	u32 group_exit;		  /* the process is ending; exit_code is final */
+	u32 stopped;		  /* job control: all threads stop */
+	u32 exit_code;		  /* as wait(2) encodes it */
+	u32 exit_signal;
+	struct waitq exit_waitq;  /* threads that wait for children, or for the last other thread to go */
+	struct list timers;	  /* POSIX timers */
+	i32 next_timer_id;
+	i64 start_time;		  /* monotonic ns */
+	struct itimer { i64 expires, interval; } itimer[3];
+	u32 dumpable;
+	bool child_subreaper;
+	/* Copies for /proc/PID, in the arena (rule of section 4). */
+	char *cmdline;  size_t cmdline_len;
+	char *environ;  size_t environ_len;
+	u64 auxv[48];	u32 auxv_len;
+	struct dentry *exe;	  /* referenced */
+	char *exe_path;
+	u64 utime_dead, stime_dead;
+	struct rusage_counts { u64 minflt, majflt, inblock, oublock, nvcsw, nivcsw; } ru;
+};
+
+/* The thread that runs this code; null in the template. */
+static inline struct thread *current_thread(void)
+{
+	struct thread *t;
+
+	__asm__("movq %%gs:8, %0" : "=r"(t));
+	return t;
+}
+#define current (current_thread())
+static inline struct bz_tcb *current_tcb(void)
+{
+	struct bz_tcb *t;
+
+	__asm__("movq %%gs:0, %0" : "=r"(t));
+	return t;
+}
+
+static inline u64 read_fs_base(void)
+{
+	u64 v;
+
+	__asm__ volatile("rdfsbase %0" : "=r"(v));
+	return v;
+}
+
+static inline void write_fs_base(u64 v)
+{
+	__asm__ volatile("wrfsbase %0" : : "r"(v));
+}
+
+extern struct mutex tasklist_lock;
+extern struct process *init_process;	/* guest pid 1 */
+extern struct list all_processes;	/* process->hash; tasklist lock */
+
+struct thread *thread_find(i32 tid);	/* referenced, or null; under the tasklist lock inside */
+struct process *process_find(i32 pid);
+void thread_put(struct thread *t);
+void process_put(struct process *p);
+struct thread *thread_create_struct(struct process *p);	/* tid assigned, on no list yet */
+struct process *process_create_struct(struct process *parent);
+bool capable(int cap);			/* CAP_*: of the current process's effective set */
+u64 rlimit_soft(unsigned int resource);
+
+/* Never return. */
+void thread_exit(u32 code) __noreturn;
+void process_exit_group(u32 wait_status) __noreturn;
+/* Mark the process as ending; its other threads see it before they run guest code again. */
+void process_kill_threads(struct process *p, u32 wait_status);
+
+/* The template's loop (proc/template.c): starts init, runs kernel timers, passes on the operator's wishes. */
+void template_main(void) __noreturn;
+
+/* Kernel timers (time/ktimer.c): fire in the template; callbacks must not sleep.  Embedded in their owner. */
+struct ktimer {
+	struct list node;
+	i64 expires;		/* monotonic ns; 0: not armed */
+	void (*fn)(struct ktimer *t);
+};
+void ktimer_set(struct ktimer *t, i64 expires);
+void ktimer_cancel(struct ktimer *t);	/* when it returns the callback is not running and will not run */
+i64 ktimer_run(i64 now);		/* runs what is due; returns the next deadline or BZ_NO_DEADLINE */
+extern u32 template_word;		/* the template sleeps on it; template_kick changes it */
+void template_kick(void);
+
+/* exec: replace the current process's memory.  Path resolved by the caller's fs context. */
+int exec_load(struct file *exe, const char *name, char **argv, int argc, char **envp, int envc, struct bz_context *ctx);
+
+#endif

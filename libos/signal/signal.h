@@ -1,0 +1,38 @@
+/* Signals: sending, delivery on the way to the guest, frames.  Follows signal(7) and Linux's x86-64 frames. */
+#ifndef LIBOS_SIGNAL_H
+#define LIBOS_SIGNAL_H
+
+#include "libos/proc/proc.h"
+#include <asm/signal.h>
+
+/* Send to one thread or to a process (any thread that does not block it).  info null: kernel-made, SI_KERNEL. */
+int signal_send_thread(struct thread *t, int sig, const struct siginfo_kernel *info);
+int signal_send_process(struct process *p, int sig, const struct siginfo_kernel *info);
+int signal_send_pgrp(i32 pgrp, int sig, const struct siginfo_kernel *info);
+/* A fault of the current thread: cannot be blocked or ignored (then it kills). */
+void signal_force(int sig, const struct siginfo_kernel *info);
+
+/* On the way back to the guest: restart or EINTR of the interrupted call, then frames for what is pending; stops and
+ * ends as actions say.  `ret` in ctx->rax.  Called with no lock held, whenever current->signal_pending. */
+void signal_deliver(struct bz_context *ctx);
+/* True if the current thread has an unblocked signal (or the end of its process) to handle. */
+static inline bool signal_is_pending(void)
+{
+	return READ_ONCE(current->signal_pending) != 0;
+}
+void signal_recalc(struct thread *t);			/* after blocked or pending changed; sighand locked */
+void signal_set_blocked(sigset_kernel set);		/* of the current thread */
+/* Dequeue one of `set` for the current thread (signalfd, sigtimedwait): signal number or 0. */
+int signal_dequeue(sigset_kernel set, struct siginfo_kernel *info);
+/* For ppoll and friends: install a temporary mask from guest memory; after the call signal code restores it. */
+int signal_temp_mask(const void *uset, size_t size);
+void signal_temp_mask_done(bool keep_for_handler);
+struct sighand *sighand_create(void);
+struct sighand *sighand_copy(struct sighand *s);	/* fork */
+void sighand_put(struct sighand *s);
+void sighand_exec(struct process *p);			/* handlers become defaults */
+void sigpending_init(struct sigpending *p);
+void sigpending_flush(struct sigpending *p);
+bool signal_ignored(struct process *p, int sig);
+
+#endif

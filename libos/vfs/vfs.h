@@ -1,0 +1,306 @@
+/*
+ * The virtual file system: inodes, dentries, mounts, open files, descriptor tables, and the calls of each file
+ * system.  One struct file is one open file description (shared after dup and fork).
+ */
+#ifndef LIBOS_VFS_H
+#define LIBOS_VFS_H
+
+#include "libos/proc/proc.h"
+#include <linux/fcntl.h>
+#include <linux/stat.h>
+#include <linux/eventpoll.h>
+
+struct inode;
+struct dentry;
+struct mount;
+struct super;
+struct file;
+struct poll_table;
+struct kstatfs;
+struct vma;
+
+#define NAME_MAX 255
+#define PATH_MAX 4096
+
+struct kstat {
+	u64 ino, dev, rdev, size, blocks;
+	u32 mode, nlink, uid, gid, blksize;
+	i64 atime, mtime, ctime, btime;	/* ns since the epoch */
+};
+
+struct iattr {			/* setattr: what of it counts is in `valid` */
+	u32 valid;		/* ATTR_* */
+	u32 mode, uid, gid;
+	u64 size;
+	i64 atime, mtime, ctime;
+};
+#define ATTR_MODE 1
+#define ATTR_UID 2
+#define ATTR_GID 4
+#define ATTR_SIZE 8
+#define ATTR_ATIME 16
+#define ATTR_MTIME 32
+#define ATTR_CTIME 64
+
+/* A guest or library OS buffer list for reads and writes; guest memory is reached by usercopy. */
+struct iov_iter {
+	const struct bz_iov *iov;
+	u32 count;		/* entries left */
+	size_t skip;		/* bytes of the first entry that are done */
+	size_t left;		/* bytes left in all */
+	bool kernel;		/* the buffers are the library OS's own */
+};
+void iov_iter_init(struct iov_iter *it, const struct bz_iov *iov, u32 n, bool kernel);
+/* Move up to n bytes; returns how many were moved (fewer: EFAULT or the end).  Advances the iterator. */
+size_t iov_copy_to(struct iov_iter *it, const void *src, size_t n);	/* a read: to the guest */
+size_t iov_copy_from(struct iov_iter *it, void *dst, size_t n);		/* a write: from the guest */
+size_t iov_zero(struct iov_iter *it, size_t n);
+/* Describe the next at most max bytes as at most n bz_iov for a host stream call; does not advance. */
+u32 iov_host(const struct iov_iter *it, struct bz_iov *out, u32 n, size_t max);
+void iov_advance(struct iov_iter *it, size_t n);
+
+/* Names in directories are (name, len), not NUL-terminated. */
+struct inode_ops {
+	/* A new reference in *out, or -ENOENT... */
+	int (*lookup)(struct inode *dir, const char *name, u32 len, struct inode **out);
+	int (*create)(struct inode *dir, const char *name, u32 len, u32 mode, u64 rdev, struct inode **out); /* S_IFMT in mode */
+	int (*symlink)(struct inode *dir, const char *name, u32 len, const char *target, struct inode **out);
+	int (*link)(struct inode *dir, const char *name, u32 len, struct inode *inode);
+	int (*unlink)(struct inode *dir, const char *name, u32 len, struct inode *inode);
+	int (*rmdir)(struct inode *dir, const char *name, u32 len, struct inode *inode);
+	int (*rename)(struct inode *olddir, const char *oldname, u32 oldlen, struct inode *inode, struct inode *newdir,
+		      const char *newname, u32 newlen, struct inode *target, u32 flags); /* target may be null */
+	int (*tmpfile)(struct inode *dir, u32 mode, struct inode **out);
+	long (*readlink)(struct inode *inode, char *buf, size_t size);	/* length; no NUL */
+	/* Follow a magic link (/proc/PID/fd/N, exe, cwd, root) straight to its path; null where links are texts. */
+	int (*follow)(struct inode *inode, struct path *out);
+	int (*getattr)(struct inode *inode, struct kstat *st);		/* null: from the inode's own fields */
+	int (*setattr)(struct inode *inode, const struct iattr *attr);	/* permission was checked */
+	int (*permission)(struct inode *inode, u32 mask);		/* null: by mode; mask 4 r, 2 w, 1 x */
+	long (*getxattr)(struct inode *inode, const char *name, void *buf, size_t size);
+	int (*setxattr)(struct inode *inode, const char *name, const void *val, size_t size, u32 flags);
+	long (*listxattr)(struct inode *inode, char *buf, size_t size);
+	int (*removexattr)(struct inode *inode, const char *name);
+	/* Fill file->ops and file->priv for an open; null: inode->fops.  May replace file->inode's data. */
+	int (*open)(struct inode *inode, struct file *file);
+	/* Is a cached dentry of this directory still true?  null: always.  false: look it up again. */
+	bool (*revalidate)(struct dentry *dentry);
+};
+
+struct inode {
+	ref_t refs;
+	struct mutex lock;	/* RANK_INODE: directory content, size, attributes */
+	const struct inode_ops *ops;
+	const struct file_ops *fops;
+	struct super *sb;
+	u64 ino;
+	u32 mode, uid, gid, nlink;
+	u64 rdev, size, blocks;
+	i64 atime, mtime, ctime, btime;
+	u32 flags;
+	struct list mappings;	/* mm's: vmas of this inode */
+	struct flock_list *locks; /* vfs/locks.c */
+	struct inotify_marks *marks; /* vfs/inotify.c */
+	struct pipe *fifo;	/* pipe/: a FIFO's buffer while it is open */
+	struct inode *bound;	/* overlay and others: the inode that holds the data */
+	u32 deny_write, writers;
+	union { void *priv; u64 priv_word; };
+};
+
+struct super_ops {
+	void (*evict)(struct inode *inode);	/* the last reference went: free what is behind it */
+	int (*statfs)(struct super *sb, struct kstatfs *st);
+	void (*sync)(struct super *sb);
+};
+
+struct kstatfs {
+	u64 type, bsize, blocks, bfree, bavail, files, ffree, namelen, flags;
+};
+
+struct super {
+	const struct super_ops *ops;
+	const char *fstype;	/* as /proc/mounts prints it */
+	const char *source;
+	u64 dev;
+	struct inode *root;
+	struct mutex rename_lock; /* RANK_RENAME */
+	u64 next_ino;
+	u32 flags;		/* SB_* */
+	void *priv;
+};
+#define SB_RDONLY 1
+#define SB_NOCACHE 2		/* negative or positive dentries must be revalidated */
+#define SB_NOATIME 4
+
+struct dentry {
+	ref_t refs;
+	struct dentry *parent;	/* referenced; the root's is itself */
+	struct inode *inode;	/* null: negative */
+	struct super *sb;
+	struct list hash, children, sibling;
+	struct mount *mounted;	/* what is mounted here, or null */
+	u64 valid_until;	/* fs-private revalidation stamp */
+	u32 name_hash;
+	u16 name_len;
+	u16 flags;
+	char *name;
+};
+
+struct mount {
+	struct super *sb;
+	struct dentry *root;
+	struct mount *parent;
+	struct dentry *at;	/* where it is mounted (in parent) */
+	u32 flags;		/* MNT_* */
+	u32 id;
+	struct list node;	/* all mounts */
+};
+#define MNT_RDONLY 1
+#define MNT_NOEXEC 2
+#define MNT_NOSUID 4
+#define MNT_NODEV 8
+
+struct path {
+	struct mount *mount;
+	struct dentry *dentry;	/* referenced */
+};
+
+struct file_ops {
+	/* *pos is the file's offset for read(2), a copy for pread(2); streams ignore it.  Bytes or -errno. */
+	ssize_t (*read)(struct file *f, struct iov_iter *it, i64 *pos);
+	ssize_t (*write)(struct file *f, struct iov_iter *it, i64 *pos);
+	i64 (*llseek)(struct file *f, i64 off, int whence);	/* null: the generic one by inode size */
+	/* One entry at a time into emit until it says stop (returns false); *pos is opaque but for 0. */
+	int (*readdir)(struct file *f, i64 *pos,
+		       bool (*emit)(void *arg, const char *name, u32 len, u64 ino, u32 dtype, i64 next), void *arg);
+	/* EPOLL bits that hold now; registers with pt (may be null) where to wait for changes. */
+	u32 (*poll)(struct file *f, struct poll_table *pt);
+	long (*ioctl)(struct file *f, u32 cmd, u64 arg);	/* -ENOTTY by default */
+	/* Map [off, off+len) at addr by a host call (under mm->lock).  Returns bytes that are backed (rounded up to pages; the
+	 * rest of the range is mapped without access by mm), or -errno.  Null: -ENODEV. */
+	i64 (*mmap)(struct file *f, u64 addr, u64 len, u32 prot, u32 mapflags, u64 off);
+	int (*fsync)(struct file *f, bool data_only);
+	int (*fallocate)(struct file *f, u32 mode, u64 off, u64 len);
+	int (*flush)(struct file *f);				/* each close(2) of a descriptor */
+	void (*release)(struct file *f);			/* the last reference went */
+	int (*lock)(struct file *f, struct bz_lock *l);		/* on host volumes; null: vfs/locks.c alone */
+	void (*show_fdinfo)(struct file *f, char *buf, size_t size); /* extra lines of /proc/PID/fdinfo/N */
+};
+
+struct file {
+	ref_t refs;
+	struct mutex lock;	/* RANK_FILE: pos */
+	const struct file_ops *ops;
+	struct path path;	/* dentry null for anonymous files */
+	struct inode *inode;	/* referenced; null for some anonymous files */
+	u32 flags;		/* O_* status flags and access mode */
+	i64 pos;
+	bz_stream stream;	/* host stream behind it, or -1 */
+	void *priv;
+	const char *anon_name;	/* "anon_inode:[eventfd]", "pipe:[ino]" prefix for /proc/PID/fd */
+	i32 owner_pid, owner_sig; /* F_SETOWN, F_SETSIG */
+	struct list epoll_items; /* epoll/: items that watch this file; file->lock */
+};
+
+#define FMODE_CAN_READ(f) (((f)->flags & O_ACCMODE) != O_WRONLY && !((f)->flags & O_PATH))
+#define FMODE_CAN_WRITE(f) ((((f)->flags & O_ACCMODE) == O_WRONLY || ((f)->flags & O_ACCMODE) == O_RDWR) && !((f)->flags & O_PATH))
+
+/* --- files and descriptors (vfs/file.c, vfs/fdtable.c) --- */
+struct file *file_alloc(const struct file_ops *ops, struct inode *inode, u32 flags, void *priv);
+struct file *file_alloc_anon(const struct file_ops *ops, const char *anon_name, u32 flags, void *priv);
+static inline void file_get(struct file *f)
+{
+	ref_get(&f->refs);
+}
+void file_put(struct file *f);
+struct file *fd_get(int fd);		/* referenced; null: -EBADF.  O_PATH files are not returned */
+struct file *fd_get_any(int fd);	/* O_PATH files too */
+int fd_alloc(struct file *f, u32 min, bool cloexec); /* takes the caller's reference on success; -EMFILE */
+int fd_install_at(int fd, struct file *f, bool cloexec); /* dup2; takes the reference on success */
+int fd_close(int fd);
+struct files *files_create(void);
+struct files *files_copy(struct files *old);	/* fork */
+void files_put(struct files *fs);
+void files_close_on_exec(struct files *fs);
+/* Walk the table of a process (procfs): the first open descriptor >= fd, or -1; *f referenced. */
+int files_next(struct files *fs, int fd, struct file **f);
+
+struct fs_context {
+	ref_t refs;
+	struct mutex lock;
+	struct path root, cwd;
+	u32 umask;
+};
+struct fs_context *fs_context_copy(struct fs_context *fs);
+void fs_context_put(struct fs_context *fs);
+
+/* --- poll (vfs/poll.c) --- */
+struct poll_table {
+	u32 events;		/* what the caller waits for */
+	/* Called by file_ops.poll. */
+	void (*queue)(struct poll_table *pt, struct file *f, struct waitq *q);
+	void (*stream)(struct poll_table *pt, struct file *f, bz_stream s);
+};
+static inline void poll_wait(struct poll_table *pt, struct file *f, struct waitq *q)
+{
+	if (pt && pt->queue)
+		pt->queue(pt, f, q);
+}
+static inline void poll_stream(struct poll_table *pt, struct file *f, bz_stream s)
+{
+	if (pt && pt->stream)
+		pt->stream(pt, f, s);
+}
+
+/* --- names (vfs/namei.c) --- */
+#define LOOKUP_FOLLOW 1		/* follow a link at the end */
+#define LOOKUP_EMPTY 2		/* an empty path means dirfd itself */
+#define LOOKUP_PARENT 4		/* stop at the parent; the last component is in *last */
+#define LOOKUP_DIRECTORY 8
+#define LOOKUP_BENEATH 16
+#define LOOKUP_IN_ROOT 32
+#define LOOKUP_NO_SYMLINKS 64
+#define LOOKUP_NO_MAGICLINKS 128
+#define LOOKUP_NO_XDEV 256
+int path_lookup(int dirfd, const char *name, u32 flags, struct path *out);	/* kernel string */
+int path_lookup_user(int dirfd, const char *uname, u32 flags, struct path *out);	/* guest string */
+void path_get(struct path *p);
+void path_put(struct path *p);
+/* Absolute path as seen from the process's root into buf; returns a pointer into buf, or an ERR_PTR. */
+char *path_string(const struct path *p, char *buf, size_t size);
+struct file *file_open(int dirfd, const char *name, u32 flags, u32 mode);		/* kernel string; or ERR_PTR */
+struct file *file_open_path(const struct path *p, u32 flags);
+int inode_permission(struct inode *inode, u32 mask);
+int vfs_getattr(const struct path *p, struct kstat *st);
+ssize_t file_read_kernel(struct file *f, void *buf, size_t n, i64 pos);
+struct dentry *dentry_get(struct dentry *d);
+void dentry_put(struct dentry *d);
+
+/* --- inodes (vfs/inode.c) --- */
+struct inode *inode_alloc(struct super *sb, u32 mode);	/* one reference; times now; ino from the super */
+static inline void inode_get(struct inode *i)
+{
+	ref_get(&i->refs);
+}
+void inode_put(struct inode *i);
+void inode_touch_atime(struct inode *i);		/* relatime */
+void inode_touch_mtime(struct inode *i);		/* mtime and ctime; also IN_MODIFY where watched */
+
+/* --- mounts (vfs/mount.c): built from bz_start at boot --- */
+struct mount *mount_at(struct super *sb, const char *guest_path, u32 flags);
+extern struct mount *root_mount;
+struct super *tmpfs_create(u64 size_limit, u32 root_mode);
+struct super *erofs_mount(u64 base, u64 size);		/* the image, mapped at base */
+struct super *hostfs_create(u32 root, u32 flags, bool is_file);	/* BZ_MOUNT_* flags */
+struct super *overlay_create(struct super *lower, struct super *upper);
+struct super *procfs_create(void);
+struct super *devfs_create(void);
+struct super *sysfs_create(void);
+
+/* Device numbers register their files (devfs/). */
+int chrdev_register(u32 major, u32 minor, const char *name, u32 mode, const struct file_ops *fops);
+
+/* inotify (vfs/inotify.c): IN_* mask of what happened to inode (and, in its parent, to name). */
+void fsnotify(struct inode *inode, struct dentry *dentry, u32 mask, u32 cookie);
+
+#endif
