@@ -1,0 +1,187 @@
+/*
+ * The security monitor: what the bartizan command asks of it.
+ *
+ * sandbox_start() makes two processes: the monitor (a fork of the caller that forgets what it need not know,
+ * confines itself and serves one sandbox) and, below it, the sandbox's template, which executes the host layer
+ * from a sealed memfd.  The caller keeps one end of a control socket; struct monitor_msg says what travels on it.
+ * Grants are made here, by whoever fills struct sandbox_spec: nothing that a sandbox does later adds to them.
+ */
+#ifndef BARTIZAN_MONITOR_H
+#define BARTIZAN_MONITOR_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#include "abi/bartizan_abi.h"
+#include "monitor/escape.h"
+
+/* A limit: `asked` says that a person asked for it, so that not being able to enforce it is an error. */
+struct limit {
+	bool asked;
+	uint64_t value;		/* 0: none, or the default named below */
+};
+
+struct sandbox_mount {
+	const char *guest_path;	/* absolute, clean */
+	const char *host_path;	/* as the operator wrote it; for messages alone, may be NULL */
+	int fd;			/* O_PATH descriptor of the granted tree or file; -1 for TMPFS, TEXT, SYMLINK */
+	uint32_t flags;		/* BZ_MOUNT_* */
+	bool is_file;
+	const char *text;	/* TEXT: the content, SYMLINK: the link's text */
+	size_t text_len;	/* TEXT */
+	uint64_t size;		/* TMPFS: bytes, 0: no limit of its own */
+	uint32_t mode;		/* TMPFS: permission bits of its root */
+};
+
+/* --network is not there yet: a sandbox has no network at all. */
+#define SANDBOX_TRACE 1u	/* guest system calls as MONITOR_LOG lines of level BZ_LOG_TRACE */
+#define SANDBOX_STATS 2u	/* count; one MONITOR_STATS message before MONITOR_ENDED */
+#define SANDBOX_NO_USERNS 4u	/* make do without namespaces that need a user namespace */
+#define SANDBOX_ROOT_READONLY 8u
+#define SANDBOX_TTY 16u		/* stdio is the slave of a pty that the caller made: a console */
+#define SANDBOX_DETACHED 32u	/* goes on when the control socket closes; without it the sandbox is stopped */
+#define SANDBOX_NO_DISPATCH 64u	/* hostile-guest tests only: Syscall User Dispatch stays off */
+
+struct sandbox_spec {
+	const char *id;		/* short, [a-zA-Z0-9_.-]; for messages and the cgroup's name */
+
+	/* What is executed and mapped.  Descriptors stay the caller's; the monitor takes copies. */
+	const void *host_layer;	/* the host layer's ELF, in memory */
+	size_t host_layer_size;
+	int libos_fd;		/* file that holds the library OS's ELF, open read-only */
+	uint64_t libos_offset;	/* page-aligned */
+	uint64_t libos_size;
+	int image_fd;		/* open read-only, -1: none */
+	uint64_t image_size;	/* of the file system at its offset 0 */
+
+	const char *const *argv; /* NULL-terminated */
+	const char *const *envp; /* NULL-terminated */
+	const char *exe;	/* path in the guest, or what is to be looked up in PATH */
+	const char *cwd;	/* "/" if NULL */
+	const char *hostname;	/* "bartizan" if NULL */
+	uint32_t umask;
+	uint32_t uid, gid;	/* of the guest's first process */
+	const uint32_t *groups;
+	size_t group_count;
+
+	const struct sandbox_mount *mounts; /* any order; at most SANDBOX_MOUNTS_MAX */
+	size_t mount_count;
+
+	struct limit memory;	/* bytes; default: the host's memory.  At least SANDBOX_MEMORY_MIN */
+	struct limit pids;	/* guest threads and processes together; default 32768 or what the host allows */
+	struct limit cpus;	/* thousandths of a processor */
+	struct limit files;	/* streams open in the sandbox; default: RLIMIT_NOFILE's hard limit, at most 1048576 */
+	struct limit fsize;	/* bytes a file on the host may grow to; default: the caller's RLIMIT_FSIZE */
+	struct limit timeout;	/* milliseconds from start; the sandbox then ends with SIGKILL (137) */
+	const struct bz_rlimit *rlimits; /* that the guest shall see (--ulimit) */
+	size_t rlimit_count;
+
+	int stdio[3];		/* -1: closed.  Reopened with just the access needed, see monitor/stdio.c */
+	uint16_t rows, cols;	/* of the console */
+	uint32_t flags;		/* SANDBOX_* */
+	int listen_fd;		/* AF_UNIX SOCK_SEQPACKET listener for later `stop`, `kill`, `stats`; -1: none.
+				 * Peers must have the caller's uid or be root; each gets every message. */
+};
+#define SANDBOX_MOUNTS_MAX 256
+#define SANDBOX_MEMORY_MIN (16ull << 20)
+
+struct sandbox {
+	pid_t pid;		/* the monitor: a child of the caller, to be reaped by it */
+	int pidfd;
+	int control;		/* SOCK_SEQPACKET, O_CLOEXEC; carries struct monitor_msg both ways */
+	char cgroup[256];	/* directory to be removed after the end by sandbox_forget, or "" */
+};
+
+/* Start a sandbox.  Returns 0, or a negative error number with a line for people in `err`.  Returns as soon as the
+ * monitor was made: a failure behind that comes as MONITOR_FAILED. */
+int sandbox_start(const struct sandbox_spec *spec, struct sandbox *sandbox, char *err, size_t err_size);
+
+/* Send a wish (MONITOR_SIGNAL ... MONITOR_STATS).  0, or a negative error number. */
+int sandbox_tell(const struct sandbox *sandbox, uint32_t kind, uint32_t arg, uint16_t rows, uint16_t cols);
+
+/* After MONITOR_ENDED or MONITOR_FAILED, or the socket's end: reap the monitor, close, remove the cgroup. */
+void sandbox_forget(struct sandbox *sandbox);
+
+/*
+ * Messages on the control socket; one a packet: this header and `len` bytes of text, at most MONITOR_TEXT_MAX, that
+ * was escaped (monitor/escape.h) if it came from a sandbox, so that it can be shown as it is.
+ */
+enum monitor_kind {
+	/* to the monitor; text is empty */
+	MONITOR_SIGNAL = 1,	/* arg: Linux's number, for the first guest process */
+	MONITOR_WINSIZE,	/* rows, cols */
+	MONITOR_STOP,		/* arg: grace in milliseconds; SIGTERM to the guest now, SIGKILL to the sandbox then */
+	MONITOR_KILL,		/* SIGKILL to the sandbox now */
+	MONITOR_STATS,		/* answered with MONITOR_STATS */
+
+	/* from the monitor */
+	MONITOR_STARTED = 64,	/* the library OS runs.  elapsed_ns: since sandbox_start was called */
+	MONITOR_LOG,		/* arg: enum bz_log; a line (or several) of the library OS, without the last newline */
+	MONITOR_DENIED,		/* a request that was refused, deduplicated and rate-limited: one line */
+	MONITOR_STATISTICS,	/* `key value` lines of the library OS, host layer (host NAME COUNT) and monitor; the last
+				 * one comes before MONITOR_ENDED.  Untrusted numbers: parse with bounds */
+	MONITOR_ENDED,		/* status: as wait(2) encodes it; reason; text: why, if not the guest's own exit */
+	MONITOR_FAILED,		/* the sandbox could not be started; arg: errno; text: one line for people */
+};
+
+enum monitor_reason {
+	ENDED_BY_GUEST,		/* status is the guest's own */
+	ENDED_KILLED,		/* MONITOR_KILL, or MONITOR_STOP's grace passed, or the caller went away */
+	ENDED_TIMEOUT,
+	ENDED_FORBIDDEN_CALL,	/* a host system call outside the filter; text names it */
+	ENDED_PROTOCOL,		/* malformed traffic to the monitor; text says what */
+	ENDED_PANIC,		/* the library OS or host layer gave up; text is its last BZ_LOG_PANIC line */
+	ENDED_DIED,		/* the template died: out of memory, or SIGKILL from outside */
+};
+
+#define MONITOR_TEXT_MAX 32768
+
+struct monitor_msg {
+	uint32_t kind;
+	uint32_t len;		/* bytes of text behind this header */
+	uint32_t arg;
+	uint32_t reason;	/* ENDED: enum monitor_reason */
+	int32_t status;		/* ENDED */
+	uint16_t rows, cols;	/* WINSIZE */
+	int64_t stdio_pos[3];	/* ENDED: offsets to which the caller shall lseek its own stdio, -1: leave it */
+	uint64_t elapsed_ns;	/* STARTED, ENDED: since sandbox_start */
+	uint64_t requests;	/* ENDED: requests that the monitor served */
+	uint64_t denied;	/* ENDED: of them refused */
+	uint64_t peak_memory;	/* ENDED: bytes, from the cgroup or the kernel's accounting of the template; 0: unknown */
+	char text[];
+};
+
+/* ------------------------------------------------------------------------------------------------------
+ * What is in force: for --explain.  Tells what sandbox_start would do with this spec on this host.
+ */
+enum layer_state { LAYER_ON, LAYER_LOST, LAYER_WEAK };
+
+struct layer {
+	const char *name;	/* "user namespace", "limit: memory", ... */
+	enum layer_state state;
+	char means[160];	/* by which means it is in force, or why it is lost and what would help */
+};
+
+/* Fills at most `max` layers, returns how many. */
+size_t sandbox_explain(const struct sandbox_spec *spec, struct layer *out, size_t max);
+
+/* ------------------------------------------------------------------------------------------------------
+ * What this host supports: for `bartizan check`.
+ */
+enum check_state { CHECK_OK, CHECK_MISSING /* something is lost without it */, CHECK_FATAL /* nothing runs */ };
+
+struct host_check {
+	const char *name;
+	enum check_state state;
+	char detail[160];	/* what was found */
+	char remedy[200];	/* one line, empty if OK */
+};
+
+size_t host_check(struct host_check *out, size_t max); /* 32 are enough */
+
+/* Name of a system call of x86-64, or NULL. */
+const char *syscall_name(unsigned int nr);
+
+#endif
