@@ -45,12 +45,14 @@ struct bz_boot {
 /*
  * Boot sequence on BZ_FD_CONTROL.  1. The host layer maps the arena and the library OS, closes BZ_FD_LIBOS.
  * 2. A helper thread sends BZ_HELLO with the filter's listener as SCM_RIGHTS (or none): the only descriptor that
- * the monitor ever takes.  3. The monitor answers BZ_GO.  4. The host layer makes the `start` upcall.
+ * the monitor ever takes: a struct bz_request with op BZ_HELLO and all else 0.  3. The monitor answers with a struct
+ * bz_reply whose result is BZ_GO.  4. The host layer makes the `start` upcall.
  */
 enum bz_op {
 	BZ_HELLO = 1,
 	BZ_GO,
-	BZ_REQ_OPEN,	  /* name a; flags, mode; payload b = link target -> descriptor, attr, handle */
+	BZ_REQ_OPEN,	  /* name a; flags, mode; payload b = link target -> descriptor, attr, handle.  A directory
+			   * (asked for with BZ_OPEN_DIRECTORY, else BZ_EISDIR) comes as a handle alone */
 	BZ_REQ_GETATTR,	  /* handle or name a; flags = what */
 	BZ_REQ_SETATTR,	  /* handle or name a; attr */
 	BZ_REQ_RESIZE,	  /* handle; flags = op, off, len */
