@@ -56,7 +56,7 @@ static inline u64 arena_offset(const void *p)
 	return (u64)p - BZ_ARENA_BASE;
 }
 struct memory_use {
-	u64 total, used_pages, kmalloc_bytes;
+	u64 total_pages, used_pages, peak_pages;
 };
 void memory_use(struct memory_use *m);
 
@@ -79,6 +79,8 @@ int user_add32(u32 *uaddr, u32 val, u32 *old);
 int user_or32(u32 *uaddr, u32 val, u32 *old);
 int user_and32(u32 *uaddr, u32 val, u32 *old);
 int user_xor32(u32 *uaddr, u32 val, u32 *old);
+/* For memory that may vanish under us though it is ours (a mapped image that is truncated): bytes NOT copied. */
+size_t copy_fault_safe(void *dst, const void *src, size_t n);
 #define get_user(x, uptr) copy_from_user(&(x), (uptr), sizeof(x))
 #define put_user(x, uptr)                                                                                    \
 	({                                                                                                   \

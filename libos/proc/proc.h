@@ -67,7 +67,8 @@ struct thread {
 	u32 *clear_child_tid;	  /* guest addresses */
 	void *robust_list;
 	size_t robust_list_len;
-	u64 start_fs, start_sp;
+	u64 fault_trapno, fault_err, fault_cr2; /* of the last fault, for the signal frame */
+	u64 start_fs;
 	struct bz_context start_ctx; /* registers of a new thread, before it runs */
 	char comm[16];
 	i64 start_time;		  /* monotonic */
@@ -186,6 +187,13 @@ void ktimer_cancel(struct ktimer *t);	/* when it returns the callback is not run
 i64 ktimer_run(i64 now);		/* runs what is due; returns the next deadline or BZ_NO_DEADLINE */
 extern u32 template_word;		/* the template sleeps on it; template_kick changes it */
 void template_kick(void);
+
+/* The first process: made from `boot` in the template (its thread is returned, not yet running; null: the sandbox
+ * ends with *status), loaded by itself in its own picoprocess. */
+struct thread *init_start(u32 *status);
+void init_enter(struct thread *t, struct bz_context *ctx);
+/* Set once, when the sandbox is to end: status as wait(2) encodes it. */
+void sandbox_end(u32 wait_status);
 
 /* exec: replace the current process's memory.  Path resolved by the caller's fs context. */
 int exec_load(struct file *exe, const char *name, char **argv, int argc, char **envp, int envc, struct bz_context *ctx);

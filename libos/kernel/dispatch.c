@@ -1,0 +1,85 @@
+/*
+ * System call dispatch: a table indexed by number, filled at start from the .syscalls section.
+ * Owns the counters of --stats.
+ */
+#include "libos/kernel/dispatch.h"
+#include "libos/mm/mm.h"
+#include "libos/proc/proc.h"
+#include "libos/signal/signal.h"
+
+extern const struct syscall_entry __start_syscalls[], __stop_syscalls[];
+
+static const struct syscall_entry *table[SYSCALL_MAX];
+static u64 counts[SYSCALL_MAX];
+static u64 unknown_count;
+
+void syscall_table_init(void)
+{
+	for (const struct syscall_entry *e = __start_syscalls; e < __stop_syscalls; e++) {
+		ASSERT(e->nr < SYSCALL_MAX && !table[e->nr]);
+		table[e->nr] = e;
+	}
+}
+
+const struct syscall_entry *syscall_lookup(u64 nr)
+{
+	return nr < SYSCALL_MAX ? table[nr] : NULL;
+}
+
+static bool is_restart(long ret)
+{
+	return ret == -ERESTARTSYS || ret == -ERESTARTNOINTR || ret == -ERESTARTNOHAND ||
+	       ret == -ERESTART_RESTARTBLOCK;
+}
+
+static void count_call(u64 nr, const struct syscall_entry *e)
+{
+	__atomic_fetch_add(e ? &counts[nr] : &unknown_count, 1, __ATOMIC_RELAXED);
+}
+
+void syscall_dispatch(struct thread *t, struct bz_context *ctx)
+{
+	u64 nr = ctx->rax;
+	const struct syscall_entry *e = syscall_lookup(nr);
+	u64 args[6] = {ctx->rdi, ctx->rsi, ctx->rdx, ctx->r10, ctx->r8, ctx->r9};
+	long ret = -ENOSYS;
+
+	if (boot->flags & BZ_START_STATS)
+		count_call(nr, e);
+	t->orig_rax = nr;
+	if (likely(e))
+		ret = e->fn(args[0], args[1], args[2], args[3], args[4], args[5]);
+	/* rt_sigreturn and exec replace the whole context, rax and all. */
+	if (t->orig_rax != ~0ull)
+		ctx->rax = ret;
+	if (unlikely(boot->flags & BZ_START_TRACE)) {
+		struct syscall_entry none = {.nr = nr, .name = NULL, .prototype = ""};
+
+		trace_call(t, e ? e : &none, args, ret);
+	}
+	if (is_restart(ret) && t->orig_rax != ~0ull)
+		signal_deliver(ctx);
+	t->orig_rax = ~0ull;
+}
+
+void syscall_stats_report(void)
+{
+	size_t room = 24 << 10, n = 0;
+	char *text = kmalloc(room);
+	struct memory_use use;
+	u64 sum = unknown_count;
+
+	if (!text)
+		return;
+	for (u32 i = 0; i < SYSCALL_MAX; i++) {
+		if (!counts[i] || n > room - 96)
+			continue;
+		sum += counts[i];
+		n += snprintf(text + n, room - n, "guest %s %lu\n", table[i]->name, (unsigned long)counts[i]);
+	}
+	memory_use(&use);
+	n += snprintf(text + n, room - n, "value trapped_calls %lu\nvalue patched_calls 0\nvalue arena_peak_bytes %lu\n",
+		      (unsigned long)sum, (unsigned long)(use.peak_pages * PAGE_SIZE));
+	host->debug_log(BZ_LOG_STATS, text, n);
+	kfree(text);
+}

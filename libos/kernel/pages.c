@@ -1,0 +1,214 @@
+/*
+ * Pages of the arena: a buddy allocator (Knuth, TAOCP 1, 2.5) in front of a wilderness that was never touched.
+ * Owns the page table `pages`, one 16-byte entry a page, itself sparse; pages_lock protects it.
+ *
+ *   arena:  | host part | .data .bss | page table | allocated and free blocks ... | wilderness -> |
+ *
+ * A block of order n is 2^n pages, aligned to its size relative to the arena.  Blocks from the wilderness read as
+ * zero; `zero` in a free block's entry remembers that it still does.  Freed blocks of 64 KiB and more are given
+ * back to the host at once; smaller ones are kept dirty and cleared when somebody asks for zeroes.
+ */
+#include "libos/kernel/pages.h"
+#include "libos/kernel/lock.h"
+
+#define MAX_ORDER 28
+#define PUNCH_ORDER 4
+#define REFILL_ORDER 5	/* what is taken from the wilderness for small requests */
+#define NIL 0xffffffffu
+
+extern char __libos_end[];
+
+static struct page *pages;
+static u32 free_head[MAX_ORDER + 1];
+static u32 wilderness, page_limit;
+static u64 used_pages, peak_pages;
+static struct mutex pages_lock = MUTEX_INIT(RANK_ALLOC);
+
+static void *page_address(u32 index)
+{
+	return (void *)(BZ_ARENA_BASE + (u64)index * PAGE_SIZE);
+}
+
+static u32 page_index(const void *p)
+{
+	return arena_offset(p) >> PAGE_SHIFT;
+}
+
+struct page *page_of(const void *p)
+{
+	return &pages[page_index(p)];
+}
+
+void pages_init(void)
+{
+	u64 total = boot->arena_size >> PAGE_SHIFT;
+	u64 start = PAGE_ALIGN((u64)__libos_end);
+
+	for (int i = 0; i <= MAX_ORDER; i++)
+		free_head[i] = NIL;
+	pages = (struct page *)start;
+	page_limit = total;
+	wilderness = page_index((void *)PAGE_ALIGN(start + total * sizeof(struct page)));
+	if (wilderness >= page_limit)
+		panic("the memory limit is too small: %lu bytes of arena",
+		      (unsigned long)boot->arena_size);
+	used_pages = peak_pages = 0;
+}
+
+static void free_push(u32 index, unsigned int order, bool zero)
+{
+	struct page *p = &pages[index];
+
+	p->state = PAGE_FREE;
+	p->order = order;
+	p->zero = zero;
+	p->prev = NIL;
+	p->next = free_head[order];
+	if (p->next != NIL)
+		pages[p->next].prev = index;
+	free_head[order] = index;
+}
+
+static void free_unlink(u32 index)
+{
+	struct page *p = &pages[index];
+
+	if (p->prev != NIL)
+		pages[p->prev].next = p->next;
+	else
+		free_head[p->order] = p->next;
+	if (p->next != NIL)
+		pages[p->next].prev = p->prev;
+	p->state = PAGE_USED;
+}
+
+/* Free pages [from, to) as the largest aligned blocks that fit. */
+static void free_range(u32 from, u32 to)
+{
+	while (from < to) {
+		unsigned int order = from ? __builtin_ctz(from) : MAX_ORDER;
+
+		while (order > MAX_ORDER || from + (1ull << order) > to)
+			order--;
+		free_push(from, order, true);
+		from += 1u << order;
+	}
+}
+
+/* An aligned block from the wilderness, or NIL.  What alignment skips becomes free. */
+static u32 wilderness_take(unsigned int order)
+{
+	u64 size = 1ull << order;
+	u64 start = ROUND_UP((u64)wilderness, size);
+
+	if (start + size > page_limit)
+		return NIL;
+	free_range(wilderness, start);
+	wilderness = start + size;
+	return start;
+}
+
+static u32 take_block(unsigned int order, bool *zero)
+{
+	unsigned int o = order;
+	u32 index;
+
+	while (o <= MAX_ORDER && free_head[o] == NIL)
+		o++;
+	if (o > MAX_ORDER) {
+		o = max(order, (unsigned int)REFILL_ORDER);
+		index = wilderness_take(o);
+		if (index == NIL && o > order)
+			index = wilderness_take(o = order);
+		if (index == NIL)
+			return NIL;
+		*zero = true;
+	} else {
+		index = free_head[o];
+		free_unlink(index);
+		*zero = pages[index].zero;
+	}
+	while (o > order) {
+		o--;
+		free_push(index + (1u << o), o, *zero);
+	}
+	return index;
+}
+
+static void *alloc_block(unsigned int order, bool *zero)
+{
+	u32 index;
+
+	if (order > MAX_ORDER)
+		return NULL;
+	mutex_lock(&pages_lock);
+	index = take_block(order, zero);
+	if (index != NIL) {
+		pages[index].state = PAGE_USED;
+		pages[index].order = order;
+		used_pages += 1ull << order;
+		peak_pages = max(peak_pages, used_pages);
+	}
+	mutex_unlock(&pages_lock);
+	return index == NIL ? NULL : page_address(index);
+}
+
+void *pages_alloc(unsigned int order)
+{
+	bool zero;
+
+	return alloc_block(order, &zero);
+}
+
+void *pages_alloc_zero(unsigned int order)
+{
+	bool zero = false;
+	void *p = alloc_block(order, &zero);
+
+	if (p && !zero) {
+		if (order >= PUNCH_ORDER)
+			pages_punch(p, PAGE_SIZE << order);
+		else
+			memset(p, 0, PAGE_SIZE << order);
+	}
+	return p;
+}
+
+void pages_punch(void *p, size_t len)
+{
+	if (host->mem_advise((u64)p, len, BZ_ADV_REMOVE) < 0)
+		memset(p, 0, len);
+}
+
+void pages_free(void *p, unsigned int order)
+{
+	u32 index = page_index(p);
+	bool zero = order >= PUNCH_ORDER;
+
+	if (zero)
+		pages_punch(p, PAGE_SIZE << order);
+	mutex_lock(&pages_lock);
+	ASSERT(pages[index].state != PAGE_FREE && pages[index].order == order);
+	used_pages -= 1ull << order;
+	while (order < MAX_ORDER) {
+		u32 buddy = index ^ (1u << order);
+
+		if (buddy >= wilderness || pages[buddy].state != PAGE_FREE || pages[buddy].order != order)
+			break;
+		free_unlink(buddy);
+		zero = zero && pages[buddy].zero;
+		index &= ~(1u << order);
+		order++;
+	}
+	free_push(index, order, zero);
+	mutex_unlock(&pages_lock);
+}
+
+void pages_use(struct memory_use *m)
+{
+	mutex_lock(&pages_lock);
+	m->total_pages = page_limit;
+	m->used_pages = used_pages;
+	m->peak_pages = peak_pages;
+	mutex_unlock(&pages_lock);
+}

@@ -1,0 +1,23 @@
+/* What the page allocator (pages.c) and the object allocator (alloc.c) share. */
+#ifndef LIBOS_PAGES_H
+#define LIBOS_PAGES_H
+
+#include "libos/kernel/kernel.h"
+
+enum page_state { PAGE_NONE, PAGE_FREE, PAGE_USED, PAGE_SLAB, PAGE_LARGE };
+
+struct page {
+	u32 next, prev;		/* free lists, by index */
+	u32 slab;		/* PAGE_SLAB: index of the slab's first page */
+	u8 state;
+	u8 order;
+	u8 zero;		/* PAGE_FREE: its memory reads as zero */
+	u8 pad;
+};
+
+struct page *page_of(const void *p);
+void pages_init(void);
+void alloc_init(void);
+void pages_use(struct memory_use *m);
+
+#endif

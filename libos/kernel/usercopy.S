@@ -1,0 +1,89 @@
+/*
+ * The only code that touches guest memory.  A fault inside continues at the landing label that the .fixups section
+ * names (struct bz_fixup), with registers as they were.
+ */
+	.text
+
+	.macro fixup begin, end, landing
+	.pushsection .fixups, "a"
+	.quad \begin, \end, \landing
+	.popsection
+	.endm
+
+/* size_t usercopy_raw(void *dst, const void *src, size_t n): returns the bytes NOT copied. */
+	.globl usercopy_raw
+	.hidden usercopy_raw
+usercopy_raw:
+	mov %rdx, %rcx
+1:	rep movsb
+2:	mov %rcx, %rax
+	ret
+	fixup 1b, 2b, 2b
+
+/* size_t userzero_raw(void *dst, size_t n): returns the bytes NOT cleared. */
+	.globl userzero_raw
+	.hidden userzero_raw
+userzero_raw:
+	mov %rsi, %rcx
+	xor %eax, %eax
+1:	rep stosb
+2:	mov %rcx, %rax
+	ret
+	fixup 1b, 2b, 2b
+
+/* ssize_t userstr_raw(char *dst, const char *src, size_t n): copies up to a NUL; returns the length without it, n if
+ * there was none in n bytes, -14 (EFAULT) on a fault. */
+	.globl userstr_raw
+	.hidden userstr_raw
+userstr_raw:
+	xor %eax, %eax
+1:	cmp %rdx, %rax
+	jae 3f
+2:	movb (%rsi,%rax), %cl
+4:	movb %cl, (%rdi,%rax)
+	test %cl, %cl
+	jz 3f
+	inc %rax
+	jmp 1b
+3:	ret
+5:	mov $-14, %rax
+	ret
+	fixup 2b, 4b, 5b
+
+/* int NAME(u32 *uaddr, u32 val, u32 *old): 0 or -14. */
+	.globl user_cmpxchg32_raw
+	.hidden user_cmpxchg32_raw
+/* int user_cmpxchg32_raw(u32 *uaddr, u32 expected, u32 desired, u32 *old) */
+user_cmpxchg32_raw:
+	mov %esi, %eax
+1:	lock cmpxchgl %edx, (%rdi)
+2:	mov %eax, (%rcx)
+	xor %eax, %eax
+	ret
+5:	mov $-14, %eax
+	ret
+	fixup 1b, 2b, 5b
+
+	.globl user_xchg32_raw
+	.hidden user_xchg32_raw
+user_xchg32_raw:
+1:	xchgl %esi, (%rdi)
+2:	mov %esi, (%rdx)
+	xor %eax, %eax
+	ret
+5:	mov $-14, %eax
+	ret
+	fixup 1b, 2b, 5b
+
+	.globl user_add32_raw
+	.hidden user_add32_raw
+user_add32_raw:
+1:	lock xaddl %esi, (%rdi)
+2:	mov %esi, (%rdx)
+	xor %eax, %eax
+	ret
+5:	mov $-14, %eax
+	ret
+	fixup 1b, 2b, 5b
+
+	.section .note.GNU-stack, "", @progbits

@@ -1,0 +1,107 @@
+/*
+ * The template: host pid 1 of the sandbox.  It runs no guest code and holds no guest memory: it starts the first guest
+ * process, runs kernel timers, passes the operator's wishes on, and notices deaths.  It sleeps on template_word.
+ */
+#include "libos/kernel/dispatch.h"
+#include "libos/proc/proc.h"
+#include "libos/signal/signal.h"
+#include "libos/tty/tty.h"
+
+#define STATUS_NONE (~0u)
+
+u32 template_word;
+static u32 end_status = STATUS_NONE;
+
+void template_kick(void)
+{
+	__atomic_add_fetch(&template_word, 1, __ATOMIC_SEQ_CST);
+	host->wake(&template_word, 1, ~0u, BZ_WAIT_SHARED);
+}
+
+void sandbox_end(u32 wait_status)
+{
+	u32 none = STATUS_NONE;
+
+	__atomic_compare_exchange_n(&end_status, &none, wait_status, false, __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST);
+	template_kick();
+}
+
+static void __noreturn finish(u32 status)
+{
+	if (boot->flags & BZ_START_STATS)
+		syscall_stats_report();
+	host->process_exit(status);
+}
+
+static void serve(const struct bz_control *ctl)
+{
+	struct siginfo_kernel info = {.si_code = SI_USER};
+
+	switch (ctl->kind) {
+	case BZ_CTL_SIGNAL:
+		if (ctl->arg >= 1 && ctl->arg <= NSIG_MAX && init_process) {
+			info.si_signo = ctl->arg;
+			signal_send_process(init_process, ctl->arg, &info);
+		}
+		break;
+	case BZ_CTL_WINSIZE:
+		tty_set_winsize(ctl->rows, ctl->cols);
+		break;
+	case BZ_CTL_STATS:
+		syscall_stats_report();
+		break;
+	}
+}
+
+/* A picoprocess that ended without saying so (a host kill) takes the sandbox with it: its locks may be held. */
+static void check_deaths(void)
+{
+	struct process *p;
+	struct thread *t;
+	bool dead = false;
+
+	mutex_lock(&tasklist_lock);
+	list_for_each(p, &all_processes, hash) {
+		if (list_empty(&p->threads) || p->group_exit)
+			continue;
+		t = list_first(&p->threads, struct thread, node);
+		if (t->host_tid > 0 && t->state != THREAD_DEAD && host->thread_interrupt(t->host_tid, 1) == -ESRCH)
+			dead = true;
+	}
+	mutex_unlock(&tasklist_lock);
+	if (dead && READ_ONCE(end_status) == STATUS_NONE) {
+		printk(BZ_LOG_WARN, "a picoprocess was killed by the host (out of memory, or by hand)");
+		sandbox_end(9);
+	}
+}
+
+void template_main(void)
+{
+	struct bz_control ctl;
+	struct thread *init;
+	u32 status = 0, seq;
+	i64 deadline;
+	int ret;
+
+	init = init_start(&status);
+	if (!init)
+		finish(status);
+	if (boot->flags & BZ_START_TTY)
+		tty_start();
+	ret = host->process_create(init);
+	if (ret < 0)
+		panic("the first process cannot be made: %s", errno_name(-ret));
+	init->host_tid = ret;
+	for (;;) {
+		seq = __atomic_load_n(&template_word, __ATOMIC_SEQ_CST);
+		status = READ_ONCE(end_status);
+		if (status != STATUS_NONE)
+			finish(status);
+		deadline = ktimer_run(now_mono());
+		ret = host->control_next(&ctl, &template_word, seq, deadline);
+		if (ret == 1)
+			serve(&ctl);
+		else
+			check_deaths();
+	}
+}
