@@ -298,6 +298,7 @@ struct super *devfs_create(void);
 struct super *sysfs_create(void);
 
 /* Device numbers register their files (devfs/). */
+int chrdev_open(struct inode *inode, struct file *file);	/* opening a character device node: by inode->rdev; -ENXIO */
 int chrdev_register(u32 major, u32 minor, const char *name, u32 mode, const struct file_ops *fops);
 
 /* inotify (vfs/inotify.c): IN_* mask of what happened to inode (and, in its parent, to name). */
