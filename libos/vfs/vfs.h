@@ -181,6 +181,7 @@ struct file_ops {
 	i64 (*mmap)(struct file *f, u64 addr, u64 len, u32 prot, u32 mapflags, u64 off);
 	int (*fsync)(struct file *f, bool data_only);
 	int (*fallocate)(struct file *f, u32 mode, u64 off, u64 len);
+	int (*open)(struct file *f);				/* character devices: called by chrdev_open */
 	int (*flush)(struct file *f);				/* each close(2) of a descriptor */
 	void (*release)(struct file *f);			/* the last reference went */
 	int (*lock)(struct file *f, struct bz_lock *l);		/* on host volumes; null: vfs/locks.c alone */
@@ -289,6 +290,7 @@ void inode_touch_mtime(struct inode *i);		/* mtime and ctime; also IN_MODIFY whe
 /* --- mounts (vfs/mount.c): built from bz_start at boot --- */
 struct mount *mount_at(struct super *sb, const char *guest_path, u32 flags);
 extern struct mount *root_mount;
+extern struct list all_mounts;			/* mount->node, in the order of mounting */
 struct super *tmpfs_create(u64 size_limit, u32 root_mode);
 struct super *erofs_mount(u64 base, u64 size);		/* the image, mapped at base */
 struct super *hostfs_create(u32 root, u32 flags, bool is_file);	/* BZ_MOUNT_* flags */

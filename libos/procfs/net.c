@@ -1,0 +1,38 @@
+/* /proc/net: what programs look for before they use a network; the loopback device alone until sockets come. */
+#include "libos/procfs/procfs.h"
+
+static int net_show(struct seq *s, const struct pnode *n)
+{
+	static const struct {
+		const char *name, *text;
+	} texts[] = {
+		{"dev", "Inter-|   Receive                                                |  Transmit\n"
+			" face |bytes    packets errs drop fifo frame compressed multicast|bytes    packets errs drop fifo "
+			"colls carrier compressed\n"
+			"    lo:       0       0    0    0    0     0          0         0        0       0    0    0    0     "
+			"0       0          0\n"},
+		{"if_inet6", "00000000000000000000000000000001 01 80 10 80       lo\n"},
+		{"route", "Iface\tDestination\tGateway \tFlags\tRefCnt\tUse\tMetric\tMask\t\tMTU\tWindow\tIRTT\n"},
+		{"tcp", "  sl  local_address rem_address   st tx_queue rx_queue tr tm->when retrnsmt   uid  timeout inode\n"},
+		{"tcp6", "  sl  local_address                         remote_address                        st tx_queue "
+			 "rx_queue tr tm->when retrnsmt   uid  timeout inode\n"},
+		{"udp", "   sl  local_address rem_address   st tx_queue rx_queue tr tm->when retrnsmt   uid  timeout inode "
+			"ref pointer drops\n"},
+		{"unix", "Num       RefCount Protocol Flags    Type St Inode Path\n"},
+	};
+
+	for (u32 i = 0; i < ARRAY_SIZE(texts); i++)
+		if (!strcmp(texts[i].name, n->entry->name))
+			seq_puts(s, texts[i].text);
+	return 0;
+}
+
+const struct pseudo_entry proc_net_entries[] = {
+	{.name = "dev", .mode = S_IFREG | 0444, .show = net_show},
+	{.name = "if_inet6", .mode = S_IFREG | 0444, .show = net_show},
+	{.name = "route", .mode = S_IFREG | 0444, .show = net_show},
+	{.name = "tcp", .mode = S_IFREG | 0444, .show = net_show},
+	{.name = "tcp6", .mode = S_IFREG | 0444, .show = net_show},
+	{.name = "udp", .mode = S_IFREG | 0444, .show = net_show},
+	{.name = "unix", .mode = S_IFREG | 0444, .show = net_show},
+	{0}};
