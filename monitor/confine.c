@@ -1,0 +1,273 @@
+/*
+ * What the monitor gives up before the first guest instruction, and pieces of it that the template uses too:
+ * capabilities, Landlock, the monitor's own seccomp filter, its limits.
+ */
+#define _GNU_SOURCE
+#include <errno.h>
+#include <fcntl.h>
+#include <grp.h>
+#include <linux/audit.h>
+#include <linux/capability.h>
+#include <linux/filter.h>
+#include <linux/landlock.h>
+#include <linux/seccomp.h>
+#include <linux/securebits.h>
+#include <signal.h>
+#include <stddef.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include "monitor/process.h"
+
+/* ------------------------------------------------------------------------------------------------------
+ * Capabilities
+ */
+
+/* Empty all five sets (but for `keep` in permitted and effective) and forbid getting any back. */
+int capabilities_drop(uint64_t keep)
+{
+	struct __user_cap_header_struct head = { .version = _LINUX_CAPABILITY_VERSION_3 };
+	struct __user_cap_data_struct none[2] = { 0 };
+
+	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0)
+		return -errno;
+	/* Without CAP_SETPCAP the bounding set cannot shrink; with no_new_privs it gives nothing any more. */
+	if (prctl(PR_CAPBSET_DROP, 0) == 0) {
+		for (int cap = 1; prctl(PR_CAPBSET_DROP, cap) == 0; cap++)
+			;
+		prctl(PR_SET_SECUREBITS, SECBIT_NOROOT | SECBIT_NOROOT_LOCKED | SECBIT_NO_SETUID_FIXUP |
+			      SECBIT_NO_SETUID_FIXUP_LOCKED | SECBIT_KEEP_CAPS_LOCKED |
+			      SECBIT_NO_CAP_AMBIENT_RAISE | SECBIT_NO_CAP_AMBIENT_RAISE_LOCKED);
+	}
+	prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0);
+	none[0].permitted = none[0].effective = keep;
+	none[1].permitted = none[1].effective = keep >> 32;
+	return syscall(SYS_capset, &head, none) < 0 ? -errno : 0;
+}
+
+/* ------------------------------------------------------------------------------------------------------
+ * Landlock.  Numbers by ABI version, so that an older <linux/landlock.h> will do.
+ */
+
+struct ruleset {
+	uint64_t fs, net, scoped;
+};
+#define LL_FS_ABI1 0x1fffull	/* EXECUTE ... MAKE_SYM */
+#define LL_FS_REFER 0x2000ull	/* 2 */
+#define LL_FS_TRUNCATE 0x4000ull /* 3 */
+#define LL_FS_IOCTL 0x8000ull	/* 5 */
+#define LL_NET_TCP 0x3ull	/* 4 */
+#define LL_SCOPE_ABSTRACT 0x1ull /* 6 */
+#define LL_SCOPE_SIGNAL 0x2ull	/* 6 */
+
+#define LL_WRITE_FILE 0x2ull
+#define LL_READ_FILE 0x4ull
+#define LL_READ_DIR 0x8ull
+#define LL_REMOVE_DIR 0x10ull
+#define LL_REMOVE_FILE 0x20ull
+#define LL_MAKE_DIR 0x80ull
+#define LL_MAKE_REG 0x100ull
+#define LL_MAKE_SYM 0x1000ull
+
+int landlock_abi(void)
+{
+	int abi = syscall(SYS_landlock_create_ruleset, NULL, 0, LANDLOCK_CREATE_RULESET_VERSION);
+
+	return abi < 0 ? 0 : abi;
+}
+
+/* A ruleset that handles everything that the kernel's version knows; < 0: there is no Landlock. */
+static int landlock_make(int abi, bool signals, struct ruleset *rules)
+{
+	rules->fs = LL_FS_ABI1 | (abi >= 2 ? LL_FS_REFER : 0) | (abi >= 3 ? LL_FS_TRUNCATE : 0) |
+		    (abi >= 5 ? LL_FS_IOCTL : 0);
+	rules->net = abi >= 4 ? LL_NET_TCP : 0;
+	rules->scoped = abi >= 6 ? LL_SCOPE_ABSTRACT | (signals ? LL_SCOPE_SIGNAL : 0) : 0;
+	return syscall(SYS_landlock_create_ruleset, rules,
+		       abi >= 6 ? sizeof(*rules) : abi >= 4 ? offsetof(struct ruleset, scoped) : sizeof(rules->fs), 0);
+}
+
+static int landlock_enter(int ruleset)
+{
+	int error = syscall(SYS_landlock_restrict_self, ruleset, 0) < 0 ? -errno : 0;
+
+	close(ruleset);
+	return error;
+}
+
+/* No file by name, no TCP, no signal to anybody outside.  0 also where the kernel has no Landlock. */
+int landlock_nothing(void)
+{
+	struct ruleset rules;
+	int abi = landlock_abi(), fd;
+
+	if (abi == 0)
+		return 0;
+	fd = landlock_make(abi, true, &rules);
+	return fd < 0 ? -errno : landlock_enter(fd);
+}
+
+static int landlock_grant(int ruleset, const struct ruleset *rules, const struct volume *volume)
+{
+	struct landlock_path_beneath_attr attr = { .parent_fd = volume->fd };
+
+	attr.allowed_access = LL_READ_FILE | (volume->is_file ? 0 : LL_READ_DIR);
+	if (!volume->readonly)
+		attr.allowed_access |= LL_WRITE_FILE | LL_FS_TRUNCATE;
+	if (!volume->readonly && !volume->is_file)
+		attr.allowed_access |= LL_REMOVE_DIR | LL_REMOVE_FILE | LL_MAKE_DIR | LL_MAKE_REG | LL_MAKE_SYM |
+				       LL_FS_REFER;
+	attr.allowed_access &= rules->fs;
+	return syscall(SYS_landlock_add_rule, ruleset, LANDLOCK_RULE_PATH_BENEATH, &attr, 0) < 0 ? -errno : 0;
+}
+
+/* The granted trees and nothing else. */
+static int landlock_volumes(struct server *server)
+{
+	struct ruleset rules;
+	int abi = landlock_abi(), fd, error = 0;
+
+	if (abi == 0)
+		return 0;
+	fd = landlock_make(abi, false, &rules); /* the monitor must be able to kill the sandbox */
+	if (fd < 0)
+		return -errno;
+	for (uint32_t i = 0; i < server->volume_count && !error; i++)
+		error = landlock_grant(fd, &rules, &server->volumes[i]);
+	if (error) {
+		close(fd);
+		return error;
+	}
+	return landlock_enter(fd);
+}
+
+/* ------------------------------------------------------------------------------------------------------
+ * The monitor's filter: what serving needs.  Everything else kills the monitor, and the sandbox with it.
+ */
+
+#define FILTER_ROOM 160
+struct filter {
+	struct sock_filter code[FILTER_ROOM];
+	unsigned short n;
+};
+
+static void emit(struct filter *f, uint16_t code, uint32_t k, uint8_t jt, uint8_t jf)
+{
+	f->code[f->n++] = (struct sock_filter){ code, jt, jf, k };
+}
+
+static void allow(struct filter *f, int nr)
+{
+	emit(f, BPF_JMP | BPF_JEQ | BPF_K, nr, 0, 1);
+	emit(f, BPF_RET | BPF_K, SECCOMP_RET_ALLOW, 0, 0);
+}
+
+/* Allow nr when the low half of argument `arg` is `value`. */
+static void allow_arg(struct filter *f, int nr, int arg, uint32_t value)
+{
+	emit(f, BPF_JMP | BPF_JEQ | BPF_K, nr, 0, 4);
+	emit(f, BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, args) + arg * 8, 0, 0);
+	emit(f, BPF_JMP | BPF_JEQ | BPF_K, value, 0, 1);
+	emit(f, BPF_RET | BPF_K, SECCOMP_RET_ALLOW, 0, 0);
+	emit(f, BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr), 0, 0);
+}
+
+static const int always[] = {
+	SYS_recvmsg, SYS_sendmsg, SYS_ppoll, SYS_poll, SYS_close, SYS_clock_gettime, SYS_wait4, SYS_getrandom,
+	SYS_exit_group, SYS_rt_sigreturn, SYS_restart_syscall, SYS_epoll_create1, SYS_eventfd2, SYS_lseek,
+	SYS_pidfd_send_signal, SYS_fstat, SYS_newfstatat, SYS_accept4, SYS_getsockopt,
+};
+
+static const int for_volumes[] = {
+	SYS_openat2, SYS_statx, SYS_fstatfs, SYS_getdents64, SYS_readlinkat, SYS_mkdirat, SYS_symlinkat, SYS_unlinkat,
+	SYS_renameat2, SYS_linkat, SYS_fchownat, SYS_utimensat, SYS_ftruncate, SYS_fallocate, SYS_fsync,
+	SYS_fdatasync, SYS_flock, SYS_fgetxattr, SYS_fsetxattr, SYS_fremovexattr, SYS_flistxattr,
+};
+
+static int filter_install(struct monitor *m)
+{
+	struct filter f = { .n = 0 };
+	struct sock_fprog program;
+
+	emit(&f, BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, arch), 0, 0);
+	emit(&f, BPF_JMP | BPF_JEQ | BPF_K, AUDIT_ARCH_X86_64, 1, 0);
+	emit(&f, BPF_RET | BPF_K, SECCOMP_RET_KILL_PROCESS, 0, 0);
+	emit(&f, BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr), 0, 0);
+	for (size_t i = 0; i < sizeof(always) / sizeof(always[0]); i++)
+		allow(&f, always[i]);
+	/* Nothing of the notification interface continues a call: RECV is all that is needed. */
+	allow_arg(&f, SYS_ioctl, 1, SECCOMP_IOCTL_NOTIF_RECV);
+	allow_arg(&f, SYS_ioctl, 1, SECCOMP_IOCTL_NOTIF_ID_VALID);
+	if (!m->plan.namespaces)
+		allow_arg(&f, SYS_kill, 0, -m->template_pid);
+	if (m->plan.volumes) {
+		for (size_t i = 0; i < sizeof(for_volumes) / sizeof(for_volumes[0]); i++)
+			allow(&f, for_volumes[i]);
+		/* By plain name only in its own /proc/self/fd. */
+		allow_arg(&f, SYS_openat, 0, m->server.proc_fd);
+		allow_arg(&f, SYS_fchmodat, 0, m->server.proc_fd);
+		allow_arg(&f, SYS_fcntl, 1, F_DUPFD_CLOEXEC);
+		allow_arg(&f, SYS_fcntl, 1, F_OFD_SETLK);
+		allow_arg(&f, SYS_fcntl, 1, F_OFD_GETLK);
+	}
+	emit(&f, BPF_RET | BPF_K, SECCOMP_RET_KILL_PROCESS, 0, 0);
+	program = (struct sock_fprog){ f.n, f.code };
+	return syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, 0, &program) < 0 ? -errno : 0;
+}
+
+/* ------------------------------------------------------------------------------------------------------ */
+
+static void limit(int resource, rlim_t value)
+{
+	struct rlimit now, want = { value, value };
+
+	if (getrlimit(resource, &now) < 0 || value > now.rlim_max)
+		return;
+	setrlimit(resource, &want);
+}
+
+/* Started by root, the monitor needs root's id only where it serves root's files. */
+static int ids_drop(struct monitor *m)
+{
+	if (!m->plan.root)
+		return 0;
+	if (syscall(SYS_setgroups, 0, NULL) < 0)
+		return -errno;
+	if (m->plan.volumes)
+		return 0;
+	if (syscall(SYS_setresgid, m->plan.gid, m->plan.gid, m->plan.gid) < 0 ||
+	    syscall(SYS_setresuid, m->plan.uid, m->plan.uid, m->plan.uid) < 0)
+		return -errno;
+	return 0;
+}
+
+void confine_monitor(struct monitor *m)
+{
+	/* Without a user namespace that it owns, root's monitor can signal the sandbox's other id only so. */
+	uint64_t keep = m->plan.root && !m->plan.userns && m->plan.volumes ? 1ull << CAP_KILL : 0;
+	int error;
+
+	limit(RLIMIT_CORE, 1);
+	limit(RLIMIT_MEMLOCK, 0);
+	limit(RLIMIT_FSIZE, m->plan.fsize);
+	limit(RLIMIT_NOFILE, m->server.handle_max + SERVER_VOLUMES_MAX + 64);
+	prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0); /* Landlock's price for who is not root */
+	error = landlock_volumes(&m->server);
+	if (error)
+		monitor_fail(m, -error, "cannot confine the monitor to the granted trees (Landlock)");
+	error = ids_drop(m);
+	if (error)
+		monitor_fail(m, -error, "cannot drop the monitor's user id");
+	error = capabilities_drop(keep);
+	if (error)
+		monitor_fail(m, -error, "cannot drop the monitor's capabilities");
+	prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
+	limit(RLIMIT_NPROC, 0); /* makes no process any more */
+	error = filter_install(m);
+	if (error)
+		monitor_fail(m, -error, "cannot install the monitor's filter");
+}

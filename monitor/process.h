@@ -1,0 +1,95 @@
+/*
+ * Inside the monitor: one struct monitor a sandbox, owned by the monitor process's only thread.
+ *
+ * The order of a start (monitor_main in start.c):
+ *
+ *   caller            monitor                                   template
+ *   sandbox_start --> keep what is needed, reopen stdio,
+ *                     arena, boot block, host layer memfd
+ *                     clone ---------------------------------->  (new namespaces, waits)
+ *                     uid_map, gid_map, go on ---------------->  ids, empty root, limits, no caps, Landlock
+ *                     Landlock, no caps, filter                  exec of the host layer
+ *                     <---------------------------- BZ_HELLO     filter in force
+ *                     BZ_GO ---------------------------------->  library OS
+ *   <---- STARTED     serve_loop
+ */
+#ifndef BARTIZAN_PROCESS_H
+#define BARTIZAN_PROCESS_H
+
+#include "abi/bartizan_wire.h"
+#include "monitor/monitor.h"
+#include "monitor/server.h"
+
+#define CLIENTS_MAX 8
+
+/* A sandbox started by root runs as SANDBOX_UID_BASE + the monitor's pid: above what systemd-nspawn and subordinate ids
+ * use (up to 1879048191), below 2^31, and no two live sandboxes of a pid namespace share one. */
+#define SANDBOX_UID_BASE 2000000000u
+/* What a sandbox's ids look like from inside its user namespace; nobody asks for them. */
+#define SANDBOX_INNER_ID 1000u
+
+/* Which means this start uses; decided once by plan_make, shown by sandbox_explain. */
+struct plan {
+	bool root;		/* started by root: ids of the sandbox's own */
+	bool userns;
+	bool namespaces;	/* pid, mount, ipc, uts, cgroup */
+	bool volumes;		/* anything granted by descriptor */
+	uint32_t uid, gid;	/* of the sandbox on the host */
+	uint64_t arena_size, memory_limit;
+	uint64_t threads_max, files_max, fsize;
+	uint64_t data_limit;	/* RLIMIT_DATA, or RLIM_INFINITY */
+	uint32_t cpus;		/* shown to the guest */
+	bool affinity;		/* bind to `cpus` processors */
+	int cgroup_fd;		/* -1: none */
+};
+
+struct monitor {
+	const struct sandbox_spec *spec;
+	struct plan plan;
+	struct server server;
+	uint64_t started_ns;
+	uid_t caller_uid;
+
+	pid_t template_pid;
+	int template_pidfd;
+	int control, events, log, notify, listen;
+	int host_layer_fd, libos_fd, image_fd;
+	int clients[CLIENTS_MAX]; /* [0] is the caller's control socket */
+	uint32_t client_count;
+
+	struct bz_stdio stdio[3];
+	int stdio_fd[3];	/* reopened; kept for files, to tell the caller their last offset */
+};
+
+#define FD_LOWEST 16		/* of what the monitor keeps; below lies the sandbox's own table */
+
+/* plan.c */
+int plan_make(const struct sandbox_spec *spec, struct plan *plan, char *err, size_t err_size);
+void plan_ids(struct plan *plan);
+/* start.c: give up before the sandbox runs; never returns */
+void monitor_fail(struct monitor *m, int error, const char *what) __attribute__((noreturn));
+uint64_t now_ns(void);
+/* stdio.c */
+void stdio_reopen(struct monitor *m);
+/* boot.c */
+int arena_make(struct monitor *m);
+int host_layer_make(struct monitor *m);
+/* template.c */
+void template_start(struct monitor *m);
+const char *template_step(uint32_t step);
+/* confine.c */
+void confine_monitor(struct monitor *m);
+int capabilities_drop(uint64_t keep);
+int landlock_nothing(void);
+int landlock_abi(void);
+/* serve.c */
+void serve_loop(struct monitor *m) __attribute__((noreturn));
+/* clients.c: the caller's control socket and later ones */
+void clients_send(struct monitor *m, const struct monitor_msg *head, const char *text, size_t len);
+void clients_line(struct monitor *m, uint32_t kind, uint32_t arg, const char *text, size_t len);
+bool clients_blocked(const struct monitor *m);
+void clients_flush(struct monitor *m, int timeout_ms);
+void clients_accept(struct monitor *m);
+void clients_drop(struct monitor *m, uint32_t i);
+
+#endif

@@ -1,0 +1,501 @@
+/*
+ * The monitor's loop: waits for the sandbox, its death, its filter's notifications, and its operator.
+ *
+ * HOSTILE INPUT.  Requests and log messages come from a guest, notifications carry a guest's arguments.  A packet is
+ * read into a buffer of the largest size that is allowed; a longer one is malformed.  No answer is waited for: whoever
+ * does not take his answer ends.  Text is escaped before it goes on.  Control messages come from the operator, but by
+ * a socket, so their size and kind are checked all the same.
+ */
+#define _GNU_SOURCE
+#include <errno.h>
+#include <inttypes.h>
+#include <linux/audit.h>
+#include <linux/seccomp.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/resource.h>
+#include <sys/socket.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "monitor/process.h"
+
+#define HELLO_TIMEOUT_MS 10000
+#define LOG_MAX (MONITOR_TEXT_MAX + 1)
+#define LOG_BURST 200
+#define LOG_A_SECOND 100
+#define BATCH 16	/* of one kind before the loop looks elsewhere */
+#define DRAIN_MAX 4096	/* log messages read behind the sandbox's end */
+
+enum { AT_CONTROL, AT_TEMPLATE, AT_LOG, AT_NOTIFY, AT_LISTEN, AT_CLIENTS };
+
+static struct {
+	bool running;		/* BZ_GO was given */
+	bool ended;
+	struct monitor_msg end;	/* ENDED, being filled */
+	char why[1024];
+	uint64_t timeout_ns, grace_ns; /* absolute; 0: none */
+	uint64_t log_tokens, log_filled_ns, log_dropped;
+	char panic[512];
+} run;
+
+/* ------------------------------------------------------------------------------------------------------
+ * Ending
+ */
+
+static void sandbox_kill(struct monitor *m)
+{
+	syscall(SYS_pidfd_send_signal, m->template_pidfd, SIGKILL, NULL, 0);
+	/* Without a pid namespace its clones are found by their process group, which they cannot leave. */
+	if (!m->plan.namespaces)
+		kill(-m->template_pid, SIGKILL);
+}
+
+static void end(struct monitor *m, enum monitor_reason reason, int status, const char *format, ...)
+	__attribute__((format(printf, 4, 5)));
+static void end(struct monitor *m, enum monitor_reason reason, int status, const char *format, ...)
+{
+	va_list args;
+
+	if (run.ended)
+		return;
+	run.ended = true;
+	run.end.kind = MONITOR_ENDED;
+	run.end.reason = reason;
+	run.end.status = status;
+	va_start(args, format);
+	vsnprintf(run.why, sizeof(run.why), format, args);
+	va_end(args);
+}
+
+/* ------------------------------------------------------------------------------------------------------
+ * Log messages of the sandbox
+ */
+
+static bool log_allowed(uint64_t now)
+{
+	uint64_t add = (now - run.log_filled_ns) * LOG_A_SECOND / 1000000000ull;
+
+	if (add) {
+		run.log_tokens = run.log_tokens + add > LOG_BURST ? LOG_BURST : run.log_tokens + add;
+		run.log_filled_ns = now;
+	}
+	if (!run.log_tokens) {
+		run.log_dropped++;
+		return false;
+	}
+	run.log_tokens--;
+	return true;
+}
+
+static void log_tell_dropped(struct monitor *m)
+{
+	char line[96];
+
+	if (!run.log_dropped || !run.log_tokens)
+		return;
+	snprintf(line, sizeof(line), "%" PRIu64 " log lines of the sandbox were dropped: too many a second",
+		 run.log_dropped);
+	run.log_dropped = 0;
+	clients_line(m, MONITOR_LOG, BZ_LOG_WARN, line, strlen(line));
+}
+
+static void log_one(struct monitor *m, const char *message, size_t len)
+{
+	static char text[MONITOR_TEXT_MAX];
+	uint32_t level = (unsigned char)message[0];
+	size_t n;
+
+	if (level > BZ_LOG_STATS || (level == BZ_LOG_TRACE && !(m->spec->flags & SANDBOX_TRACE)))
+		level = BZ_LOG_INFO;
+	/* A trace is wanted whole: its reader's pace is its limit. */
+	if (level != BZ_LOG_TRACE && level != BZ_LOG_STATS && !log_allowed(now_ns()))
+		return;
+	log_tell_dropped(m);
+	while (len > 1 && message[len - 1] == '\n')
+		len--;
+	n = escape_text(text, sizeof(text), message + 1, len - 1, ESCAPE_KEEP_NEWLINE);
+	if (level == BZ_LOG_PANIC)
+		snprintf(run.panic, sizeof(run.panic), "%.*s", (int)sizeof(run.panic) - 1, text);
+	clients_line(m, level == BZ_LOG_STATS ? MONITOR_STATISTICS : level == BZ_LOG_DENIED ? MONITOR_DENIED : MONITOR_LOG,
+		     level, text, n);
+}
+
+/* Returns how many messages were read. */
+static int log_read(struct monitor *m, int most)
+{
+	static char message[LOG_MAX];
+	struct iovec iov = { message, sizeof(message) };
+	struct msghdr msg = { .msg_iov = &iov, .msg_iovlen = 1 };
+	int n = 0;
+
+	while (n < most && !clients_blocked(m)) {
+		ssize_t len = recvmsg(m->log, &msg, MSG_DONTWAIT);
+
+		if (len <= 0)
+			break;
+		n++;
+		log_one(m, message, len);
+	}
+	return n;
+}
+
+static void told_denied(void *arg, const char *line)
+{
+	struct monitor *m = arg;
+
+	clients_line(m, MONITOR_DENIED, BZ_LOG_DENIED, line, strlen(line));
+}
+
+/* ------------------------------------------------------------------------------------------------------
+ * The control channel
+ */
+
+/* Before BZ_GO: BZ_HELLO with the filter's listener, or the template's word on why it cannot start. */
+static void control_hello(struct monitor *m)
+{
+	struct bz_request request;
+	struct bz_reply go = { .result = BZ_GO };
+	struct iovec iov = { &request, sizeof(request) };
+	char space[CMSG_SPACE(sizeof(int))] __attribute__((aligned(8)));
+	struct msghdr msg = { .msg_iov = &iov, .msg_iovlen = 1, .msg_control = space, .msg_controllen = sizeof(space) };
+	ssize_t len = recvmsg(m->control, &msg, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
+	struct cmsghdr *cmsg = len > 0 ? CMSG_FIRSTHDR(&msg) : NULL;
+	struct monitor_msg started = { .kind = MONITOR_STARTED };
+
+	if (len < 0 && errno == EAGAIN)
+		return;
+	if (len == sizeof(request) && request.op == 0)
+		monitor_fail(m, request.mode, template_step(request.flags));
+	if (len != sizeof(request) || request.op != BZ_HELLO)
+		monitor_fail(m, EPROTO, "the host layer did not start");
+	if (cmsg && cmsg->cmsg_type == SCM_RIGHTS && cmsg->cmsg_len == CMSG_LEN(sizeof(int)))
+		memcpy(&m->notify, CMSG_DATA(cmsg), sizeof(int));
+	iov = (struct iovec){ &go, sizeof(go) };
+	msg = (struct msghdr){ .msg_iov = &iov, .msg_iovlen = 1 };
+	if (sendmsg(m->control, &msg, MSG_DONTWAIT | MSG_NOSIGNAL) < 0)
+		monitor_fail(m, errno, "the host layer went away");
+	run.running = true;
+	started.elapsed_ns = now_ns() - m->started_ns;
+	clients_send(m, &started, "", 0);
+}
+
+static void answer_send(struct monitor *m, struct answer *answer)
+{
+	struct iovec iov[2] = { { &answer->reply, sizeof(answer->reply) },
+				{ answer->payload, answer->reply.payload_len } };
+	char space[CMSG_SPACE(sizeof(int))] __attribute__((aligned(8))) = { 0 };
+	struct msghdr msg = { .msg_iov = iov, .msg_iovlen = answer->reply.payload_len ? 2 : 1 };
+	struct cmsghdr *cmsg;
+
+	if (answer->fd >= 0) {
+		msg.msg_control = space;
+		msg.msg_controllen = sizeof(space);
+		cmsg = CMSG_FIRSTHDR(&msg);
+		*cmsg = (struct cmsghdr){ CMSG_LEN(sizeof(int)), SOL_SOCKET, SCM_RIGHTS };
+		memcpy(CMSG_DATA(cmsg), &answer->fd, sizeof(int));
+	}
+	/* One outstanding request a channel: an answer always fits, unless answers are not taken. */
+	if (sendmsg(m->control, &msg, MSG_DONTWAIT | MSG_NOSIGNAL) < 0)
+		end(m, ENDED_PROTOCOL, SIGKILL, "the sandbox does not take the monitor's answers: %s", strerror(errno));
+}
+
+static void control_serve(struct monitor *m)
+{
+	static char message[REQUEST_MAX + 1];
+	static struct answer answer;
+	struct iovec iov = { message, sizeof(message) };
+	struct msghdr msg = { .msg_iov = &iov, .msg_iovlen = 1 }; /* no room for descriptors: none is taken */
+
+	for (int i = 0; i < BATCH && !run.ended; i++) {
+		ssize_t len = recvmsg(m->control, &msg, MSG_DONTWAIT);
+
+		if (len <= 0)
+			return;
+		request_serve(&m->server, message, len, &answer);
+		run.end.requests++;
+		if (answer.exit) {
+			end(m, run.panic[0] ? ENDED_PANIC : ENDED_BY_GUEST, answer.status, "%s", run.panic);
+			return;
+		}
+		if (!answer.silent)
+			answer_send(m, &answer);
+		if (answer.fd >= 0 && !answer.keep)
+			close(answer.fd);
+	}
+}
+
+/* ------------------------------------------------------------------------------------------------------
+ * A call outside the filter
+ */
+
+static void notify_serve(struct monitor *m)
+{
+	struct seccomp_notif call;
+	const char *name;
+	char text[32];
+
+	memset(&call, 0, sizeof(call));
+	if (ioctl(m->notify, SECCOMP_IOCTL_NOTIF_RECV, &call) < 0)
+		return;
+	name = call.data.arch == AUDIT_ARCH_X86_64 ? syscall_name(call.data.nr) : NULL;
+	if (!name) {
+		snprintf(text, sizeof(text), "number %d%s", call.data.nr,
+			 call.data.arch == AUDIT_ARCH_X86_64 ? "" : " (32-bit)");
+		name = text;
+	}
+	/* Never continued: its arguments could change behind the check, and nobody legitimate makes it. */
+	end(m, ENDED_FORBIDDEN_CALL, SIGSYS,
+	    "forbidden system call %s(0x%" PRIx64 ", 0x%" PRIx64 ", 0x%" PRIx64 ", 0x%" PRIx64 ", 0x%" PRIx64
+	    ", 0x%" PRIx64 ") at 0x%" PRIx64,
+	    name, (uint64_t)call.data.args[0], (uint64_t)call.data.args[1], (uint64_t)call.data.args[2],
+	    (uint64_t)call.data.args[3], (uint64_t)call.data.args[4], (uint64_t)call.data.args[5],
+	    (uint64_t)call.data.instruction_pointer);
+}
+
+/* ------------------------------------------------------------------------------------------------------
+ * The operator
+ */
+
+static void event_send(struct monitor *m, uint32_t kind, uint32_t arg, uint16_t rows, uint16_t cols)
+{
+	struct bz_control control = { .kind = kind, .arg = arg, .rows = rows, .cols = cols };
+	struct iovec iov = { &control, sizeof(control) };
+	struct msghdr msg = { .msg_iov = &iov, .msg_iovlen = 1 };
+
+	sendmsg(m->events, &msg, MSG_DONTWAIT | MSG_NOSIGNAL); /* a sandbox that does not listen misses it */
+}
+
+static void client_message(struct monitor *m, const struct monitor_msg *msg)
+{
+	switch (msg->kind) {
+	case MONITOR_SIGNAL:
+		if (msg->arg >= 1 && msg->arg <= 64)
+			event_send(m, BZ_CTL_SIGNAL, msg->arg, 0, 0);
+		break;
+	case MONITOR_WINSIZE:
+		event_send(m, BZ_CTL_WINSIZE, 0, msg->rows, msg->cols);
+		break;
+	case MONITOR_STOP:
+		event_send(m, BZ_CTL_SIGNAL, SIGTERM, 0, 0);
+		run.grace_ns = now_ns() + msg->arg * 1000000ull;
+		break;
+	case MONITOR_STATS:
+		event_send(m, BZ_CTL_STATS, 0, 0, 0);
+		break;
+	case MONITOR_KILL:
+		end(m, ENDED_KILLED, SIGKILL, "killed by its operator");
+		break;
+	}
+}
+
+/* Returns false if the client is gone. */
+static bool client_read(struct monitor *m, uint32_t i)
+{
+	struct monitor_msg in;
+	struct iovec iov = { &in, sizeof(in) };
+	struct msghdr msg = { .msg_iov = &iov, .msg_iovlen = 1 };
+	ssize_t len;
+
+	for (int n = 0; n < BATCH; n++) {
+		len = recvmsg(m->clients[i], &msg, MSG_DONTWAIT);
+		if (len < 0 && (errno == EAGAIN || errno == EINTR))
+			return true;
+		if (len <= 0)
+			break;
+		if (len == sizeof(in))
+			client_message(m, &in);
+	}
+	if (len > 0)
+		return true;
+	if (i == 0 && !(m->spec->flags & SANDBOX_DETACHED))
+		end(m, ENDED_KILLED, SIGKILL, "the command that started it went away");
+	clients_drop(m, i);
+	return false;
+}
+
+/* ------------------------------------------------------------------------------------------------------
+ * The end
+ */
+
+static void send_statistics(struct monitor *m)
+{
+	static const struct {
+		uint32_t op;
+		const char *name;
+	} names[] = { { BZ_REQ_OPEN, "open" }, { BZ_REQ_GETATTR, "getattr" }, { BZ_REQ_SETATTR, "setattr" },
+		      { BZ_REQ_RESIZE, "resize" }, { BZ_REQ_FLUSH, "flush" }, { BZ_REQ_RENAME, "rename" },
+		      { BZ_REQ_LINK, "link" }, { BZ_REQ_REMOVE, "remove" }, { BZ_REQ_READLINK, "readlink" },
+		      { BZ_REQ_ENUMERATE, "enumerate" }, { BZ_REQ_LOCK, "lock" }, { BZ_REQ_XATTR, "xattr" },
+		      { BZ_REQ_FORGET, "forget" }, { BZ_REQ_WAITSET, "waitset" }, { BZ_REQ_EVENT, "event" },
+		      { BZ_REQ_RANDOM, "random" } };
+	char text[1024];
+	size_t n = 0;
+
+	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
+		if (m->server.requests[names[i].op])
+			n += snprintf(text + n, sizeof(text) - n, "monitor %s %" PRIu64 "\n", names[i].name,
+				      m->server.requests[names[i].op]);
+	n += snprintf(text + n, sizeof(text) - n, "monitor_requests %" PRIu64 "\n", run.end.requests);
+	clients_flush(m, 1000);
+	clients_line(m, MONITOR_STATISTICS, BZ_LOG_STATS, text, n);
+}
+
+static void finish(struct monitor *m) __attribute__((noreturn));
+static void finish(struct monitor *m)
+{
+	struct rusage usage = { 0 };
+	int status = 0;
+
+	sandbox_kill(m);
+	while (wait4(m->template_pid, &status, __WALL, &usage) < 0 && errno == EINTR)
+		;
+	for (int n = 0; n < DRAIN_MAX; n++) { /* what it said last */
+		clients_flush(m, 1000);
+		if (!log_read(m, 1))
+			break;
+	}
+	if (m->spec->flags & SANDBOX_STATS)
+		send_statistics(m);
+	for (int i = 0; i < 3; i++)
+		run.end.stdio_pos[i] = m->stdio_fd[i] >= 0 ? lseek(m->stdio_fd[i], 0, SEEK_CUR) : -1;
+	run.end.elapsed_ns = now_ns() - m->started_ns;
+	run.end.denied = m->server.denied_total;
+	run.end.peak_memory = usage.ru_maxrss * 1024ull;
+	clients_flush(m, 2000);
+	clients_send(m, &run.end, run.why, strlen(run.why));
+	clients_flush(m, 2000);
+	_exit(0);
+}
+
+static void template_died(struct monitor *m)
+{
+	int status = 0;
+
+	control_serve(m); /* its last request may say why */
+	log_read(m, DRAIN_MAX);
+	if (run.ended)
+		return;
+	if (!run.running)
+		monitor_fail(m, ECHILD, "the sandbox's first process died while it was starting");
+	if (wait4(m->template_pid, &status, WNOHANG | __WALL, NULL) != m->template_pid)
+		status = SIGKILL;
+	if (run.panic[0])
+		end(m, ENDED_PANIC, status & 0x7f ? status & 0x7f : SIGABRT, "%s", run.panic);
+	else
+		end(m, ENDED_DIED, status & 0x7f ? status & 0x7f : SIGKILL, "the sandbox's first process %s %d",
+		    status & 0x7f ? "was killed by signal" : "ended with", status & 0x7f ? status & 0x7f : status >> 8);
+}
+
+/* ------------------------------------------------------------------------------------------------------
+ * The loop
+ */
+
+static void earliest(uint64_t *at, uint64_t other)
+{
+	if (other && (!*at || other < *at))
+		*at = other;
+}
+
+/* Nanoseconds until something has to happen by itself; -1: never. */
+static int64_t time_left(struct monitor *m)
+{
+	uint64_t at = 0, now;
+
+	earliest(&at, run.timeout_ns);
+	earliest(&at, run.grace_ns);
+	if (!run.running)
+		earliest(&at, m->started_ns + HELLO_TIMEOUT_MS * 1000000ull);
+	if (!at)
+		return -1;
+	now = now_ns();
+	return at > now ? (int64_t)(at - now) : 0;
+}
+
+static void check_times(struct monitor *m)
+{
+	uint64_t now;
+
+	if (!run.timeout_ns && !run.grace_ns && run.running)
+		return;
+	now = now_ns();
+	if (!run.running && now > m->started_ns + HELLO_TIMEOUT_MS * 1000000ull)
+		monitor_fail(m, ETIMEDOUT, "the host layer did not start");
+	if (run.timeout_ns && now >= run.timeout_ns)
+		end(m, ENDED_TIMEOUT, SIGKILL, "its time was over (--timeout)");
+	if (run.grace_ns && now >= run.grace_ns)
+		end(m, ENDED_KILLED, SIGKILL, "it did not stop in time");
+}
+
+static nfds_t fill_poll(struct monitor *m, struct pollfd *fds)
+{
+	short in = POLLIN;
+
+	fds[AT_CONTROL] = (struct pollfd){ m->control, in, 0 };
+	fds[AT_TEMPLATE] = (struct pollfd){ m->template_pidfd, in, 0 };
+	fds[AT_LOG] = (struct pollfd){ clients_blocked(m) ? -1 : m->log, in, 0 };
+	fds[AT_NOTIFY] = (struct pollfd){ m->notify, in, 0 };
+	fds[AT_LISTEN] = (struct pollfd){ m->listen, in, 0 };
+	for (uint32_t i = 0; i < m->client_count; i++)
+		fds[AT_CLIENTS + i] = (struct pollfd){ m->clients[i], in, 0 };
+	if (clients_blocked(m))
+		fds[AT_CLIENTS].events |= POLLOUT;
+	return AT_CLIENTS + m->client_count;
+}
+
+static void serve_ready(struct monitor *m, const struct pollfd *fds)
+{
+	if (fds[AT_CLIENTS].revents & POLLOUT)
+		clients_flush(m, 0);
+	if (fds[AT_LOG].revents & POLLIN)
+		log_read(m, BATCH);
+	if (fds[AT_NOTIFY].revents & POLLIN)
+		notify_serve(m);
+	if (fds[AT_CONTROL].revents & POLLIN) {
+		if (run.running)
+			control_serve(m);
+		else
+			control_hello(m);
+	} else if (fds[AT_CONTROL].revents & POLLHUP && !run.ended) {
+		/* All ends closed: the sandbox dies, or has closed its way to us and cannot go on. */
+		sandbox_kill(m);
+		template_died(m);
+	}
+	if (fds[AT_TEMPLATE].revents && !run.ended)
+		template_died(m);
+	/* From the back, since dropping moves the last one forward. */
+	for (uint32_t i = m->client_count; i-- > 0;)
+		if (fds[AT_CLIENTS + i].revents & (POLLIN | POLLHUP | POLLERR))
+			client_read(m, i);
+	if (fds[AT_LISTEN].revents & POLLIN)
+		clients_accept(m);
+}
+
+void serve_loop(struct monitor *m)
+{
+	struct pollfd fds[AT_CLIENTS + CLIENTS_MAX];
+
+	m->server.denied = told_denied;
+	m->server.denied_arg = m;
+	run.log_tokens = LOG_BURST;
+	run.log_filled_ns = m->started_ns;
+	if (m->spec->timeout.value)
+		run.timeout_ns = m->started_ns + m->spec->timeout.value * 1000000ull;
+	while (!run.ended) {
+		nfds_t n = fill_poll(m, fds);
+		int64_t left = time_left(m);
+		struct timespec wait = { left / 1000000000, left % 1000000000 };
+		int ready = ppoll(fds, n, left < 0 ? NULL : &wait, NULL);
+
+		if (ready > 0)
+			serve_ready(m, fds);
+		check_times(m);
+	}
+	finish(m);
+}

@@ -1,0 +1,280 @@
+/*
+ * Starting a sandbox: the caller's side, and the monitor's way from fork to its serving loop.
+ * The order of the steps is drawn in process.h.
+ */
+#define _GNU_SOURCE
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "monitor/process.h"
+
+uint64_t now_ns(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	return t.tv_sec * 1000000000ull + t.tv_nsec;
+}
+
+void monitor_fail(struct monitor *m, int error, const char *what)
+{
+	struct {
+		struct monitor_msg head;
+		char text[1024];
+	} msg = { .head = { .kind = MONITOR_FAILED, .arg = error } };
+
+	msg.head.len = snprintf(msg.text, sizeof(msg.text), "%s: %s", what, strerror(error));
+	if (msg.head.len >= sizeof(msg.text))
+		msg.head.len = sizeof(msg.text) - 1;
+	send(m->clients[0], &msg, sizeof(msg.head) + msg.head.len, MSG_NOSIGNAL);
+	if (m->template_pid > 0)
+		kill(m->template_pid, SIGKILL);
+	_exit(125);
+}
+
+/* ------------------------------------------------------------------------------------------------------
+ * Descriptors: the monitor keeps what is on a list and closes everything else it inherited
+ */
+
+struct keeping {
+	int fd[SANDBOX_MOUNTS_MAX + 16];
+	unsigned int count;
+};
+
+static int keep(struct monitor *m, struct keeping *list, int fd)
+{
+	int own;
+
+	if (fd < 0)
+		return -1;
+	own = fcntl(fd, F_DUPFD_CLOEXEC, FD_LOWEST);
+	if (own < 0)
+		monitor_fail(m, errno, "cannot keep a descriptor");
+	list->fd[list->count++] = own;
+	return own;
+}
+
+static int ascending(const void *a, const void *b)
+{
+	return *(const int *)a - *(const int *)b;
+}
+
+static void close_others(struct keeping *list)
+{
+	unsigned int next = 0;
+
+	qsort(list->fd, list->count, sizeof(list->fd[0]), ascending);
+	for (unsigned int i = 0; i < list->count; i++) {
+		if ((unsigned int)list->fd[i] > next)
+			syscall(SYS_close_range, next, list->fd[i] - 1, 0);
+		next = list->fd[i] + 1;
+	}
+	syscall(SYS_close_range, next, ~0u, 0);
+}
+
+static void keep_needed(struct monitor *m)
+{
+	const struct sandbox_spec *spec = m->spec;
+	struct keeping list = { .count = 0 };
+	int fd, root;
+
+	stdio_reopen(m);
+	m->clients[0] = keep(m, &list, m->clients[0]);
+	m->libos_fd = keep(m, &list, spec->libos_fd);
+	m->image_fd = keep(m, &list, spec->image_fd);
+	m->listen = keep(m, &list, spec->listen_fd);
+	for (int i = 0; i < 3; i++)
+		m->stdio_fd[i] = keep(m, &list, m->stdio_fd[i]);
+	for (size_t i = 0; i < spec->mount_count; i++) {
+		fd = keep(m, &list, spec->mounts[i].fd);
+		if (fd < 0)
+			continue;
+		root = server_grant(&m->server, fd, spec->mounts[i].flags & BZ_MOUNT_READONLY,
+				    spec->mounts[i].is_file, spec->mounts[i].guest_path);
+		if (root < 0)
+			monitor_fail(m, -root, spec->mounts[i].host_path ? spec->mounts[i].host_path
+									 : spec->mounts[i].guest_path);
+	}
+	m->server.proc_fd = keep(m, &list, m->server.proc_fd);
+	close_others(&list);
+}
+
+static void place(struct monitor *m, int fd, int number)
+{
+	if (fd >= 0 && dup2(fd, number) < 0)
+		monitor_fail(m, errno, "cannot place a descriptor");
+}
+
+static int pair(struct monitor *m, int number)
+{
+	int ends[2];
+
+	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends) < 0)
+		monitor_fail(m, errno, "socketpair");
+	place(m, ends[1], number);
+	close(ends[1]);
+	return ends[0];
+}
+
+static void make_sandbox_table(struct monitor *m)
+{
+	int arena;
+
+	/* Occupy them, so that nothing else lands there; exec closes those that keep this filling. */
+	for (int i = 0; i < FD_LOWEST; i++)
+		if (dup3(m->libos_fd, i, O_CLOEXEC) < 0)
+			monitor_fail(m, errno, "cannot make room for the sandbox's descriptors");
+	arena = arena_make(m);
+	if (arena < 0)
+		monitor_fail(m, -arena, arena == -E2BIG ? "arguments, environment and mounts are too large"
+							: "cannot make the arena");
+	place(m, arena, BZ_FD_ARENA);
+	close(arena);
+	m->host_layer_fd = host_layer_make(m);
+	if (m->host_layer_fd < 0)
+		monitor_fail(m, -m->host_layer_fd, "cannot make a sealed memfd of the host layer");
+	m->control = pair(m, BZ_FD_CONTROL);
+	m->events = pair(m, BZ_FD_EVENTS);
+	m->log = pair(m, BZ_FD_LOG);
+	place(m, m->libos_fd, BZ_FD_LIBOS);
+	place(m, m->image_fd, BZ_FD_IMAGE);
+	for (int i = 0; i < 3; i++)
+		place(m, m->stdio_fd[i], BZ_STREAM_STDIN + i);
+}
+
+/* Behind the clone: the sandbox's own descriptors are no business of the monitor's. */
+static void forget_sandbox_table(struct monitor *m)
+{
+	syscall(SYS_close_range, 0, FD_LOWEST - 1, 0);
+	close(m->host_layer_fd);
+	close(m->libos_fd);
+	if (m->image_fd >= 0)
+		close(m->image_fd);
+	for (int i = 0; i < 3; i++) {
+		if (m->stdio_fd[i] < 0 || m->stdio[i].kind == BZ_STDIO_FILE)
+			continue; /* files: their last offset is told to the caller at the end */
+		close(m->stdio_fd[i]);
+		m->stdio_fd[i] = -1;
+	}
+}
+
+/* ------------------------------------------------------------------------------------------------------ */
+
+static void prepare_server(struct monitor *m)
+{
+	struct stat dev, root;
+	int error = server_init(&m->server, m->plan.volumes ? m->plan.files_max : 1);
+
+	if (error)
+		monitor_fail(m, -error, "cannot prepare the monitor");
+	m->server.host_uid = geteuid();
+	m->server.host_gid = getegid();
+	m->server.guest_uid = m->spec->uid;
+	m->server.guest_gid = m->spec->gid;
+	if (!m->plan.volumes)
+		return;
+	m->server.proc_fd = open("/proc/self/fd", O_PATH | O_DIRECTORY | O_CLOEXEC);
+	if (m->server.proc_fd < 0)
+		monitor_fail(m, errno, "volumes need /proc on the host: /proc/self/fd");
+	/* devtmpfs calls itself tmpfs; there is one, so its device number tells it. */
+	if (stat("/dev", &dev) == 0 && stat("/", &root) == 0 && dev.st_dev != root.st_dev)
+		m->server.dev_refused = dev.st_dev;
+}
+
+static void prepare_signals(void)
+{
+	sigset_t none;
+
+	sigemptyset(&none);
+	signal(SIGPIPE, SIG_IGN);
+	signal(SIGXFSZ, SIG_IGN);
+	signal(SIGHUP, SIG_IGN);
+	signal(SIGINT, SIG_IGN);
+	signal(SIGQUIT, SIG_IGN);
+	signal(SIGTERM, SIG_DFL); /* the sandbox dies with its monitor */
+	signal(SIGCHLD, SIG_DFL);
+	sigprocmask(SIG_SETMASK, &none, NULL);
+}
+
+static void monitor_main(struct monitor *m) __attribute__((noreturn));
+static void monitor_main(struct monitor *m)
+{
+	setsid();
+	plan_ids(&m->plan); /* by this process's pid */
+	prepare_signals();
+	umask(0); /* modes arrive masked by the guest's umask */
+	prepare_server(m);
+	keep_needed(m);
+	make_sandbox_table(m);
+	template_start(m);
+	forget_sandbox_table(m);
+	confine_monitor(m);
+	serve_loop(m);
+}
+
+int sandbox_start(const struct sandbox_spec *spec, struct sandbox *sandbox, char *err, size_t err_size)
+{
+	static struct monitor m;
+	int ends[2], error;
+
+	memset(&m, 0, sizeof(m));
+	memset(sandbox, 0, sizeof(*sandbox));
+	m.started_ns = now_ns();
+	m.spec = spec;
+	m.notify = -1;
+	m.caller_uid = geteuid();
+	error = plan_make(spec, &m.plan, err, err_size);
+	if (error)
+		return error;
+	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends) < 0) {
+		snprintf(err, err_size, "socketpair: %s", strerror(errno));
+		return -errno;
+	}
+	sandbox->pid = fork();
+	if (sandbox->pid == 0) {
+		m.clients[0] = ends[1];
+		m.client_count = 1;
+		monitor_main(&m);
+	}
+	error = sandbox->pid < 0 ? -errno : 0;
+	close(ends[1]);
+	if (!error) {
+		sandbox->pidfd = syscall(SYS_pidfd_open, sandbox->pid, 0);
+		error = sandbox->pidfd < 0 ? -errno : 0;
+	}
+	if (error) {
+		snprintf(err, err_size, "cannot start the monitor: %s", strerror(-error));
+		close(ends[0]);
+		return error;
+	}
+	sandbox->control = ends[0];
+	return 0;
+}
+
+int sandbox_tell(const struct sandbox *sandbox, uint32_t kind, uint32_t arg, uint16_t rows, uint16_t cols)
+{
+	struct monitor_msg msg = { .kind = kind, .arg = arg, .rows = rows, .cols = cols };
+
+	return send(sandbox->control, &msg, sizeof(msg), MSG_NOSIGNAL) < 0 ? -errno : 0;
+}
+
+void sandbox_forget(struct sandbox *sandbox)
+{
+	close(sandbox->control);
+	while (waitpid(sandbox->pid, NULL, 0) < 0 && errno == EINTR)
+		;
+	close(sandbox->pidfd);
+	if (sandbox->cgroup[0])
+		rmdir(sandbox->cgroup);
+}

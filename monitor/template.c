@@ -1,0 +1,226 @@
+/*
+ * Making the template: a process with nothing, which then executes the host layer.
+ *
+ * It is cloned from the monitor into namespaces of its own and lays down, step by step, everything that section 3.4
+ * of the design lists.  Each step that fails ends the start: its number and errno go to the monitor as a request with
+ * op 0, which means something only before BZ_HELLO.  Between clone and exec only plain system calls are made.
+ */
+#define _GNU_SOURCE
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/capability.h>
+#include <linux/sched.h>
+#include <linux/securebits.h>
+#include <sched.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/eventfd.h>
+#include <sys/mount.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <sys/socket.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "monitor/process.h"
+
+enum step { STEP_WAIT = 1, STEP_IDS, STEP_ROOT, STEP_LIMITS, STEP_CPUS, STEP_CAPABILITIES, STEP_LANDLOCK, STEP_DEATH,
+	    STEP_DESCRIPTORS, STEP_EXEC };
+
+const char *template_step(uint32_t step)
+{
+	static const char *const names[] = {
+		[STEP_WAIT] = "waiting for its user namespace", [STEP_IDS] = "taking an unprivileged user id",
+		[STEP_ROOT] = "taking an empty root",		[STEP_LIMITS] = "setting resource limits",
+		[STEP_CPUS] = "binding to processors",		[STEP_CAPABILITIES] = "dropping capabilities",
+		[STEP_LANDLOCK] = "giving up the file system",	[STEP_DEATH] = "tying its life to the monitor",
+		[STEP_DESCRIPTORS] = "closing descriptors",	[STEP_EXEC] = "executing the host layer",
+	};
+
+	return step < sizeof(names) / sizeof(names[0]) && names[step] ? names[step] : "starting";
+}
+
+static void fail(enum step step) __attribute__((noreturn));
+static void fail(enum step step)
+{
+	struct bz_request report = { .op = 0, .flags = step, .mode = errno };
+
+	send(BZ_FD_CONTROL, &report, sizeof(report), MSG_NOSIGNAL);
+	_exit(125);
+}
+
+static void take_ids(struct monitor *m)
+{
+	uid_t uid = m->plan.userns ? SANDBOX_INNER_ID : m->plan.uid;
+	gid_t gid = m->plan.userns ? SANDBOX_INNER_ID : m->plan.gid;
+
+	if (!m->plan.root)
+		return; /* the one id that is mapped is ours; groups cannot be dropped, --explain names them */
+	if (syscall(SYS_setgroups, 0, NULL) < 0 || syscall(SYS_setresgid, gid, gid, gid) < 0 ||
+	    syscall(SYS_setresuid, uid, uid, uid) < 0)
+		fail(STEP_IDS);
+}
+
+/* An empty, read-only root that is mounted nowhere: no path leads from it to anything, not even `..`. */
+static void take_empty_root(void)
+{
+	int fs = syscall(SYS_fsopen, "ramfs", FSOPEN_CLOEXEC), root;
+
+	if (fs < 0 || syscall(SYS_fsconfig, fs, FSCONFIG_CMD_CREATE, NULL, NULL, 0) < 0)
+		fail(STEP_ROOT);
+	root = syscall(SYS_fsmount, fs, FSMOUNT_CLOEXEC,
+		       MOUNT_ATTR_RDONLY | MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV | MOUNT_ATTR_NOEXEC);
+	if (root < 0 || fchdir(root) < 0 || chroot(".") < 0)
+		fail(STEP_ROOT);
+}
+
+static void take_limit(int resource, rlim_t value)
+{
+	struct rlimit now, want = { value, value };
+
+	if (getrlimit(resource, &now) < 0)
+		fail(STEP_LIMITS);
+	if (want.rlim_max > now.rlim_max)
+		want.rlim_max = want.rlim_cur = now.rlim_max;
+	if (setrlimit(resource, &want) < 0)
+		fail(STEP_LIMITS);
+}
+
+static void take_limits(struct monitor *m)
+{
+	take_limit(RLIMIT_CORE, 1);	  /* 0 would still run a dump handler that core_pattern pipes to */
+	take_limit(RLIMIT_MEMLOCK, 0);
+	take_limit(RLIMIT_MSGQUEUE, 0);
+	take_limit(RLIMIT_RTPRIO, 0);
+	take_limit(RLIMIT_SIGPENDING, 1024 + m->plan.threads_max);
+	take_limit(RLIMIT_NOFILE, m->plan.files_max + 16);
+	take_limit(RLIMIT_FSIZE, m->plan.fsize);
+	take_limit(RLIMIT_DATA, m->plan.data_limit);
+	/* Counted per user in a user namespace, or for an id of the sandbox's own: otherwise it would count all that
+	 * the user runs.  The host layer's own threads come on top. */
+	if (m->plan.userns || m->plan.root)
+		take_limit(RLIMIT_NPROC, m->plan.threads_max + 8);
+}
+
+static void take_processors(struct monitor *m)
+{
+	cpu_set_t have, want;
+	uint32_t n = 0;
+
+	CPU_ZERO(&want);
+	if (!m->plan.affinity)
+		return;
+	if (sched_getaffinity(0, sizeof(have), &have) < 0)
+		fail(STEP_CPUS);
+	/* Sandboxes of different monitors begin at different processors. */
+	for (int i = 0, at = m->started_ns / 1000 % CPU_SETSIZE; i < CPU_SETSIZE && n < m->plan.cpus; i++) {
+		int cpu = (at + i) % CPU_SETSIZE;
+
+		if (CPU_ISSET(cpu, &have)) {
+			CPU_SET(cpu, &want);
+			n++;
+		}
+	}
+	if (sched_setaffinity(0, sizeof(want), &want) < 0)
+		fail(STEP_CPUS);
+}
+
+static void template_main(struct monitor *m, int go) __attribute__((noreturn));
+static void template_main(struct monitor *m, int go)
+{
+	char *const empty[] = { "", NULL };
+	uint64_t count;
+	int host = m->host_layer_fd;
+
+	if (read(go, &count, sizeof(count)) != sizeof(count))
+		fail(STEP_WAIT);
+	setsid();
+	for (int sig = 1; sig < 32; sig++)
+		if (sig != SIGKILL && sig != SIGSTOP && sig != SIGPIPE)
+			signal(sig, SIG_DFL); /* what the monitor ignores would stay ignored behind exec */
+	umask(077);
+	if (m->plan.namespaces)
+		take_empty_root();
+	take_processors(m);
+	take_ids(m);
+	take_limits(m);
+	if (capabilities_drop(0) < 0)
+		fail(STEP_CAPABILITIES);
+	if (landlock_nothing() < 0)
+		fail(STEP_LANDLOCK);
+	/* Behind the change of ids, which clears it. */
+	if (prctl(PR_SET_PDEATHSIG, SIGKILL) < 0)
+		fail(STEP_DEATH);
+	/* All that is not the sandbox's own has O_CLOEXEC; this makes sure of it. */
+	if (syscall(SYS_close_range, BZ_FD_LIBOS + 1, host - 1, 0) < 0 ||
+	    syscall(SYS_close_range, host + 1, ~0u, 0) < 0)
+		fail(STEP_DESCRIPTORS);
+	syscall(SYS_execveat, host, "", empty, empty + 1, AT_EMPTY_PATH);
+	fail(STEP_EXEC);
+}
+
+/* ------------------------------------------------------------------------------------------------------
+ * The monitor's side
+ */
+
+static void write_proc(struct monitor *m, const char *file, const char *text)
+{
+	char path[64];
+	int fd;
+
+	snprintf(path, sizeof(path), "/proc/%d/%s", m->template_pid, file);
+	fd = open(path, O_WRONLY | O_CLOEXEC);
+	if (fd < 0 || write(fd, text, strlen(text)) < 0)
+		monitor_fail(m, errno, path);
+	close(fd);
+}
+
+static void map_ids(struct monitor *m)
+{
+	char line[64];
+
+	if (!m->plan.root)
+		write_proc(m, "setgroups", "deny");
+	snprintf(line, sizeof(line), "%u %u 1", SANDBOX_INNER_ID, m->plan.gid);
+	write_proc(m, "gid_map", line);
+	snprintf(line, sizeof(line), "%u %u 1", SANDBOX_INNER_ID, m->plan.uid);
+	write_proc(m, "uid_map", line);
+}
+
+static void clone_failed(struct monitor *m, int error)
+{
+	if (m->plan.userns)
+		monitor_fail(m, error, error == ENOSPC || error == EUSERS
+			? "no user namespace: the limit user.max_user_namespaces is reached (raise it, or use --no-userns)"
+			: "no user namespace: this host does not allow one (see bartizan check, or use --no-userns)");
+	monitor_fail(m, error, "cannot make the sandbox's first process");
+}
+
+void template_start(struct monitor *m)
+{
+	unsigned long flags = SIGCHLD | CLONE_PIDFD;
+	int go = eventfd(0, EFD_CLOEXEC);
+	uint64_t one = 1;
+	long pid;
+
+	if (go < 0)
+		monitor_fail(m, errno, "eventfd");
+	if (m->plan.userns)
+		flags |= CLONE_NEWUSER;
+	/* No network namespace: the filter has no call that could make or connect a socket, and one costs 0.4 ms. */
+	if (m->plan.namespaces)
+		flags |= CLONE_NEWPID | CLONE_NEWNS | CLONE_NEWIPC | CLONE_NEWUTS | CLONE_NEWCGROUP;
+	pid = syscall(SYS_clone, flags, NULL, &m->template_pidfd, NULL, NULL);
+	if (pid < 0)
+		clone_failed(m, errno);
+	if (pid == 0)
+		template_main(m, go);
+	m->template_pid = pid;
+	if (m->plan.userns)
+		map_ids(m);
+	if (write(go, &one, sizeof(one)) < 0)
+		monitor_fail(m, errno, "cannot let the sandbox's first process go");
+	close(go);
+}
