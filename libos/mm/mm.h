@@ -15,15 +15,26 @@ struct file;
 struct vma {
 	u64 start, end;
 	u32 prot;		/* PROT_* as the guest asked */
-	u32 flags;		/* MAP_SHARED or MAP_PRIVATE, MAP_GROWSDOWN, MAP_NORESERVE, MAP_STACK, VMA_* */
-	struct file *file;	/* referenced, or null */
+	u32 flags;		/* MAP_SHARED or MAP_PRIVATE, MAP_GROWSDOWN, VMA_* */
+	struct file *file;	/* referenced, or null; also behind shared anonymous memory */
 	u64 offset;		/* in file, bytes */
-	const char *name;	/* "[heap]", "[stack]", "[vdso]" or null */
+	const char *name;	/* "[heap]", "[stack]", "[vdso]", "[anon:...]" or null; never freed */
 	u64 backed_end;		/* file mappings: pages from here up to end lie beyond the file's end (SIGBUS) */
-	struct vma *left, *right; /* how they are kept is mm.c's business */
+	struct list node;	/* mm->vmas, by address */
+	struct vma *left, *right, *up; /* vma.c: a treap by start */
 	u32 priority;
-	struct list node;	/* by address */
+	u64 gap, max_gap;	/* free bytes below start; the largest such in this subtree */
 };
+
+/* vma->flags beside the guest's MAP_ bits.  All but the first are properties that keep neighbours apart. */
+#define VMA_NOWRITE 0x00200000u	 /* shared mapping of a file that was opened read-only */
+#define VMA_NOEXEC 0x00400000u	 /* file on a noexec mount */
+#define VMA_LOCKED 0x00800000u	 /* mlock: nothing is swapped here, the mark is for the guest's eyes */
+#define VMA_DONTFORK 0x01000000u
+#define VMA_WIPEONFORK 0x02000000u
+#define VMA_DONTDUMP 0x08000000u
+#define VMA_SPECIAL 0x10000000u	 /* vDSO: as VM_SPECIAL, not to be expanded, advised or locked */
+#define VMA_ACCOUNTED 0x20000000u /* private and writable once: counts towards RLIMIT_DATA */
 
 struct mm {
 	ref_t refs;
@@ -35,7 +46,9 @@ struct mm {
 	u64 start_code, end_code, start_data, end_data, start_brk, brk, start_stack, arg_start, arg_end, env_start, env_end;
 	u64 mmap_base;		/* allocation goes down from here */
 	u64 vdso;
-	u64 def_flags;
+	u64 def_flags;		/* VMA_LOCKED after mlockall(MCL_FUTURE) */
+	u64 stack_limit_low;	/* the initial stack may grow down to here whatever the rlimit becomes */
+	u32 membarrier_ready;	/* registrations, MEMBARRIER_CMD_* bits */
 };
 
 struct mm *mm_create(void);
@@ -43,6 +56,13 @@ void mm_get(struct mm *mm);
 void mm_put(struct mm *mm);
 /* All of the current process's mappings go away (exec). */
 void mm_unmap_all(struct mm *mm);
+
+/* Exec: choose the base from which addresses are handed out, below a stack of `stack` bytes. */
+void mm_set_base(struct mm *mm, u64 stack_rlimit);
+/* Fork: a copy of the list.  The caller holds old->lock across this and the host's clone, and then calls
+ * mm_fork_child in the child, which applies what madvise asked for (DONTFORK, WIPEONFORK). */
+struct mm *mm_copy(struct mm *old);
+void mm_fork_child(struct mm *mm);
 
 /* As mmap(2), for the current process.  Returns the address or -errno. */
 long mm_map(u64 addr, u64 len, u32 prot, u32 flags, struct file *file, u64 off);
@@ -54,8 +74,14 @@ long mm_protect(u64 addr, u64 len, u32 prot);
 bool mm_fault(u64 addr, u64 err, int *sig, int *code);
 struct vma *vma_find(struct mm *mm, u64 addr);	/* the first with end > addr; locked */
 u64 mm_brk_start(struct mm *mm);
-/* A file became shorter: pages beyond `size` of its mappings give SIGBUS from now on. */
+/* A file became shorter: pages beyond `size` of its mappings give SIGBUS from now on.  The caller holds no inode
+ * lock (RANK_MM comes before RANK_INODE). */
 struct inode;
 void mm_truncate_notify(struct inode *inode, u64 size);
+/* The data of a file moved (a tmpfs window grew): map it anew wherever it is mapped.  No inode lock held. */
+void mm_remap_notify(struct inode *inode);
+/* Make [addr, addr+len) accessible if it is to be faulted in by us (stack growth, grown file): before usercopy is
+ * given up.  True: it is worth another try. */
+bool mm_fault_in(u64 addr, size_t len, bool write);
 
 #endif

@@ -120,7 +120,19 @@ struct process {
 	u64 auxv[48];	u32 auxv_len;
 	struct dentry *exe;	  /* referenced */
 	char *exe_path;
-	u64 utime_dead, stime_dead;
+	u64 utime_dead, stime_dead; /* ns, of threads that are gone */
+	u64 child_utime, child_stime; /* ns, of waited-for children */
+	u64 child_maxrss;
+	struct list pid_hash;	  /* tasklist lock */
+	u32 zombie;		  /* ended, not waited for; tasklist lock */
+	u32 wait_events;	  /* PROC_WAIT_*: stopped or continued, not yet reported; tasklist lock */
+	i32 stop_signal;
+	bool loaded;		  /* an executable is in its memory: threads begin with start_ctx */
+	bool did_exec;		  /* setpgid by the parent: EACCES from then on */
+	struct thread *exec_thread; /* exec: all others end; under lock */
+	struct waitq vfork_waitq; /* the parent of a vfork sleeps here till exec or exit */
+	u32 vfork_done;
+	bool thp_disable, mce_kill;
 	struct rusage_counts { u64 minflt, majflt, inblock, oublock, nvcsw, nivcsw; } ru;
 };
 
@@ -166,6 +178,20 @@ struct thread *thread_create_struct(struct process *p);	/* tid assigned, on no l
 struct process *process_create_struct(struct process *parent);
 bool capable(int cap);			/* CAP_*: of the current process's effective set */
 u64 rlimit_soft(unsigned int resource);
+
+/* The current thread is to end before it runs guest code again (exit_group, or another thread execs). */
+static inline bool thread_must_exit(const struct thread *t)
+{
+	return READ_ONCE(t->process->group_exit) ||
+	       (READ_ONCE(t->process->exec_thread) && t->process->exec_thread != t);
+}
+/* For signal code: called first on the way to the guest; does not return if the thread must end.  signal_recalc keeps
+ * signal_pending set while thread_must_exit. */
+void thread_check_exit(void);
+/* Job control told the parent's wait(2): state changes of p that are to be reported (signal code calls this). */
+#define PROC_WAIT_STOPPED 1u
+#define PROC_WAIT_CONTINUED 2u
+void process_report_state(struct process *p, u32 what, int sig);
 
 /* Never return. */
 void thread_exit(u32 code) __noreturn;

@@ -104,6 +104,7 @@ struct inode {
 	struct pipe *fifo;	/* pipe/: a FIFO's buffer while it is open */
 	struct inode *bound;	/* overlay and others: the inode that holds the data */
 	u32 deny_write, writers;
+	u32 map_count;		/* atomic: vmas that map it; 0 lets truncation skip the search */
 	union { void *priv; u64 priv_word; };
 };
 
@@ -176,7 +177,8 @@ struct file_ops {
 	/* EPOLL bits that hold now; registers with pt (may be null) where to wait for changes. */
 	u32 (*poll)(struct file *f, struct poll_table *pt);
 	long (*ioctl)(struct file *f, u32 cmd, u64 arg);	/* -ENOTTY by default */
-	/* Map [off, off+len) at addr by a host call (under mm->lock).  Returns bytes that are backed (rounded up to pages; the
+	/* Map [off, off+len) at addr by a host call (under mm->lock, replacing what is there).  mapflags: BZ_MAP_SHARED for a
+	 * shared mapping, 0 for a private one.  prot: BZ_PROT_*, which are the guest's.  Returns bytes that are backed (rounded up to pages; the
 	 * rest of the range is mapped without access by mm), or -errno.  Null: -ENODEV. */
 	i64 (*mmap)(struct file *f, u64 addr, u64 len, u32 prot, u32 mapflags, u64 off);
 	int (*fsync)(struct file *f, bool data_only);
@@ -292,6 +294,8 @@ struct mount *mount_at(struct super *sb, const char *guest_path, u32 flags);
 extern struct mount *root_mount;
 extern struct list all_mounts;			/* mount->node, in the order of mounting */
 struct super *tmpfs_create(u64 size_limit, u32 root_mode);
+/* An unlinked file of `size` zero bytes (memfd, MAP_SHARED|MAP_ANONYMOUS, SysV): open for reading and writing. */
+struct file *tmpfs_anon_file(const char *name, u64 size, u32 flags);	/* O_* flags; or ERR_PTR */
 struct super *erofs_mount(u64 base, u64 size);		/* the image, mapped at base */
 struct super *hostfs_create(u32 root, u32 flags, bool is_file);	/* BZ_MOUNT_* flags */
 struct super *overlay_create(struct super *lower, struct super *upper);
