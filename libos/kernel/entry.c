@@ -16,6 +16,7 @@ const struct bz_start *boot;
 extern const struct initcall __start_initcalls[], __stop_initcalls[];
 extern const struct bz_fixup __start_fixups[], __stop_fixups[];
 
+extern char __libos_end[];
 static struct bz_upcalls upcalls;
 
 static void run_initcalls(void)
@@ -41,7 +42,7 @@ static void run_initcalls(void)
 static void upcall_start(const struct bz_start *start)
 {
 	boot = start;
-	pages_init();
+	pages_init((u64)__libos_end);
 	alloc_init();
 	syscall_table_init();
 	run_initcalls();

@@ -16,8 +16,6 @@
 #define REFILL_ORDER 5	/* what is taken from the wilderness for small requests */
 #define NIL 0xffffffffu
 
-extern char __libos_end[];
-
 static struct page *pages;
 static u32 free_head[MAX_ORDER + 1];
 static u32 wilderness, page_limit;
@@ -39,10 +37,10 @@ struct page *page_of(const void *p)
 	return &pages[page_index(p)];
 }
 
-void pages_init(void)
+void pages_init(u64 first)
 {
 	u64 total = boot->arena_size >> PAGE_SHIFT;
-	u64 start = PAGE_ALIGN((u64)__libos_end);
+	u64 start = PAGE_ALIGN(first);
 
 	for (int i = 0; i <= MAX_ORDER; i++)
 		free_head[i] = NIL;

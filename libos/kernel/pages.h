@@ -16,7 +16,8 @@ struct page {
 };
 
 struct page *page_of(const void *p);
-void pages_init(void);
+/* The arena behind `first` is ours. */
+void pages_init(u64 first);
 void alloc_init(void);
 void pages_use(struct memory_use *m);
 
