@@ -15,6 +15,7 @@
 #include <sys/sysinfo.h>
 #include <unistd.h>
 
+#include "monitor/cgroup.h"
 #include "monitor/process.h"
 
 #define ARENA_UNIT (2ull << 20)
@@ -104,7 +105,8 @@ static int plan_memory(const struct sandbox_spec *spec, struct plan *plan, char 
 		limit = BZ_ARENA_MAX;
 	plan->memory_limit = limit;
 	plan->arena_size = (limit + ARENA_UNIT - 1) & ~(ARENA_UNIT - 1);
-	plan->data_limit = spec->memory.asked ? limit : RLIM_INFINITY;
+	/* RLIMIT_DATA counts what is mapped, not what is used: second choice. */
+	plan->data_limit = spec->memory.asked && !plan->cgroup ? limit : RLIM_INFINITY;
 	return 0;
 }
 
@@ -116,7 +118,7 @@ static int plan_threads(const struct sandbox_spec *spec, struct plan *plan, char
 	if (spec->pids.asked && spec->pids.value > 4194304)
 		return refuse(err, size, -EINVAL, "--pids-limit %llu: at most 4194304",
 			      (unsigned long long)spec->pids.value);
-	if (spec->pids.asked && !plan->userns && !plan->root)
+	if (spec->pids.asked && !plan->userns && !plan->root && !plan->cgroup)
 		return refuse(err, size, -EOPNOTSUPP, "--pids-limit cannot be enforced without a user namespace: "
 			      "RLIMIT_NPROC would count all processes of uid %u (leave out --no-userns)", plan->uid);
 	if (getrlimit(RLIMIT_NPROC, &nproc) == 0 && nproc.rlim_max != RLIM_INFINITY &&
@@ -162,7 +164,7 @@ static int plan_cpus(const struct sandbox_spec *spec, struct plan *plan, char *e
 		return refuse(err, size, -EINVAL, "--cpus %llu.%03llu: only %u can be used here",
 			      (unsigned long long)spec->cpus.value / 1000, (unsigned long long)spec->cpus.value % 1000,
 			      plan->cpus);
-	if (spec->cpus.asked && spec->cpus.value % 1000 && plan->cgroup_fd < 0)
+	if (spec->cpus.asked && spec->cpus.value % 1000 && !plan->cgroup)
 		return refuse(err, size, -EOPNOTSUPP, "--cpus %llu.%03llu: a part of a processor needs a delegated "
 			      "cgroup v2 (systemd-run --user --scope -p Delegate=yes), whole ones do not",
 			      (unsigned long long)spec->cpus.value / 1000, (unsigned long long)spec->cpus.value % 1000);
@@ -208,6 +210,7 @@ static int plan_check_mounts(const struct sandbox_spec *spec, struct plan *plan,
 
 int plan_make(const struct sandbox_spec *spec, struct plan *plan, char *err, size_t size)
 {
+	char path[256], why[128];
 	int error;
 
 	memset(plan, 0, sizeof(*plan));
@@ -217,6 +220,9 @@ int plan_make(const struct sandbox_spec *spec, struct plan *plan, char *err, siz
 	plan_ids(plan);
 	plan->userns = !(spec->flags & SANDBOX_NO_USERNS);
 	plan->namespaces = plan->userns || has_capability(21 /* CAP_SYS_ADMIN */);
+	/* Looked for only where it would serve: it costs the start a few file accesses. */
+	if (spec->memory.asked || spec->pids.asked || spec->cpus.asked)
+		plan->cgroup = cgroup_find(path, sizeof(path), why, sizeof(why)) == 0;
 	error = plan_check_mounts(spec, plan, err, size);
 	if (!error)
 		error = plan_memory(spec, plan, err, size);

@@ -40,7 +40,8 @@ struct plan {
 	uint64_t data_limit;	/* RLIMIT_DATA, or RLIM_INFINITY */
 	uint32_t cpus;		/* shown to the guest */
 	bool affinity;		/* bind to `cpus` processors */
-	int cgroup_fd;		/* -1: none */
+	bool cgroup;		/* limits by a cgroup of its own */
+	int cgroup_fd;		/* of it, -1: none */
 };
 
 struct monitor {

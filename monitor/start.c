@@ -17,6 +17,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "monitor/cgroup.h"
 #include "monitor/process.h"
 
 uint64_t now_ns(void)
@@ -94,6 +95,7 @@ static void keep_needed(struct monitor *m)
 	m->libos_fd = keep(m, &list, spec->libos_fd);
 	m->image_fd = keep(m, &list, spec->image_fd);
 	m->listen = keep(m, &list, spec->listen_fd);
+	m->plan.cgroup_fd = keep(m, &list, m->plan.cgroup_fd);
 	for (int i = 0; i < 3; i++)
 		m->stdio_fd[i] = keep(m, &list, m->stdio_fd[i]);
 	for (size_t i = 0; i < spec->mount_count; i++) {
@@ -159,6 +161,8 @@ static void forget_sandbox_table(struct monitor *m)
 	syscall(SYS_close_range, 0, FD_LOWEST - 1, 0);
 	close(m->host_layer_fd);
 	close(m->libos_fd);
+	if (m->plan.cgroup_fd >= 0)
+		close(m->plan.cgroup_fd);
 	if (m->image_fd >= 0)
 		close(m->image_fd);
 	for (int i = 0; i < 3; i++) {
@@ -223,6 +227,26 @@ static void monitor_main(struct monitor *m)
 	serve_loop(m);
 }
 
+static int make_cgroup(struct monitor *m, struct sandbox *sandbox, char *err, size_t err_size)
+{
+	const struct sandbox_spec *spec = m->spec;
+	char why[160] = "";
+	int fd;
+
+	if (!m->plan.cgroup)
+		return 0;
+	/* Behind the threads that were asked for come the host layer's own. */
+	fd = cgroup_make(spec->id, spec->memory.value, spec->pids.value ? spec->pids.value + 8 : 0, spec->cpus.value,
+			 sandbox->cgroup, sizeof(sandbox->cgroup), why, sizeof(why));
+	if (fd < 0) {
+		sandbox->cgroup[0] = 0;
+		snprintf(err, err_size, "cannot make a cgroup: %s", why);
+		return fd;
+	}
+	m->plan.cgroup_fd = fd;
+	return 0;
+}
+
 int sandbox_start(const struct sandbox_spec *spec, struct sandbox *sandbox, char *err, size_t err_size)
 {
 	static struct monitor m;
@@ -237,6 +261,9 @@ int sandbox_start(const struct sandbox_spec *spec, struct sandbox *sandbox, char
 	error = plan_make(spec, &m.plan, err, err_size);
 	if (error)
 		return error;
+	error = make_cgroup(&m, sandbox, err, err_size);
+	if (error)
+		return error;
 	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends) < 0) {
 		snprintf(err, err_size, "socketpair: %s", strerror(errno));
 		return -errno;
@@ -249,6 +276,8 @@ int sandbox_start(const struct sandbox_spec *spec, struct sandbox *sandbox, char
 	}
 	error = sandbox->pid < 0 ? -errno : 0;
 	close(ends[1]);
+	if (m.plan.cgroup_fd >= 0)
+		close(m.plan.cgroup_fd);
 	if (!error) {
 		sandbox->pidfd = syscall(SYS_pidfd_open, sandbox->pid, 0);
 		error = sandbox->pidfd < 0 ? -errno : 0;
