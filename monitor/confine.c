@@ -5,19 +5,23 @@
 #define _GNU_SOURCE
 #include <errno.h>
 #include <fcntl.h>
-#include <grp.h>
 #include <linux/audit.h>
 #include <linux/capability.h>
 #include <linux/filter.h>
 #include <linux/landlock.h>
+#include <linux/openat2.h>
 #include <linux/seccomp.h>
 #include <linux/securebits.h>
+#include <sched.h>
 #include <signal.h>
 #include <stddef.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/ioctl.h>
+#include <sys/mount.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -73,11 +77,13 @@ struct ruleset {
 #define LL_MAKE_REG 0x100ull
 #define LL_MAKE_SYM 0x1000ull
 
+bool landlock_absent; /* tests: as on a kernel without it */
+
 int landlock_abi(void)
 {
 	int abi = syscall(SYS_landlock_create_ruleset, NULL, 0, LANDLOCK_CREATE_RULESET_VERSION);
 
-	return abi < 0 ? 0 : abi;
+	return abi < 0 || landlock_absent ? 0 : abi;
 }
 
 /* A ruleset that handles everything that the kernel's version knows; < 0: there is no Landlock. */
@@ -143,6 +149,115 @@ static int landlock_volumes(struct server *server)
 		return error;
 	}
 	return landlock_enter(fd);
+}
+
+/* ------------------------------------------------------------------------------------------------------
+ * Where there is no Landlock: each granted tree as a mount of its own that is attached nowhere, and an empty root.
+ * `..` ends at such a mount's root, and a read-only grant is a read-only mount.
+ */
+
+static int write_own(const char *file, const char *text)
+{
+	int fd = open(file, O_WRONLY | O_CLOEXEC), error;
+
+	if (fd < 0)
+		return -errno;
+	error = write(fd, text, strlen(text)) < 0 ? -errno : 0;
+	close(fd);
+	return error;
+}
+
+/* The right to mount: root has it, others get it in a user namespace in which they are who they were. */
+static int mounts_unshare(struct monitor *m)
+{
+	char line[64];
+	int error;
+
+	if (m->plan.root)
+		return 0;
+	if (unshare(CLONE_NEWUSER | CLONE_NEWNS) < 0)
+		return -errno;
+	error = write_own("/proc/self/setgroups", "deny");
+	if (error)
+		return error;
+	snprintf(line, sizeof(line), "%u %u 1", m->plan.gid, m->plan.gid);
+	error = write_own("/proc/self/gid_map", line);
+	if (error)
+		return error;
+	snprintf(line, sizeof(line), "%u %u 1", m->plan.uid, m->plan.uid);
+	return write_own("/proc/self/uid_map", line);
+}
+
+/* A mount namespace's own copy of what `fd` stands for in another: found by its path, which has to lead to the same. */
+static int find_again(int fd)
+{
+	char name[32], path[4096];
+	struct open_how how = { .flags = O_PATH | O_CLOEXEC, .resolve = RESOLVE_NO_SYMLINKS };
+	struct stat was, is;
+	ssize_t n;
+	int found;
+
+	snprintf(name, sizeof(name), "/proc/self/fd/%d", fd);
+	n = readlink(name, path, sizeof(path) - 1);
+	if (n < 0)
+		return -errno;
+	path[n] = 0;
+	found = syscall(SYS_openat2, AT_FDCWD, path, &how, sizeof(how));
+	if (found < 0)
+		return -errno;
+	if (fstat(fd, &was) < 0 || fstat(found, &is) < 0 || was.st_dev != is.st_dev || was.st_ino != is.st_ino ||
+	    dup3(found, fd, O_CLOEXEC) < 0) {
+		close(found);
+		return -ESTALE;
+	}
+	close(found);
+	return 0;
+}
+
+static int mount_detach(struct volume *volume)
+{
+	struct mount_attr attr = { .attr_set = MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV | MOUNT_ATTR_NOEXEC |
+					       (volume->readonly ? MOUNT_ATTR_RDONLY : 0) };
+	int fd = syscall(SYS_open_tree, volume->fd, "", OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | AT_EMPTY_PATH | AT_RECURSIVE);
+	int error = 0;
+
+	if (fd < 0)
+		return -errno;
+	if (syscall(SYS_mount_setattr, fd, "", AT_EMPTY_PATH | AT_RECURSIVE, &attr, sizeof(attr)) < 0 ||
+	    dup3(fd, volume->fd, O_CLOEXEC) < 0)
+		error = -errno;
+	close(fd);
+	return error;
+}
+
+int empty_root(void)
+{
+	int fs = syscall(SYS_fsopen, "ramfs", FSOPEN_CLOEXEC), root = -1, error = 0;
+
+	if (fs < 0)
+		return -errno;
+	if (syscall(SYS_fsconfig, fs, FSCONFIG_CMD_CREATE, NULL, NULL, 0) == 0)
+		root = syscall(SYS_fsmount, fs, FSMOUNT_CLOEXEC,
+			       MOUNT_ATTR_RDONLY | MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV | MOUNT_ATTR_NOEXEC);
+	if (root < 0 || fchdir(root) < 0 || chroot(".") < 0)
+		error = -errno;
+	if (root >= 0)
+		close(root);
+	close(fs);
+	return error;
+}
+
+static int mounts_confine(struct monitor *m)
+{
+	int error = mounts_unshare(m);
+
+	for (uint32_t i = 0; i < m->server.volume_count && !error; i++) {
+		if (!m->plan.root)
+			error = find_again(m->server.volumes[i].fd);
+		if (!error)
+			error = mount_detach(&m->server.volumes[i]);
+	}
+	return error ? error : empty_root();
 }
 
 /* ------------------------------------------------------------------------------------------------------
@@ -249,16 +364,23 @@ void confine_monitor(struct monitor *m)
 {
 	/* Without a user namespace that it owns, root's monitor can signal the sandbox's other id only so. */
 	uint64_t keep = m->plan.root && !m->plan.userns && m->plan.volumes ? 1ull << CAP_KILL : 0;
-	int error;
+	int error = 0;
 
 	limit(RLIMIT_CORE, 1);
 	limit(RLIMIT_MEMLOCK, 0);
 	limit(RLIMIT_FSIZE, m->plan.fsize);
 	limit(RLIMIT_NOFILE, m->server.handle_max + SERVER_VOLUMES_MAX + 64);
 	prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0); /* Landlock's price for who is not root */
-	error = landlock_volumes(&m->server);
+	if (landlock_abi() > 0) {
+		error = landlock_volumes(&m->server);
+		/* Landlock leaves names and attributes: root can do without them at no cost. */
+		if (!error && m->plan.root && m->plan.namespaces)
+			error = empty_root();
+	} else if (m->plan.namespaces) {
+		error = mounts_confine(m);
+	}
 	if (error)
-		monitor_fail(m, -error, "cannot confine the monitor to the granted trees (Landlock)");
+		monitor_fail(m, -error, "cannot confine the monitor to the granted trees");
 	error = ids_drop(m);
 	if (error)
 		monitor_fail(m, -error, "cannot drop the monitor's user id");

@@ -63,19 +63,6 @@ static void take_ids(struct monitor *m)
 		fail(STEP_IDS);
 }
 
-/* An empty, read-only root that is mounted nowhere: no path leads from it to anything, not even `..`. */
-static void take_empty_root(void)
-{
-	int fs = syscall(SYS_fsopen, "ramfs", FSOPEN_CLOEXEC), root;
-
-	if (fs < 0 || syscall(SYS_fsconfig, fs, FSCONFIG_CMD_CREATE, NULL, NULL, 0) < 0)
-		fail(STEP_ROOT);
-	root = syscall(SYS_fsmount, fs, FSMOUNT_CLOEXEC,
-		       MOUNT_ATTR_RDONLY | MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV | MOUNT_ATTR_NOEXEC);
-	if (root < 0 || fchdir(root) < 0 || chroot(".") < 0)
-		fail(STEP_ROOT);
-}
-
 static void take_limit(int resource, rlim_t value)
 {
 	struct rlimit now, want = { value, value };
@@ -141,8 +128,8 @@ static void template_main(struct monitor *m, int go)
 		if (sig != SIGKILL && sig != SIGSTOP && sig != SIGPIPE)
 			signal(sig, SIG_DFL); /* what the monitor ignores would stay ignored behind exec */
 	umask(077);
-	if (m->plan.namespaces)
-		take_empty_root();
+	if (m->plan.namespaces && empty_root() < 0)
+		fail(STEP_ROOT);
 	take_processors(m);
 	take_ids(m);
 	take_limits(m);
