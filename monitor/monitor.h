@@ -145,7 +145,8 @@ struct monitor_msg {
 	uint32_t reason;	/* ENDED: enum monitor_reason */
 	int32_t status;		/* ENDED */
 	uint16_t rows, cols;	/* WINSIZE */
-	int64_t stdio_pos[3];	/* ENDED: offsets to which the caller shall lseek its own stdio, -1: leave it */
+	int64_t stdio_pos[3];	/* ENDED: where the caller shall lseek its own stdio before it writes there;
+				 * -1: leave it */
 	uint64_t elapsed_ns;	/* STARTED, ENDED: since sandbox_start */
 	uint64_t requests;	/* ENDED: requests that the monitor served */
 	uint64_t denied;	/* ENDED: of them refused */

@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/auxv.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -211,6 +212,58 @@ static void prepare_signals(void)
 	sigprocmask(SIG_SETMASK, &none, NULL);
 }
 
+/* ------------------------------------------------------------------------------------------------------
+ * Forgetting: arguments and environment of the command and of the guest are no business of the monitor's, which
+ * lives longer than they matter.  What lies in writable memory that we know is overwritten.
+ */
+
+extern char **environ;
+extern char __data_start, _end;
+
+static void wipe_list(const char *const *list)
+{
+	for (; list && *list; list++) {
+		const char *text = *list;
+		bool data = text >= &__data_start && text < &_end;
+		bool heap = text >= &_end && text < (char *)sbrk(0);
+
+		if (data || heap)
+			explicit_bzero((char *)text, strlen(text));
+	}
+}
+
+/* The kernel laid arguments, environment and the program's name in one block on the stack, in this order. */
+static void wipe_own_block(void)
+{
+	char *begin = program_invocation_name, *end = (char *)getauxval(AT_EXECFN);
+	static const char title[] = "bartizan: monitor";
+
+	if (!begin || !end || begin >= end || end - begin > 4 << 20)
+		return;
+	explicit_bzero(begin, end - begin);
+	if ((size_t)(end - begin) > sizeof(title))
+		memcpy(begin, title, sizeof(title)); /* what ps shows */
+}
+
+static void forget_secrets(struct monitor *m)
+{
+	static struct sandbox_spec rest;
+	static char paths[SERVER_VOLUMES_MAX][128];
+
+	for (uint32_t i = 0; i < m->server.volume_count; i++) {
+		snprintf(paths[i], sizeof(paths[i]), "%s", m->server.volumes[i].guest_path);
+		m->server.volumes[i].guest_path = paths[i];
+	}
+	rest.timeout = m->spec->timeout;
+	rest.flags = m->spec->flags;
+	wipe_list(m->spec->argv);
+	wipe_list(m->spec->envp);
+	wipe_own_block();
+	m->spec = &rest;
+	environ = NULL;
+	prctl(PR_SET_NAME, "bartizan-mon");
+}
+
 static void monitor_main(struct monitor *m) __attribute__((noreturn));
 static void monitor_main(struct monitor *m)
 {
@@ -223,6 +276,7 @@ static void monitor_main(struct monitor *m)
 	make_sandbox_table(m);
 	template_start(m);
 	forget_sandbox_table(m);
+	forget_secrets(m);
 	confine_monitor(m);
 	serve_loop(m);
 }

@@ -1,10 +1,11 @@
 /*
- * Standard streams of a sandbox: open file descriptions of its own, with just the access that it needs.
+ * Standard streams of a sandbox, with just the access that it needs.
  *
  * What the command was given is shared with the shell and its other children: O_NONBLOCK must not be set on it, and a
- * descriptor opened for reading and writing says more than was meant.  So files, FIFOs and terminals are opened
- * again through /proc/self/fd.  Where that is not possible (sockets; a file that the invoking user could not open
- * by himself) a plain copy is handed over.
+ * descriptor opened for reading and writing says more than was meant.  So FIFOs, terminals, and files that are open
+ * for more than needed, are opened again through /proc/self/fd.  A file that is open for just reading or just
+ * writing is handed over as it is: `(a; b) >log 2>&1` works because all share one offset, and the sandbox has no call
+ * to move it but by reading and writing.  So are sockets, and what the invoking user could not open by himself.
  */
 #define _GNU_SOURCE
 #include <errno.h>
@@ -56,12 +57,12 @@ static void fill_attr(struct monitor *m, const struct stat *st, struct bz_stdio 
 	attr->ctime = st->st_ctim.tv_sec * 1000000000ll + st->st_ctim.tv_nsec;
 }
 
-static int reopen_stream(int fd, uint32_t access, uint32_t kind)
+static int reopen_stream(int fd, uint32_t access, uint32_t kind, int now)
 {
 	char path[32];
 	int flags = access & BZ_OPEN_WRITE ? (access & BZ_OPEN_READ ? O_RDWR : O_WRONLY) : O_RDONLY, again;
 
-	if (kind == BZ_STDIO_SOCKET)
+	if (kind == BZ_STDIO_SOCKET || (kind == BZ_STDIO_FILE && flags == (now & O_ACCMODE)))
 		return fcntl(fd, F_DUPFD_CLOEXEC, FD_LOWEST);
 	if (access & BZ_OPEN_APPEND)
 		flags |= O_APPEND;
@@ -117,11 +118,11 @@ static void reopen_one(struct monitor *m, int i)
 	fill_attr(m, &st, out);
 	twin = shared_with(m, i);
 	m->stdio_fd[i] = twin >= 0 ? fcntl(m->stdio_fd[twin], F_DUPFD_CLOEXEC, FD_LOWEST)
-				   : reopen_stream(fd, out->access, out->kind);
+				   : reopen_stream(fd, out->access, out->kind, flags);
 	if (m->stdio_fd[i] < 0)
 		out->kind = BZ_STDIO_NONE;
 	else if (out->kind == BZ_STDIO_FILE && twin < 0)
-		lseek(m->stdio_fd[i], out->pos, SEEK_SET);
+		lseek(m->stdio_fd[i], out->pos, SEEK_SET); /* for one opened again; the others are there */
 }
 
 void stdio_reopen(struct monitor *m)
