@@ -1,0 +1,244 @@
+/*
+ * The ways in and out: start of the process, upcalls and the return to the guest, the one routine that blocks,
+ * signal entry, birth and death of threads.  See abi/bartizan_abi.h, "RESUMING".
+ */
+#include "host/linux/layout.h"
+
+	.section .text.start, "ax"
+	.globl _start
+_start:
+	xor %ebp, %ebp
+	mov %rsp, %rdi
+	and $-16, %rsp
+	call boot_stack			/* reads the auxiliary vector, makes thread block 0 */
+	mov %rax, %rsp			/* leave the kernel's stack for good */
+	xor %ebp, %ebp
+	call boot_main
+	ud2
+
+	.text
+
+/*
+ * long host_block(nr, a, b, c, d, e, f): the only place from which a host call is made that may block and that
+ * thread_interrupt must stop.  A signal that arrives after the mark was looked at and before the `syscall`
+ * instruction was executed finds rip between host_block_begin and host_block_end, and its handler moves
+ * the thread to host_block_interrupted: no interrupt is lost, however late it comes.
+ */
+	.globl host_block
+	.hidden host_block
+host_block:
+	mov %rdi, %rax
+	mov %rsi, %rdi
+	mov %rdx, %rsi
+	mov %rcx, %rdx
+	mov %r8, %r10
+	mov %r9, %r8
+	mov 8(%rsp), %r9
+	.globl host_block_begin, host_block_end, host_block_interrupted
+	.hidden host_block_begin, host_block_end, host_block_interrupted
+host_block_begin:
+	cmpl $0, %gs:TCB_INTERRUPTED
+	jne host_block_interrupted
+	syscall
+host_block_end:				/* here the call was made: what it returned holds */
+	ret
+host_block_interrupted:
+	mov $-4, %rax			/* -EINTR */
+	ret
+
+/*
+ * Upcalls.  A signal handler arranged the registers: rsp = top of the library OS stack (16-byte aligned), GS =
+ * the thread's block, rdi and rsi the arguments, flags clear.
+ */
+	.globl host_enter_exception, host_enter_remote, host_enter_start
+	.hidden host_enter_exception, host_enter_remote, host_enter_start
+host_enter_exception:			/* rdi: context, rsi: exception */
+	call upcall_exception
+	jmp host_resume
+host_enter_remote:			/* rdi: context */
+	call upcall_remote
+	jmp host_resume
+host_enter_start:			/* rdi: argument, rsi: context */
+	fldcw BLOCK_FPU_CONTROL-BLOCK_CTX(%rsi)
+	ldmxcsr BLOCK_MXCSR-BLOCK_CTX(%rsi)
+	call upcall_thread_start
+
+/*
+ * Resume the guest with the context in the thread's block.  From host_resume_begin on only registers are
+ * written and the context stays as it is, so that a signal handler can abandon the attempt and make the remote
+ * upcall (or report a fault: a bad rip in the context) with the same context.
+ */
+host_resume:
+	mov %gs:0, %rdi
+	mov TCB_RESUME_FLAG(%rdi), %rax
+	test %rax, %rax
+	jz 1f
+	mov $1, %ecx
+	xchg %ecx, (%rax)		/* a full barrier: the store is seen before we look */
+1:	mov BLOCK_CTX+CTX_RIP(%rdi), %rax
+	mov BLOCK_CTX+CTX_RFLAGS(%rdi), %rcx
+	mov BLOCK_CTX+CTX_RSP(%rdi), %rdx
+	mov %rax, BLOCK_IRET(%rdi)
+	movq $USER_CS, BLOCK_IRET+8(%rdi)
+	mov %rcx, BLOCK_IRET+16(%rdi)
+	mov %rdx, BLOCK_IRET+24(%rdi)
+	movq $USER_SS, BLOCK_IRET+32(%rdi)
+	.globl host_resume_begin, host_resume_end
+	.hidden host_resume_begin, host_resume_end
+host_resume_begin:
+	cmpl $0, TCB_INTERRUPTED(%rdi)
+	jne host_resume_remote
+	testl $1, BLOCK_CTX+CTX_FLAGS(%rdi)	/* BZ_CTX_FULL */
+	jnz 2f
+	test $0x100, %ecx		/* single-stepping must begin with the guest: iretq does that */
+	jnz 2f
+
+	/* As after `syscall`: rcx = rip, r11 = rflags. */
+	lea BLOCK_CTX(%rdi), %rsp
+	pop %r15
+	pop %r14
+	pop %r13
+	pop %r12
+	pop %rbp
+	pop %rbx
+	pop %r11
+	pop %r10
+	pop %r9
+	pop %r8
+	pop %rax
+	pop %rcx
+	pop %rdx
+	pop %rsi
+	pop %rdi
+	pop %rcx			/* rip */
+	mov (%rsp), %r11
+	popfq
+	pop %rsp
+	jmp *%rcx
+
+2:	lea BLOCK_CTX(%rdi), %rsp
+	pop %r15
+	pop %r14
+	pop %r13
+	pop %r12
+	pop %rbp
+	pop %rbx
+	pop %r11
+	pop %r10
+	pop %r9
+	pop %r8
+	pop %rax
+	pop %rcx
+	pop %rdx
+	pop %rsi
+	pop %rdi			/* rsp: at rip of the context */
+	lea BLOCK_IRET-BLOCK_CTX-CTX_RIP(%rsp), %rsp
+	iretq
+host_resume_end:
+
+/* rdi: the thread's block.  An interrupt came before the guest's first instruction. */
+host_resume_remote:
+	mov TCB_RESUME_FLAG(%rdi), %rax
+	test %rax, %rax
+	jz 1f
+	movl $0, (%rax)
+1:	movl $0, TCB_INTERRUPTED(%rdi)
+	mov TCB_STACK_TOP(%rdi), %rsp
+	lea BLOCK_CTX(%rdi), %rdi
+	jmp host_enter_remote
+
+/*
+ * void handler(sig, info, ucontext), on the alternate stack (or, in a thread's first instructions, on its
+ * library OS stack: both are in its block).  The guest's GS, its direction and alignment flags are not ours.
+ */
+	.globl host_signal_entry, host_restorer
+	.hidden host_signal_entry, host_restorer
+host_signal_entry:
+	sub $8, %rsp			/* the kernel left rsp = 8 modulo 16 */
+	pushq $0x202
+	popfq
+	mov %rsp, %rcx
+	and $-BLOCK_SIZE, %rcx
+	add $BLOCK_TCB, %rcx
+	wrgsbase %rcx
+	call host_signal
+	add $8, %rsp
+	ret				/* to host_restorer */
+host_restorer:
+	mov $15, %eax			/* rt_sigreturn */
+	syscall
+	ud2
+
+/* void host_sigreturn(const struct ucontext *) */
+	.globl host_sigreturn
+	.hidden host_sigreturn
+host_sigreturn:
+	mov %rdi, %rsp
+	mov $15, %eax
+	syscall
+	ud2
+
+/* long host_clone_thread(flags, stack, child_tid, block): in the parent returns what clone did. */
+	.globl host_clone_thread
+	.hidden host_clone_thread
+host_clone_thread:
+	mov %rdx, %r10
+	mov %rcx, %r9			/* survives the call */
+	xor %edx, %edx
+	xor %r8d, %r8d
+	mov $56, %eax			/* clone */
+	syscall
+	test %eax, %eax
+	jz 1f
+	ret
+1:	wrgsbase %r9
+	xor %ebp, %ebp
+	mov %r9, %rdi
+	call thread_begin
+	ud2
+
+/*
+ * void host_exit_thread(uint32_t *clear): tell the waiters of *clear and end, without touching memory of the thread
+ * in between.  Its waiters may have asked for a shared or a private futex: wake both.
+ */
+	.globl host_exit_thread, host_exit_fixup, host_exit_fixup_end, host_exit_fixed
+	.hidden host_exit_thread, host_exit_fixup, host_exit_fixup_end, host_exit_fixed
+host_exit_thread:
+	test %rdi, %rdi
+	jz host_exit_fixed
+host_exit_fixup:
+	movl $0, (%rdi)			/* the guest's address: may fault, then goes on at host_exit_fixed */
+host_exit_fixup_end:
+	mov $0x7fffffff, %edx
+	mov $1, %esi			/* FUTEX_WAKE */
+	mov $202, %eax
+	syscall
+	mov $0x81, %esi			/* FUTEX_WAKE | FUTEX_PRIVATE_FLAG */
+	mov $202, %eax
+	syscall
+host_exit_fixed:
+	xor %edi, %edi
+	mov $60, %eax			/* exit */
+	syscall
+	ud2
+
+/*
+ * The helper that hands the filter's listener over (sandbox.c): a process of its own, with our memory and
+ * descriptors, that runs helper_main on the given stack and ends.
+ * long host_clone_helper(flags, stack, child_tid, fn)
+ */
+	.globl host_clone_helper
+	.hidden host_clone_helper
+host_clone_helper:
+	mov %rdx, %r10
+	mov %rcx, %r9
+	xor %edx, %edx
+	xor %r8d, %r8d
+	mov $56, %eax
+	syscall
+	test %eax, %eax
+	jz 1f
+	ret
+1:	xor %ebp, %ebp
+	call *%r9
+	ud2

@@ -1,0 +1,87 @@
+/*
+ * Picoprocesses: clones of their parent, or of the template, whose parent on the host is always the template; they
+ * share one table of descriptors.
+ */
+#include "host/linux/host.h"
+
+#include <asm/signal.h>
+
+/* In the child: what was the parent's becomes ours.  Its only thread runs on the same block. */
+static void become_child(struct block *b)
+{
+	uint8_t key[32];
+	uint32_t tid = host.block_state[b->index];
+
+	host.pid = tid;
+	host.is_template = false;
+	host.exiting = 0;
+	b->tcb.tid = tid;
+	b->tcb.interrupted = 0;
+	block_forget_others();
+	memcpy(key, b->random_next, sizeof(key));
+	random_begin(b, key);
+	memset(key, 0, sizeof(key));
+}
+
+static long clone_self(struct block *b, unsigned long flags)
+{
+	uint32_t state = host.block_state[b->index];
+	long ret;
+
+	random_derive(b->random_next);
+	syscall_count(HOST_CALL_clone);
+	ret = syscall_raw(HOST_NR_clone, flags, 0, 0, (long)&host.block_state[b->index], 0, 0);
+	if (ret == 0) {
+		become_child(b);
+		return 0;
+	}
+	(void)state;
+	memset(b->random_next, 0, sizeof(b->random_next));
+	return ret == -BZ_ENOMEM ? -BZ_EAGAIN : ret;
+}
+
+int process_clone(void)
+{
+	long ret;
+
+	if (host.is_template)
+		return -BZ_EINVAL;
+	ret = clone_self(block_self(), HOST_CLONE_PROCESS);
+	if (ret == 0 && dispatch_arm() < 0)
+		host_die("Syscall User Dispatch was refused to a new picoprocess");
+	return ret;
+}
+
+int process_create(void *arg)
+{
+	struct block *b = block_self();
+	long ret;
+
+	if (!host.is_template)
+		return -BZ_EINVAL;
+	fpu_save_control(b);
+	ret = clone_self(b, HOST_CLONE_CREATE);
+	if (ret != 0)
+		return ret;
+	b->tcb.libos = NULL;
+	b->tcb.resume_flag = 0;
+	b->start_arg = arg;
+	thread_enter(b);
+}
+
+void process_exit(uint32_t status)
+{
+	struct bz_request request = {.op = BZ_REQ_EXIT, .flags = status};
+
+	if (host.is_template) {
+		log_stats();
+		control_send(&request);
+		for (;;)
+			SYS(exit, status >> 8 & 255);
+	}
+	/* A request of another thread of this process must not be cut in two. */
+	__atomic_store_n(&host.exiting, 1, __ATOMIC_SEQ_CST);
+	control_quiesce();
+	for (;;)
+		SYS(tgkill, host.pid, host.pid, SIGKILL);
+}

@@ -1,0 +1,191 @@
+/*
+ * Streams as descriptors: a stream's number is its descriptor's, in every picoprocess.  stream_handles[] (in the arena)
+ * has the monitor's handle for those that were opened to be kept; a directory has a handle and no descriptor.
+ */
+#include "host/linux/host.h"
+
+#include <linux/fs.h>
+
+static bool is_directory(bz_stream s)
+{
+	return s >= STREAM_DIRECTORY && s < STREAM_DIRECTORY + (int32_t)HOST_DIRECTORIES;
+}
+
+static bool is_descriptor(bz_stream s)
+{
+	return s > BZ_FD_CONTROL && s < (int32_t)HOST_STREAMS && s != BZ_FD_EVENTS && s != BZ_FD_LOG;
+}
+
+static uint32_t *handle_place(bz_stream s)
+{
+	if (is_directory(s))
+		return &directory_handles[s - STREAM_DIRECTORY];
+	return is_descriptor(s) ? &stream_handles[s] : NULL;
+}
+
+/* 0: the stream is not a kept one. */
+uint32_t stream_handle(bz_stream s)
+{
+	uint32_t *place = handle_place(s);
+
+	return place ? __atomic_load_n(place, __ATOMIC_RELAXED) : 0;
+}
+
+static void forget(uint32_t handle)
+{
+	struct bz_request request = {.op = BZ_REQ_FORGET, .handle = handle};
+
+	if (handle)
+		control_send(&request);
+}
+
+static bz_stream directory_add(uint32_t handle)
+{
+	for (uint32_t i = 0; i < HOST_DIRECTORIES; i++) {
+		uint32_t none = 0;
+
+		if (!READ_ONCE(directory_handles[i]) &&
+		    __atomic_compare_exchange_n(&directory_handles[i], &none, handle, false, __ATOMIC_SEQ_CST,
+						__ATOMIC_RELAXED))
+			return STREAM_DIRECTORY + (bz_stream)i;
+	}
+	return -BZ_EMFILE;
+}
+
+/* Give what the monitor handed over a stream's number. */
+static bz_stream stream_add(int32_t fd, uint32_t handle)
+{
+	bz_stream s;
+
+	if (fd < 0) {
+		s = handle ? directory_add(handle) : 0;
+	} else if (fd < (int32_t)HOST_STREAMS) {
+		s = fd;
+		__atomic_store_n(&stream_handles[fd], handle, __ATOMIC_SEQ_CST);
+	} else {
+		SYS(close, fd);
+		s = -BZ_EMFILE;
+	}
+	if (s < 0)
+		forget(handle);
+	return s;
+}
+
+static bz_stream open_event(void)
+{
+	struct control_call call = {.request.op = BZ_REQ_EVENT};
+	int ret = control_call(&call);
+
+	return ret < 0 ? ret : stream_add(call.fd, call.reply.handle);
+}
+
+bz_stream stream_open(const struct bz_name *name, uint32_t flags, uint32_t mode, const char *target,
+		      struct bz_attr *attr)
+{
+	struct control_call call = {.request = {.op = BZ_REQ_OPEN, .flags = flags, .mode = mode}};
+	int ret;
+
+	if (name->scheme == BZ_EVENT)
+		return open_event();
+	if (name->scheme != BZ_VOLUME)
+		return -BZ_EACCES; /* nothing of the network is granted */
+	call.request.root = name->root;
+	call.a = name->path;
+	call.a_len = name->path_len;
+	if (flags & BZ_OPEN_SYMLINK) {
+		call.b = target;
+		call.b_len = target ? strlen(target) : 0;
+	}
+	ret = control_call(&call);
+	if (ret < 0) {
+		if (ret == -BZ_EMFILE)
+			forget(call.reply.handle);
+		return ret;
+	}
+	if (attr)
+		*attr = call.reply.attr;
+	return stream_add(call.fd, call.reply.handle);
+}
+
+int stream_close(bz_stream s)
+{
+	uint32_t *place = handle_place(s), handle;
+	int ret = 0;
+
+	if (!place)
+		return -BZ_EBADF;
+	/* Before the number is free for others. */
+	handle = __atomic_exchange_n(place, 0, __ATOMIC_SEQ_CST);
+	if (is_descriptor(s))
+		ret = SYS(close, s);
+	else if (!handle)
+		ret = -BZ_EBADF;
+	forget(handle);
+	return ret == -BZ_EINTR ? 0 : ret; /* Linux closes it all the same */
+}
+
+static int io_flags(uint32_t flags)
+{
+	return (flags & BZ_IO_NOWAIT ? RWF_NOWAIT : 0) | (flags & BZ_IO_SYNC ? RWF_SYNC : 0) |
+	       (flags & BZ_IO_DSYNC ? RWF_DSYNC : 0) | (flags & BZ_IO_APPEND ? RWF_APPEND : 0);
+}
+
+/*
+ * Some descriptions are non-blocking (consoles, whose kind does not know RWF_NOWAIT): the wait that they do not make
+ * is made here.  EINTR is for the caller only if someone interrupted it.
+ */
+static bool again(long ret, bz_stream s, uint32_t events, uint32_t flags, int64_t *result)
+{
+	int ready;
+
+	*result = ret;
+	if (ret == -BZ_EINTR)
+		return !READ_ONCE(block_self()->tcb.interrupted);
+	if (ret != -BZ_EAGAIN || (flags & BZ_IO_NOWAIT))
+		return false;
+	ready = stream_wait(s, events, BZ_NO_DEADLINE);
+	if (ready < 0)
+		*result = ready;
+	return ready >= 0;
+}
+
+int64_t stream_read(bz_stream s, const struct bz_iov *iov, uint32_t n, int64_t off, uint32_t flags)
+{
+	int64_t result;
+	long ret;
+
+	if (!is_descriptor(s) || s == BZ_STREAM_ARENA)
+		return -BZ_EBADF;
+	if (off < BZ_OFFSET_NONE || (flags & ~BZ_IO_NOWAIT))
+		return -BZ_EINVAL;
+	do {
+		ret = SYS_BLOCKING(preadv2, s, iov, n, off, 0, io_flags(flags));
+		/* Kinds without RWF_NOWAIT are handed over non-blocking: the flag is not needed. */
+		if (ret == -BZ_EOPNOTSUPP && (flags & BZ_IO_NOWAIT))
+			ret = SYS_BLOCKING(preadv2, s, iov, n, off, 0, 0);
+	} while (again(ret, s, BZ_WAIT_IN, flags, &result));
+	return result;
+}
+
+int64_t stream_write(bz_stream s, const struct bz_iov *iov, uint32_t n, int64_t off, uint32_t flags)
+{
+	int64_t result;
+	long ret;
+
+	if (!is_descriptor(s) || s == BZ_STREAM_ARENA)
+		return -BZ_EBADF;
+	if (off < BZ_OFFSET_NONE || (flags & ~(BZ_IO_NOWAIT | BZ_IO_SYNC | BZ_IO_DSYNC | BZ_IO_APPEND)))
+		return -BZ_EINVAL;
+	do {
+		ret = SYS_BLOCKING(pwritev2, s, iov, n, off, 0, io_flags(flags));
+		if (ret == -BZ_EOPNOTSUPP && (flags & BZ_IO_NOWAIT))
+			ret = SYS_BLOCKING(pwritev2, s, iov, n, off, 0, io_flags(flags & ~BZ_IO_NOWAIT));
+	} while (again(ret, s, BZ_WAIT_OUT, flags, &result));
+	return result;
+}
+
+bz_stream stream_accept(bz_stream s, uint32_t flags)
+{
+	/* No grant makes a listening stream yet; accept4 joins the filter with the first. */
+	return is_descriptor(s) ? -BZ_EOPNOTSUPP : -BZ_EBADF;
+}

@@ -1,0 +1,340 @@
+/*
+ * The filter's rules and its generator.  A rule is one way in which a call may be made: a list of checks that all hold.
+ * A call with several rules passes if one of them does.  The program looks at the architecture, then finds the
+ * call's number in a balanced tree, then checks arguments.
+ */
+#include "monitor/filter.h"
+
+#include <asm/unistd_64.h>
+#include <errno.h>
+#include <linux/audit.h>
+#include <linux/eventpoll.h>
+#include <linux/fs.h>
+#include <linux/futex.h>
+#include <linux/mman.h>
+#include <linux/prctl.h>
+#include <linux/seccomp.h>
+#include <stddef.h>
+#include <string.h>
+
+#include "abi/bartizan_wire.h"
+#include "host/linux/calls.h"
+
+#define X32_BIT 0x40000000u
+#define CHECKS_MAX 5
+
+/*
+ * What the kernel takes as int is checked in its low half, for the kernel ignores the high one; what it takes as
+ * long or a pointer is checked whole.
+ */
+enum check_op {
+	CHECK_END,
+	INT_EQ,		/* low half == value */
+	INT_NE,		/* low half != value */
+	INT_SUBSET,	/* low half has no bit outside value */
+	INT_ONE_OF,	/* low half is in the list */
+	LONG_EQ,	/* == value */
+	LONG_SUBSET,	/* no bit outside value */
+	LONG_BITS,	/* low half & mask == value (the rest is for another check) */
+};
+
+struct check {
+	enum check_op op;
+	int arg;
+	uint64_t value;
+	uint32_t mask;
+	const int *list; /* ends with -1 */
+};
+
+struct rule {
+	uint32_t nr;
+	uint32_t action;	/* 0: allow */
+	bool granted;		/* only with options->accept */
+	const char *words;	/* what is checked, for people; null: nothing */
+	struct check checks[CHECKS_MAX];
+};
+
+#define PROT_ALL (PROT_READ | PROT_WRITE | PROT_EXEC)
+#define MAP_HARMLESS (MAP_FIXED | MAP_FIXED_NOREPLACE | MAP_NORESERVE | MAP_POPULATE | MAP_STACK)
+
+static const int advices[] = { MADV_NORMAL, MADV_RANDOM, MADV_SEQUENTIAL, MADV_WILLNEED, MADV_DONTNEED, MADV_FREE,
+			       MADV_REMOVE, MADV_DONTFORK, MADV_DOFORK, MADV_HUGEPAGE, MADV_NOHUGEPAGE,
+			       MADV_WIPEONFORK, MADV_KEEPONFORK, MADV_COLD, MADV_PAGEOUT, MADV_POPULATE_READ,
+			       MADV_POPULATE_WRITE, -1 };
+
+#define BOTH(op) op, op | FUTEX_PRIVATE_FLAG
+static const int futex_ops[] = { BOTH(FUTEX_WAIT), BOTH(FUTEX_WAKE), BOTH(FUTEX_CMP_REQUEUE),
+				 BOTH(FUTEX_WAIT_BITSET), BOTH(FUTEX_WAIT_BITSET | FUTEX_CLOCK_REALTIME),
+				 BOTH(FUTEX_WAKE_BITSET), -1 };
+
+static const int signals[] = { 0, 9 /* SIGKILL */, HOST_SIGNAL_INTERRUPT, -1 };
+static const int clocks[] = { BZ_CLOCK_PROCESS_CPU, BZ_CLOCK_THREAD_CPU, -1 };
+static const int epoll_ops[] = { EPOLL_CTL_ADD, EPOLL_CTL_DEL, EPOLL_CTL_MOD, -1 };
+
+/* Sorted by number. */
+static const struct rule rules[] = {
+	{ HOST_NR_close, .words = NULL },
+	{ HOST_NR_mmap, .words = "private: no lock, no huge pages, no growing stack",
+	  .checks = { { LONG_SUBSET, 2, PROT_ALL },
+		      { LONG_SUBSET, 3, MAP_PRIVATE | MAP_ANONYMOUS | MAP_HARMLESS },
+		      { LONG_BITS, 3, MAP_PRIVATE, MAP_TYPE } } },
+	{ HOST_NR_mmap, .words = "or shared, of a descriptor: never shared and anonymous",
+	  .checks = { { LONG_SUBSET, 2, PROT_ALL },
+		      { LONG_SUBSET, 3, MAP_SHARED | MAP_HARMLESS },
+		      { LONG_BITS, 3, MAP_SHARED, MAP_TYPE } } },
+	{ HOST_NR_mprotect, .words = "read, write, execute and nothing else", .checks = { { LONG_SUBSET, 2, PROT_ALL } } },
+	{ HOST_NR_munmap, .words = NULL },
+	{ HOST_NR_rt_sigreturn, .words = NULL },
+	{ HOST_NR_sched_yield, .words = NULL },
+	{ HOST_NR_mremap, .words = "MAYMOVE, FIXED, DONTUNMAP",
+	  .checks = { { LONG_SUBSET, 3, MREMAP_MAYMOVE | MREMAP_FIXED | MREMAP_DONTUNMAP } } },
+	{ HOST_NR_madvise, .words = "advice by list: never MERGEABLE, HWPOISON, SOFT_OFFLINE, COLLAPSE",
+	  .checks = { { INT_ONE_OF, 2, .list = advices } } },
+	{ HOST_NR_recvmsg, .words = "the control channel alone, no flags",
+	  .checks = { { INT_EQ, 0, BZ_FD_CONTROL }, { INT_EQ, 2, 0 } } },
+	{ HOST_NR_clone, .words = "exact flags: a thread", .checks = { { LONG_EQ, 0, HOST_CLONE_THREAD } } },
+	{ HOST_NR_clone, .words = "or a picoprocess cloned by another", .checks = { { LONG_EQ, 0, HOST_CLONE_PROCESS } } },
+	{ HOST_NR_clone, .words = "or one cloned by the template", .checks = { { LONG_EQ, 0, HOST_CLONE_CREATE } } },
+	{ HOST_NR_exit, .words = NULL },
+	{ __NR_gettimeofday, .action = SECCOMP_RET_TRAP },
+	{ HOST_NR_prctl, .words = "Syscall User Dispatch: on, for all but the host layer's text",
+	  .checks = { { INT_EQ, 0, PR_SET_SYSCALL_USER_DISPATCH },
+		      { LONG_EQ, 1, PR_SYS_DISPATCH_ON },
+		      { LONG_EQ, 2, HOST_TEXT_BASE },
+		      { LONG_EQ, 3, HOST_TEXT_SIZE },
+		      { LONG_EQ, 4, 0 } } },
+	{ __NR_time, .action = SECCOMP_RET_TRAP },
+	{ HOST_NR_futex, .words = "WAIT, WAKE, their BITSET forms, CMP_REQUEUE",
+	  .checks = { { INT_ONE_OF, 1, .list = futex_ops } } },
+	{ HOST_NR_restart_syscall, .words = NULL },
+	{ HOST_NR_clock_gettime, .words = "the caller's own processor time",
+	  .checks = { { INT_ONE_OF, 0, .list = clocks } } },
+	{ HOST_NR_epoll_ctl, .words = "add, remove, change", .checks = { { INT_ONE_OF, 1, .list = epoll_ops } } },
+	{ HOST_NR_tgkill, .words = "no signal (a probe), the interrupt, SIGKILL",
+	  .checks = { { INT_ONE_OF, 2, .list = signals } } },
+	{ HOST_NR_accept4, .granted = true, .words = "no address, NONBLOCK and CLOEXEC",
+	  .checks = { { LONG_EQ, 1, 0 }, { LONG_EQ, 2, 0 }, { INT_SUBSET, 3, 04000 | 02000000 } } },
+	{ __NR_getcpu, .action = SECCOMP_RET_TRAP },
+	{ HOST_NR_preadv2, .words = "no flags", .checks = { { INT_EQ, 5, 0 } } },
+	{ HOST_NR_preadv2, .words = "or NOWAIT, without an offset and not on the image (it tells what is cached)",
+	  .checks = { { INT_EQ, 5, RWF_NOWAIT }, { LONG_EQ, 3, ~0ull }, { INT_NE, 0, BZ_FD_IMAGE } } },
+	{ HOST_NR_pwritev2, .words = "DSYNC, SYNC, APPEND", .checks = { { INT_SUBSET, 5, RWF_DSYNC | RWF_SYNC | RWF_APPEND } } },
+	{ HOST_NR_pwritev2, .words = "and NOWAIT without an offset",
+	  .checks = { { INT_SUBSET, 5, RWF_DSYNC | RWF_SYNC | RWF_APPEND | RWF_NOWAIT }, { LONG_EQ, 3, ~0ull } } },
+	{ HOST_NR_epoll_pwait2, .words = "no signal mask", .checks = { { LONG_EQ, 4, 0 } } },
+};
+#define RULES (sizeof(rules) / sizeof(rules[0]))
+
+/* ------------------------------------------------------------------------------------------------------
+ * Code
+ */
+struct program {
+	const struct filter_options *options;
+	struct sock_filter *code;
+	size_t n, max;
+	bool full;
+};
+
+static void emit(struct program *p, uint16_t op, uint32_t k, uint8_t jt, uint8_t jf)
+{
+	if (p->n == p->max) {
+		p->full = true;
+		return;
+	}
+	p->code[p->n++] = (struct sock_filter){ op, jt, jf, k };
+}
+
+static void emit_return(struct program *p, uint32_t action)
+{
+	emit(p, BPF_RET | BPF_K, action, 0, 0);
+}
+
+static void emit_load(struct program *p, size_t offset)
+{
+	emit(p, BPF_LD | BPF_W | BPF_ABS, offset, 0, 0);
+}
+
+static size_t arg_low(int arg)
+{
+	return offsetof(struct seccomp_data, args) + 8 * arg;
+}
+
+static uint32_t unlisted(const struct program *p)
+{
+	return p->options->notify ? SECCOMP_RET_USER_NOTIF : SECCOMP_RET_KILL_PROCESS;
+}
+
+/* Marks of jumps whose target, the rule's end, is not known yet. */
+#define TO_NEXT 255
+
+static void emit_high_zero_or(struct program *p, int arg, uint32_t value)
+{
+	emit_load(p, arg_low(arg) + 4);
+	emit(p, BPF_JMP | BPF_JEQ | BPF_K, value, 0, TO_NEXT);
+}
+
+/* Goes on if the check holds, else to the next rule. */
+static void emit_check(struct program *p, const struct check *c)
+{
+	int n = 0;
+
+	switch (c->op) {
+	case CHECK_END:
+		return;
+	case INT_EQ:
+		emit_load(p, arg_low(c->arg));
+		emit(p, BPF_JMP | BPF_JEQ | BPF_K, c->value, 0, TO_NEXT);
+		return;
+	case INT_NE:
+		emit_load(p, arg_low(c->arg));
+		emit(p, BPF_JMP | BPF_JEQ | BPF_K, c->value, TO_NEXT, 0);
+		return;
+	case INT_SUBSET:
+		emit_load(p, arg_low(c->arg));
+		emit(p, BPF_JMP | BPF_JSET | BPF_K, ~(uint32_t)c->value, TO_NEXT, 0);
+		return;
+	case INT_ONE_OF:
+		emit_load(p, arg_low(c->arg));
+		while (c->list[n] >= 0)
+			n++;
+		for (int i = 0; i < n; i++)
+			emit(p, BPF_JMP | BPF_JEQ | BPF_K, c->list[i], n - 1 - i, i == n - 1 ? TO_NEXT : 0);
+		return;
+	case LONG_EQ:
+		emit_high_zero_or(p, c->arg, c->value >> 32);
+		emit_load(p, arg_low(c->arg));
+		emit(p, BPF_JMP | BPF_JEQ | BPF_K, c->value, 0, TO_NEXT);
+		return;
+	case LONG_SUBSET:
+		emit_high_zero_or(p, c->arg, 0);
+		emit_load(p, arg_low(c->arg));
+		emit(p, BPF_JMP | BPF_JSET | BPF_K, ~(uint32_t)c->value, TO_NEXT, 0);
+		return;
+	case LONG_BITS:
+		emit_load(p, arg_low(c->arg));
+		emit(p, BPF_ALU | BPF_AND | BPF_K, c->mask, 0, 0);
+		emit(p, BPF_JMP | BPF_JEQ | BPF_K, c->value, 0, TO_NEXT);
+		return;
+	}
+}
+
+static void emit_rule(struct program *p, const struct rule *rule)
+{
+	size_t start = p->n, end;
+
+	for (int i = 0; i < CHECKS_MAX && rule->checks[i].op != CHECK_END; i++)
+		emit_check(p, &rule->checks[i]);
+	emit_return(p, rule->action ? rule->action : SECCOMP_RET_ALLOW);
+	end = p->n;
+	for (size_t i = start; i < end; i++) {
+		struct sock_filter *f = &p->code[i];
+
+		if (BPF_CLASS(f->code) != BPF_JMP)
+			continue;
+		if (f->jt == TO_NEXT)
+			f->jt = end - i - 1;
+		if (f->jf == TO_NEXT)
+			f->jf = end - i - 1;
+	}
+}
+
+static bool rule_in_force(const struct filter_options *options, const struct rule *rule)
+{
+	return !rule->granted || options->accept;
+}
+
+/* The number is known to be within [rules[first].nr, rules[last].nr] or unlisted. */
+static void emit_leaf(struct program *p, size_t first, size_t last)
+{
+	emit(p, BPF_JMP | BPF_JEQ | BPF_K, rules[first].nr, 1, 0);
+	emit_return(p, unlisted(p));
+	for (size_t i = first; i <= last; i++)
+		if (rule_in_force(p->options, &rules[i]))
+			emit_rule(p, &rules[i]);
+	if (rules[last].checks[0].op != CHECK_END || !rule_in_force(p->options, &rules[last]))
+		emit_return(p, unlisted(p));
+}
+
+static size_t group_end(size_t i)
+{
+	while (i + 1 < RULES && rules[i + 1].nr == rules[i].nr)
+		i++;
+	return i;
+}
+
+/* A balanced tree over the calls whose rules are first..last: `starts` has the first rule of each. */
+static void emit_tree(struct program *p, const size_t *starts, size_t count)
+{
+	size_t half = count / 2, node = p->n, left;
+
+	if (count == 1) {
+		emit_leaf(p, starts[0], group_end(starts[0]));
+		return;
+	}
+	emit(p, BPF_JMP | BPF_JGE | BPF_K, rules[starts[half]].nr, 0, 1);
+	emit(p, BPF_JMP | BPF_JA, 0, 0, 0);
+	emit_tree(p, starts, half);
+	left = p->n;
+	emit_tree(p, starts + half, count - half);
+	if (!p->full)
+		p->code[node + 1].k = left - (node + 1) - 1;
+}
+
+int filter_build(const struct filter_options *options, struct sock_filter *out, size_t max)
+{
+	struct program p = { .options = options, .code = out, .max = max };
+	size_t starts[RULES], count = 0;
+
+	for (size_t i = 0; i < RULES; i = group_end(i) + 1)
+		starts[count++] = i;
+
+	/* int 0x80 and sysenter: the host layer makes a SIGSEGV for the guest of it. */
+	emit_load(&p, offsetof(struct seccomp_data, arch));
+	emit(&p, BPF_JMP | BPF_JEQ | BPF_K, AUDIT_ARCH_X86_64, 1, 0);
+	emit_return(&p, SECCOMP_RET_TRAP);
+	emit_load(&p, offsetof(struct seccomp_data, nr));
+	emit(&p, BPF_JMP | BPF_JGE | BPF_K, X32_BIT, 0, 1);
+	emit_return(&p, SECCOMP_RET_ERRNO | ENOSYS);
+	emit_tree(&p, starts, count);
+	return p.full ? -ENOSPC : (int)p.n;
+}
+
+/* ------------------------------------------------------------------------------------------------------
+ * Words
+ */
+static const struct call_name {
+	uint32_t nr;
+	const char *name, *why;
+} names[] = {
+#define ROW(name, nr, why) { nr, #name, why },
+	HOST_CALLS(ROW) HOST_CALLS_GRANTED(ROW)
+#undef ROW
+};
+
+int filter_call_count(const struct filter_options *options)
+{
+	int count = 0;
+
+	for (size_t i = 0; i < RULES; i = group_end(i) + 1)
+		if (!rules[i].action && rule_in_force(options, &rules[i]))
+			count++;
+	return count;
+}
+
+void filter_describe(const struct filter_options *options, FILE *out)
+{
+	for (size_t i = 0; i < RULES; i = group_end(i) + 1) {
+		if (rules[i].action || !rule_in_force(options, &rules[i]))
+			continue;
+		for (size_t n = 0; n < sizeof(names) / sizeof(names[0]); n++)
+			if (names[n].nr == rules[i].nr)
+				fprintf(out, "%-16s %s", names[n].name, names[n].why);
+		for (size_t r = i; r <= group_end(i); r++)
+			if (rules[r].words)
+				fprintf(out, "%s%s", r == i ? " [" : "; ", rules[r].words);
+		fprintf(out, "%s\n", rules[i].words ? "]" : "");
+	}
+	fprintf(out, "anything else    %s\n",
+		options->notify ? "is reported to the monitor, which ends the sandbox" : "kills the picoprocess");
+	fprintf(out, "x32 numbers      ENOSYS; int 0x80 and sysenter: SIGSEGV in the guest; the vsyscall page: emulated\n");
+}
