@@ -389,7 +389,10 @@ static int serve(struct server *server, struct parsed *p, struct answer *answer)
 	}
 	if (p->head.handle) {
 		handle = handle_find(server, p->head.handle);
-		return handle ? serve_with_handle(server, handle, p, answer) : -EBADF;
+		if (!handle)
+			return -EBADF;
+		p->a.volume = &server->volumes[handle->volume];
+		return serve_with_handle(server, handle, p, answer);
 	}
 	if (!p->a.volume)
 		return -EACCES;

@@ -126,7 +126,8 @@ static int place_parent(struct server *server, const struct place *place, const 
 	} else {
 		strcpy(dir, ".");
 	}
-	fd = openat2_(place->volume->fd, dir, O_PATH | O_DIRECTORY | O_NOFOLLOW, 0);
+	/* Not O_NOFOLLOW: a link here shall give ELOOP like every other on the way, not ENOTDIR. */
+	fd = openat2_(place->volume->fd, dir, O_PATH | O_DIRECTORY, 0);
 	if (fd < 0)
 		return fd;
 	error = fstat(fd, &st) < 0 ? -errno : filesystem_check(server, fd, st.st_dev);
