@@ -141,7 +141,8 @@ static inline struct thread *current_thread(void)
 {
 	struct thread *t;
 
-	__asm__("movq %%gs:8, %0" : "=r"(t));
+	/* volatile: after fork the same code goes on as another thread, so no earlier answer may be kept. */
+	__asm__ volatile("movq %%gs:8, %0" : "=r"(t));
 	return t;
 }
 #define current (current_thread())

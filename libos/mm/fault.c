@@ -1,0 +1,290 @@
+/*
+ * Faults that are the library OS's to serve (stack growth, files that grew), brk(2), and what happens to mappings when
+ * a file changes its size.
+ */
+#include "libos/mm/internal.h"
+#include "libos/kernel/syscall.h"
+
+#define FAULT_WRITE 2u
+#define FAULT_EXEC 16u
+#define STACK_CHUNK (32 * PAGE_SIZE) /* deep recursion shall not pay a trap for each page */
+
+static u32 access_of(u64 err)
+{
+	if (err & FAULT_EXEC)
+		return PROT_EXEC;
+	/* x86: what may be written or executed may be read. */
+	return err & FAULT_WRITE ? PROT_WRITE : PROT_READ | PROT_WRITE | PROT_EXEC;
+}
+
+/* Extend the stack v downwards over addr.  -ENOMEM: the limit or a neighbour is in the way. */
+static int grow_stack(struct mm *mm, struct vma *v, u64 addr)
+{
+	struct vma *prev = vma_prev(mm, v);
+	u64 limit = rlimit_soft(RLIMIT_STACK), floor = MMAP_MIN_ADDR, start = addr & PAGE_MASK, chunk;
+	int err;
+
+	if (limit < v->end)
+		floor = max(floor, PAGE_ALIGN(v->end - limit));
+	if (prev && prev->prot && !(prev->flags & MAP_GROWSDOWN))
+		floor = max(floor, prev->end + STACK_GUARD_GAP);
+	else if (prev)
+		floor = max(floor, prev->end);
+	if (v->start >= BZ_RESERVED_HIGH)
+		floor = max(floor, BZ_RESERVED_HIGH);
+	if (start < floor)
+		return -ENOMEM;
+	chunk = v->start - start < STACK_CHUNK ? v->start - min(v->start, STACK_CHUNK) : start;
+	chunk = max(chunk, floor);
+	start = min(start, chunk);
+	if (mm_may_expand(mm, (v->start - start) >> PAGE_SHIFT, false))
+		return -ENOMEM;
+	err = host->mem_map(start, v->start - start, host_prot(v->prot), BZ_MAP_NOREPLACE | BZ_MAP_STACK);
+	if (!err)
+		vma_set_range(mm, v, start, v->end);
+	return err;
+}
+
+/* The file behind v may have grown since it was mapped: back what is there now.  True if addr is backed then. */
+static bool back_again(struct vma *v, u64 addr)
+{
+	u64 from = v->backed_end;
+	int err;
+
+	if (addr < from)
+		return true;
+	err = mm_back_range(v, from, v->end);
+	if (err) {
+		v->backed_end = from;
+		return false;
+	}
+	return addr < v->backed_end;
+}
+
+static bool fault_locked(struct mm *mm, u64 addr, u64 err, int *sig, int *code)
+{
+	struct vma *v = vma_find(mm, addr);
+	bool bus = *sig == BZ_EXC_BUS;
+
+	*sig = BZ_EXC_SEGV;
+	*code = 1; /* SEGV_MAPERR */
+	if (!v)
+		return false;
+	if (v->start > addr) {
+		if (!(v->flags & MAP_GROWSDOWN))
+			return false;
+		return !grow_stack(mm, v, addr);
+	}
+	*code = 2; /* SEGV_ACCERR */
+	if (!(v->prot & access_of(err)))
+		return false;
+	if (v->file && (addr >= v->backed_end || bus)) {
+		if (!bus && back_again(v, addr))
+			return true;
+		*sig = BZ_EXC_BUS;
+		*code = 2; /* BUS_ADRERR */
+		return false;
+	}
+	if (bus) {
+		*sig = BZ_EXC_BUS;
+		*code = 2;
+		return false;
+	}
+	/* Another thread changed the mapping between the fault and here. */
+	return true;
+}
+
+bool mm_fault(u64 addr, u64 err, int *sig, int *code)
+{
+	struct mm *mm;
+	bool ok;
+
+	/* SI_KERNEL: no page fault; alignment checks are the guest's own affair. */
+	if (*code == 0x80 || (*sig == BZ_EXC_BUS && *code == 1))
+		return false;
+	if (!access_ok((void *)addr, 1)) {
+		*sig = BZ_EXC_SEGV;
+		*code = 1;
+		return false;
+	}
+	mm = lock_mm();
+	ok = fault_locked(mm, addr, err, sig, code);
+	mutex_unlock(&mm->lock);
+	return ok;
+}
+
+bool mm_fault_in(u64 addr, size_t len, bool write)
+{
+	u64 end = addr + len;
+	int sig = BZ_EXC_SEGV, code = 1;
+	struct mm *mm;
+	bool ok = true;
+
+	if (!current || !access_ok((void *)addr, len) || !len)
+		return false;
+	mm = current->process->mm;
+	/* Usercopy under mm->lock: the fault stays a fault. */
+	if (!mm || mutex_is_mine(&mm->lock))
+		return false;
+	mutex_lock(&mm->lock);
+	while (addr < end && ok) {
+		ok = fault_locked(mm, addr, write ? FAULT_WRITE : 0, &sig, &code);
+		if (ok) {
+			struct vma *v = vma_find(mm, addr);
+
+			ok = v && v->start <= addr;
+			addr = ok ? (v->file ? max(v->backed_end, (addr & PAGE_MASK) + PAGE_SIZE) : v->end) : addr;
+		}
+	}
+	mutex_unlock(&mm->lock);
+	return ok;
+}
+
+/* --- files that change their size or place --- */
+
+static bool maps_inode(const struct vma *v, const struct inode *inode)
+{
+	const struct inode *i = v->file ? v->file->inode : NULL;
+
+	return i && (i == inode || i->bound == inode);
+}
+
+static bool may_be_mapped(const struct inode *inode)
+{
+	return current && current->process->mm &&
+	       (__atomic_load_n(&inode->map_count, __ATOMIC_RELAXED) || !inode->sb);
+}
+
+void mm_truncate_notify(struct inode *inode, u64 size)
+{
+	struct mm *mm;
+	struct vma *v;
+
+	if (!current || !current->process->mm)
+		return;
+	mm = lock_mm();
+	list_for_each(v, &mm->vmas, node) {
+		u64 keep;
+
+		if (!maps_inode(v, inode))
+			continue;
+		keep = size > v->offset ? PAGE_ALIGN(size - v->offset) : 0;
+		if (keep >= v->backed_end - v->start)
+			continue;
+		if (host->mem_map(v->start + keep, v->backed_end - (v->start + keep), 0, BZ_MAP_NORESERVE))
+			panic("the host does not cut a mapping");
+		v->backed_end = v->start + keep;
+	}
+	mutex_unlock(&mm->lock);
+}
+
+/* Write back to v's new mapping the pages in which it differed from its file: private changes survive. */
+static void restore_private(struct vma *v, const char *saved, u64 len)
+{
+	u64 at;
+
+	host->mem_protect(v->start, len, BZ_PROT_READ | BZ_PROT_WRITE);
+	for (at = 0; at < len; at += PAGE_SIZE) {
+		char *page = kmalloc(PAGE_SIZE);
+
+		if (!page)
+			panic("no memory to keep private pages of a file that moved");
+		if (!copy_from_user(page, (void *)(v->start + at), PAGE_SIZE) && memcmp(page, saved + at, PAGE_SIZE))
+			copy_to_user((void *)(v->start + at), saved + at, PAGE_SIZE);
+		kfree(page);
+	}
+	host->mem_protect(v->start, len, host_prot(v->prot));
+}
+
+static void remap_vma(struct vma *v)
+{
+	u64 len = v->backed_end - v->start;
+	char *saved = NULL;
+
+	if (!vma_is_shared(v) && len) {
+		saved = kmalloc(len);
+		if (!saved)
+			panic("no memory to keep private pages of a file that moved");
+		if (!(v->prot & PROT_READ))
+			host->mem_protect(v->start, len, BZ_PROT_READ);
+		if (copy_from_user(saved, (void *)v->start, len)) {
+			kfree(saved);
+			saved = NULL;
+		}
+	}
+	if (mm_back_vma(v))
+		panic("the host does not map a file that moved");
+	if (saved) {
+		restore_private(v, saved, min(len, v->backed_end - v->start));
+		kfree(saved);
+	}
+}
+
+void mm_remap_notify(struct inode *inode)
+{
+	struct mm *mm;
+	struct vma *v;
+
+	if (!may_be_mapped(inode) && !inode->bound)
+		return;
+	mm = lock_mm();
+	list_for_each(v, &mm->vmas, node)
+		if (maps_inode(v, inode))
+			remap_vma(v);
+	mutex_unlock(&mm->lock);
+}
+
+/* --- brk --- */
+
+u64 mm_brk_start(struct mm *mm)
+{
+	return mm->start_brk;
+}
+
+static int brk_grow(struct mm *mm, u64 from, u64 to)
+{
+	struct vma *v = vma_find(mm, from), *n;
+	u64 pages = (to - from) >> PAGE_SHIFT;
+	u32 flags = MAP_PRIVATE | (u32)mm->def_flags;
+	int err;
+
+	if (v && v->start < to + PAGE_SIZE + (v->flags & MAP_GROWSDOWN ? STACK_GUARD_GAP : 0))
+		return -ENOMEM;
+	if (!range_ok(from, to - from) || mm_may_expand(mm, pages, true) || mm->count >= MAX_MAP_COUNT)
+		return -ENOMEM;
+	if ((flags & VMA_LOCKED) && mm_may_lock(mm, pages))
+		return -EAGAIN;
+	n = vma_new(from, to, PROT_READ | PROT_WRITE, flags);
+	if (!n)
+		return -ENOMEM;
+	n->name = "[heap]";
+	err = host->mem_map(from, to - from, BZ_PROT_READ | BZ_PROT_WRITE, BZ_MAP_NOREPLACE);
+	if (err) {
+		vma_free(n);
+		return err;
+	}
+	vma_insert(mm, n);
+	vma_merge_range(mm, from, to);
+	return 0;
+}
+
+SYSCALL(brk, void *addr)
+{
+	struct mm *mm = lock_mm();
+	u64 brk = (u64)addr, from = PAGE_ALIGN(mm->brk), to = PAGE_ALIGN(brk), limit = rlimit_soft(RLIMIT_DATA);
+	int err = 0;
+
+	if (brk < mm->start_brk || brk > BZ_GUEST_HIGH)
+		err = -EINVAL;
+	else if (limit != ~0ull && brk - mm->start_brk + (mm->end_data - mm->start_data) > limit)
+		err = -ENOMEM;
+	else if (to > from)
+		err = brk_grow(mm, from, to);
+	else if (to < from)
+		err = mm_unmap_locked(mm, to, from - to);
+	if (!err)
+		mm->brk = brk;
+	brk = mm->brk;
+	mutex_unlock(&mm->lock);
+	return brk;
+}

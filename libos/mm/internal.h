@@ -1,0 +1,67 @@
+/* What the parts of mm/ share.  Everything here is called with mm->lock held. */
+#ifndef LIBOS_MM_INTERNAL_H
+#define LIBOS_MM_INTERNAL_H
+
+#include "libos/mm/mm.h"
+#include "libos/proc/proc.h"
+#include "libos/vfs/vfs.h"
+
+#define MAX_MAP_COUNT 65530
+#define MMAP_MIN_ADDR 65536ul
+#define STACK_GUARD_GAP (256 * PAGE_SIZE)
+#define HUGE_ALIGN (2ul << 20)
+
+/* --- vma.c: the set of vmas --- */
+struct vma *vma_new(u64 start, u64 end, u32 prot, u32 flags);
+void vma_free(struct vma *v);			/* drops the file; v is in no set */
+void vma_insert(struct mm *mm, struct vma *v);
+void vma_erase(struct mm *mm, struct vma *v);
+struct vma *vma_next(struct mm *mm, struct vma *v);	/* by address, or null */
+struct vma *vma_prev(struct mm *mm, struct vma *v);
+void vma_set_range(struct mm *mm, struct vma *v, u64 start, u64 end); /* no neighbour is crossed */
+/* Cut v at addr; v keeps the lower part.  -ENOMEM. */
+int vma_split(struct mm *mm, struct vma *v, u64 addr);
+/* Make [start, end) begin and end at vma borders. */
+int vma_isolate(struct mm *mm, u64 start, u64 end);
+/* Join all neighbours in and around [start, end) that differ in nothing. */
+void vma_merge_range(struct mm *mm, u64 start, u64 end);
+/* Highest free range of len bytes in [low, high), aligned; 0: none. */
+u64 vma_find_gap(struct mm *mm, u64 low, u64 high, u64 len, u64 align);
+/* True if [start, end) is covered without a hole. */
+bool vma_covers(struct mm *mm, u64 start, u64 end);
+
+/* --- map.c --- */
+static inline bool vma_is_shared(const struct vma *v)
+{
+	return v->flags & MAP_SHARED;
+}
+/* Pages that count towards RLIMIT_DATA. */
+static inline bool data_like(u32 prot, u32 flags)
+{
+	return (prot & PROT_WRITE) && !(flags & (MAP_SHARED | MAP_GROWSDOWN));
+}
+/* In the guest's part of the address space, as a whole. */
+static inline bool range_ok(u64 addr, u64 len)
+{
+	return len <= BZ_GUEST_HIGH && addr <= BZ_GUEST_HIGH - len &&
+	       (addr + len <= BZ_RESERVED_LOW || addr >= BZ_RESERVED_HIGH);
+}
+int mm_may_expand(struct mm *mm, u64 pages, bool data);
+int mm_may_lock(struct mm *mm, u64 pages);
+long mm_unmapped_area(struct mm *mm, u64 addr, u64 len, u32 flags, bool huge);
+int mm_unmap_locked(struct mm *mm, u64 addr, u64 len);
+/* Map what v describes on the host, replacing what is there; sets v->backed_end. */
+int mm_back_vma(struct vma *v);
+int mm_back_range(struct vma *v, u64 start, u64 end);	/* as above, part of v; backed_end is the caller's */
+u32 host_prot(u32 prot);
+void mm_account(struct mm *mm, const struct vma *v, bool add);
+
+static inline struct mm *lock_mm(void)
+{
+	struct mm *mm = current->process->mm;
+
+	mutex_lock(&mm->lock);
+	return mm;
+}
+
+#endif
