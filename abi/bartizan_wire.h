@@ -64,7 +64,8 @@ enum bz_op {
 	BZ_REQ_READLINK,  /* name a -> payload */
 	BZ_REQ_ENUMERATE, /* name a; off = cookie; len = room, at most BZ_PAYLOAD_MAX -> payload of struct bz_dirent */
 	BZ_REQ_LOCK,	  /* handle; lock -> lock */
-	BZ_REQ_XATTR,	  /* handle or name a; flags = op; b = key; payload/reply = value */
+	BZ_REQ_XATTR,	  /* handle or name a; flags = op; b = key; c/reply = value; len = room for the reply, 0: ask
+			   * for its length alone, as getxattr(2) */
 	BZ_REQ_FORGET,	  /* handle: the stream was closed.  No reply */
 	BZ_REQ_WAITSET,	  /* -> descriptor of an epoll set */
 	BZ_REQ_EVENT,	  /* -> descriptor of a doorbell */

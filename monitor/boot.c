@@ -21,8 +21,6 @@
 #define MFD_NOEXEC_SEAL 0x0008U
 #define MFD_EXEC 0x0010U
 #endif
-#define FILTER_MAX 1024
-#define START_MAX (BZ_ARENA_HOST - BZ_BOOT_OFFSET - 0x40000) /* leaves the host layer room of its own */
 
 /* The block while it grows: offsets are from struct bz_start. */
 struct writer {
@@ -177,7 +175,8 @@ static void fill_boot(struct monitor *m, struct bz_boot *boot)
 	*boot = (struct bz_boot){
 		.magic = BZ_BOOT_MAGIC,
 		.version = BZ_ABI_VERSION,
-		.flags = BZ_BOOT_NOTIFY | (m->spec->flags & SANDBOX_STATS ? BZ_BOOT_STATS : 0) |
+		.flags = (m->plan.notify ? BZ_BOOT_NOTIFY : 0) |
+			 (m->spec->flags & SANDBOX_STATS ? BZ_BOOT_STATS : 0) |
 			 (m->spec->flags & SANDBOX_NO_DISPATCH ? BZ_BOOT_NO_DISPATCH : 0),
 		.libos_offset = m->spec->libos_offset,
 		.libos_size = m->spec->libos_size,
@@ -190,20 +189,19 @@ static int boot_write(struct monitor *m, int arena)
 {
 	size_t head = (sizeof(struct bz_boot) + FILTER_MAX * sizeof(struct sock_filter) + 63) & ~63ul;
 	size_t size = start_size_bound(m->spec);
-	struct filter_options options = { 0 };
+	struct filter_options options = { .notify = m->plan.notify };
 	struct writer w = { 0 };
 	struct bz_boot *boot;
 	char *block;
 	int n, error = 0;
 
-	if (size > START_MAX - head)
+	if (size > BZ_BOOT_MAX - head)
 		return -E2BIG;
 	block = calloc(1, head + size);
 	if (!block)
 		return -ENOMEM;
 	boot = (struct bz_boot *)block;
 	fill_boot(m, boot);
-	filter_options_fill(m, &options);
 	boot->filter_offset = sizeof(*boot);
 	n = filter_build(&options, (struct sock_filter *)(block + sizeof(*boot)), FILTER_MAX);
 	if (n < 0) {

@@ -138,9 +138,9 @@ size_t sandbox_explain(const struct sandbox_spec *spec, struct layer *out, size_
 	}
 	explain_ids(&list, &plan);
 	explain_namespaces(&list, &plan, spec);
-	add(&list, "system calls", probe_notifications() ? LAYER_WEAK : LAYER_ON,
+	add(&list, "system calls", plan.notify ? LAYER_ON : LAYER_WEAK,
 	    "seccomp: 20 calls with checked arguments; any other ends the sandbox%s",
-	    probe_notifications() ? " without a report" : " and is reported");
+	    plan.notify ? " and is reported" : " without a report");
 	add(&list, "capabilities", LAYER_ON, "none, no_new_privs");
 	explain_landlock(&list, &plan);
 	add(&list, "monitor", LAYER_ON, "own process: no capabilities, own filter, nothing to execute%s",

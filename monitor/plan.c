@@ -10,12 +10,14 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/sysinfo.h>
 #include <unistd.h>
 
 #include "monitor/cgroup.h"
+#include "monitor/check.h"
 #include "monitor/process.h"
 
 #define ARENA_UNIT (2ull << 20)
@@ -218,6 +220,8 @@ int plan_make(const struct sandbox_spec *spec, struct plan *plan, char *err, siz
 	if (!spec->argv || !spec->argv[0] || !spec->exe || !spec->host_layer || spec->libos_fd < 0)
 		return refuse(err, size, -EINVAL, "incomplete sandbox specification");
 	plan_ids(plan);
+	/* A listener can be refused only by a filter that is there already, such as a container's with one of its own. */
+	plan->notify = prctl(PR_GET_SECCOMP) == 0 || probe_notifications() == 0;
 	plan->userns = !(spec->flags & SANDBOX_NO_USERNS);
 	plan->namespaces = plan->userns || has_capability(21 /* CAP_SYS_ADMIN */);
 	/* Looked for only where it would serve: it costs the start a few file accesses. */

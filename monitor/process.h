@@ -33,6 +33,7 @@ struct plan {
 	bool root;		/* started by root: ids of the sandbox's own */
 	bool userns;
 	bool namespaces;	/* pid, mount, ipc, uts, cgroup */
+	bool notify;		/* forbidden calls are reported; else they just kill */
 	bool volumes;		/* anything granted by descriptor */
 	uint32_t uid, gid;	/* of the sandbox on the host */
 	uint64_t arena_size, memory_limit;

@@ -267,8 +267,12 @@ static int xattr_act(int fd, const struct parsed *p, struct answer *answer)
 	}
 	if (n < 0)
 		return -errno;
-	if (p->head.flags == 0 || p->head.flags == 3)
-		answer->reply.payload_len = n;
+	if (p->head.flags != 0 && p->head.flags != 3)
+		return 0;
+	/* As getxattr(2): no room asks for the length alone. */
+	if (p->head.len && (uint64_t)n > p->head.len)
+		return -ERANGE;
+	answer->reply.payload_len = p->head.len ? n : 0;
 	return n;
 }
 

@@ -424,8 +424,14 @@ static void xattrs_are_the_users_own(void **state)
 	assert_int_equal(error, 0);
 	set.flags = 0;
 	assert_int_equal(ask(set, "file", "user.key", NULL, 0), 5);
+	assert_int_equal(answer.reply.payload_len, 0);
+	set.len = 4;
+	assert_int_equal(ask(set, "file", "user.key", NULL, 0), -ERANGE);
+	set.len = 5;
+	assert_int_equal(ask(set, "file", "user.key", NULL, 0), 5);
 	assert_memory_equal(answer.payload, "value", 5);
 	set.flags = 3;
+	set.len = 64;
 	assert_int_equal(ask(set, "file", NULL, NULL, 0), 9);
 	assert_memory_equal(answer.payload, "user.key", 9);
 	set.flags = 4;
