@@ -24,7 +24,7 @@
  * read by the host layer before any guest exists.  The filter's place and length, the start information.
  */
 #define BZ_BOOT_OFFSET 0x2000ul	      /* in the arena; below it is the host layer's shared state */
-#define BZ_BOOT_MAX 0x13e000ul	      /* bytes of it, with all that its offsets point to */
+#define BZ_BOOT_MAX 0x23e000ul	      /* bytes of it, with all that its offsets point to */
 #define BZ_BOOT_MAGIC 0x31303042545a4142ull /* "BAZTB001" */
 
 struct bz_boot {

@@ -14,7 +14,7 @@
 #include <linux/filter.h>
 
 /* Instructions that the longest filter has room for. */
-#define FILTER_MAX 512
+#define FILTER_MAX 1024
 
 struct filter_options {
 	bool notify;		/* report what is not listed to the monitor's listener; else kill the process */

@@ -44,12 +44,12 @@
 #define BLOCK_TAKEN 0xffffffffu
 
 /* In the arena's host part: the boot block may be BZ_BOOT_MAX bytes, then come these tables. */
-#define HOST_DIRECTORIES_OFFSET 0x140000ul
+#define HOST_DIRECTORIES_OFFSET 0x240000ul
 #define HOST_DIRECTORIES 65536u
-#define HOST_TIDS_OFFSET 0x180000ul
+#define HOST_TIDS_OFFSET 0x280000ul
 #define HOST_TIDS 65536u
-#define HOST_HANDLES_OFFSET 0x200000ul
-#define HOST_STREAMS 524288
+#define HOST_HANDLES_OFFSET 0x300000ul
+#define HOST_STREAMS 262144
 
 /* A directory has no descriptor: its stream's number is its handle's place in the table and this. */
 #define STREAM_DIRECTORY 0x40000000
