@@ -81,7 +81,9 @@ static void explain_landlock(struct list *list, const struct plan *plan)
 {
 	int abi = landlock_abi();
 
-	if (abi == 0)
+	if (abi == 0 && !plan->namespaces)
+		add(list, "Landlock", LAYER_LOST, "not in this kernel, and no mount namespace: the monitor has its filter alone");
+	else if (abi == 0)
 		add(list, "Landlock", LAYER_LOST, "not in this kernel; the monitor sees just the grants by a mount namespace");
 	else if (abi < 6 && !plan->namespaces)
 		add(list, "Landlock", LAYER_WEAK, "ABI %d: no files, but signals reach other processes of uid %u (Linux 6.12 "

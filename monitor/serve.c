@@ -38,12 +38,13 @@ enum { AT_CONTROL, AT_TEMPLATE, AT_LOG, AT_NOTIFY, AT_LISTEN, AT_CLIENTS };
 static struct {
 	bool running;		/* BZ_GO was given */
 	bool ended;
-	struct monitor_msg end;	/* ENDED, being filled */
 	char why[1024];
 	uint64_t timeout_ns, grace_ns; /* absolute; 0: none */
 	uint64_t log_tokens, log_filled_ns, log_dropped;
 	char panic[512];
 } run;
+
+static struct monitor_msg ended; /* MONITOR_ENDED, being filled */
 
 /* ------------------------------------------------------------------------------------------------------
  * Ending
@@ -66,9 +67,9 @@ static void end(struct monitor *m, enum monitor_reason reason, int status, const
 	if (run.ended)
 		return;
 	run.ended = true;
-	run.end.kind = MONITOR_ENDED;
-	run.end.reason = reason;
-	run.end.status = status;
+	ended.kind = MONITOR_ENDED;
+	ended.reason = reason;
+	ended.status = status;
 	va_start(args, format);
 	vsnprintf(run.why, sizeof(run.why), format, args);
 	va_end(args);
@@ -219,7 +220,7 @@ static void control_serve(struct monitor *m)
 		if (len <= 0)
 			return;
 		request_serve(&m->server, message, len, &answer);
-		run.end.requests++;
+		ended.requests++;
 		if (answer.exit) {
 			end(m, run.panic[0] ? ENDED_PANIC : ENDED_BY_GUEST, answer.status, "%s", run.panic);
 			return;
@@ -342,7 +343,7 @@ static void send_statistics(struct monitor *m)
 		if (m->server.requests[names[i].op])
 			n += snprintf(text + n, sizeof(text) - n, "monitor %s %" PRIu64 "\n", names[i].name,
 				      m->server.requests[names[i].op]);
-	n += snprintf(text + n, sizeof(text) - n, "monitor_requests %" PRIu64 "\n", run.end.requests);
+	n += snprintf(text + n, sizeof(text) - n, "monitor_requests %" PRIu64 "\n", ended.requests);
 	clients_flush(m, 1000);
 	clients_line(m, MONITOR_STATISTICS, BZ_LOG_STATS, text, n);
 }
@@ -364,12 +365,12 @@ static void finish(struct monitor *m)
 	if (m->spec->flags & SANDBOX_STATS)
 		send_statistics(m);
 	for (int i = 0; i < 3; i++)
-		run.end.stdio_pos[i] = m->stdio_fd[i] >= 0 ? lseek(m->stdio_fd[i], 0, SEEK_CUR) : -1;
-	run.end.elapsed_ns = now_ns() - m->started_ns;
-	run.end.denied = m->server.denied_total;
-	run.end.peak_memory = usage.ru_maxrss * 1024ull;
+		ended.stdio_pos[i] = m->stdio_fd[i] >= 0 ? lseek(m->stdio_fd[i], 0, SEEK_CUR) : -1;
+	ended.elapsed_ns = now_ns() - m->started_ns;
+	ended.denied = m->server.denied_total;
+	ended.peak_memory = usage.ru_maxrss * 1024ull;
 	clients_flush(m, 2000);
-	clients_send(m, &run.end, run.why, strlen(run.why));
+	clients_send(m, &ended, run.why, strlen(run.why));
 	clients_flush(m, 2000);
 	_exit(0);
 }

@@ -31,15 +31,14 @@ uint64_t now_ns(void)
 
 void monitor_fail(struct monitor *m, int error, const char *what)
 {
-	struct {
-		struct monitor_msg head;
-		char text[1024];
-	} msg = { .head = { .kind = MONITOR_FAILED, .arg = error } };
+	struct monitor_msg msg = { .kind = MONITOR_FAILED, .arg = error };
+	char text[1024];
+	struct iovec iov[2] = { { &msg, sizeof(msg) }, { text, 0 } };
+	struct msghdr packet = { .msg_iov = iov, .msg_iovlen = 2 };
 
-	msg.head.len = snprintf(msg.text, sizeof(msg.text), "%s: %s", what, strerror(error));
-	if (msg.head.len >= sizeof(msg.text))
-		msg.head.len = sizeof(msg.text) - 1;
-	send(m->clients[0], &msg, sizeof(msg.head) + msg.head.len, MSG_NOSIGNAL);
+	snprintf(text, sizeof(text), "%s: %s", what, strerror(error));
+	msg.len = iov[1].iov_len = strlen(text);
+	sendmsg(m->clients[0], &packet, MSG_NOSIGNAL);
 	if (m->template_pid > 0)
 		kill(m->template_pid, SIGKILL);
 	_exit(125);
