@@ -137,8 +137,6 @@ static void map_arena(void)
 		host_die("the arena's size is out of bounds");
 	if (SYS(mmap, BZ_ARENA_BASE, size, PROT_READ | PROT_WRITE, flags, BZ_FD_ARENA, 0) < 0)
 		host_die("the arena cannot be mapped whole");
-	if (boot->flags & BZ_BOOT_STATS)
-		host_stats = (void *)(BZ_ARENA_BASE + BZ_HOST_STATS_OFFSET);
 }
 
 static void setup_thread(void)

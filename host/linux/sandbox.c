@@ -97,6 +97,8 @@ void filter_load(void)
 			 (long)&program, 0, 0, 0);
 	if (fd < 0)
 		host_die("the filter was refused by the kernel");
+	if (boot->flags & BZ_BOOT_STATS)
+		host_stats = (void *)(BZ_ARENA_BASE + BZ_HOST_STATS_OFFSET);
 	__atomic_store_n(&helper_listener, notify ? (int32_t)fd : LISTENER_NONE, __ATOMIC_SEQ_CST);
 	wake((uint32_t *)&helper_listener, 1, ~0u, BZ_WAIT_SHARED);
 	await_go();

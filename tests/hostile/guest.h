@@ -79,6 +79,50 @@ static inline __attribute__((always_inline)) long raw(long nr, long a, long b, l
 	return ret;
 }
 
+/*
+ * A raw host call from guest code: by its own `syscall` instruction, or by one of the host layer's text (where
+ * dispatch lets calls through) if `gadget` is its address, followed by a `ret`.
+ */
+struct call {
+	long nr, args[6];
+	long result;
+};
+
+/* What two threads or processes that came of a clone both get back: the new one ends at once, on no stack. */
+GUEST static long guest_call(uint64_t gadget, const struct call *c)
+{
+	register long r10 __asm__("r10") = c->args[3];
+	register long r8 __asm__("r8") = c->args[4];
+	register long r9 __asm__("r9") = c->args[5];
+	long ret;
+
+	if (gadget) {
+		__asm__ volatile("call *%[gadget]"
+				 : "=a"(ret)
+				 : "a"(c->nr), "D"(c->args[0]), "S"(c->args[1]), "d"(c->args[2]), "r"(r10),
+				   "r"(r8), "r"(r9), [gadget] "b"(gadget)
+				 : "rcx", "r11", "memory");
+		return ret;
+	}
+	__asm__ volatile("syscall\n\t"
+			 "test %%rax, %%rax\n\t"
+			 "jnz 1f\n\t"
+			 "cmp $56, %%rbx\n\t" /* clone */
+			 "jne 1f\n\t"
+			 "mov $60, %%eax\n\t"
+			 "xor %%edi, %%edi\n\t"
+			 "syscall\n\t"
+			 "1:"
+			 : "=a"(ret)
+			 : "a"(c->nr), "D"(c->args[0]), "S"(c->args[1]), "d"(c->args[2]), "r"(r10), "r"(r8),
+			   "r"(r9), "b"(c->nr)
+			 : "rcx", "r11", "memory");
+	return ret;
+}
+
+/* An address of `syscall; ret` in the host layer's text. */
+uint64_t find_gadget(void);
+
 void *memcpy(void *dst, const void *src, size_t n);
 void *memset(void *dst, int c, size_t n);
 int memcmp(const void *a, const void *b, size_t n);
