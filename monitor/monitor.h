@@ -122,7 +122,8 @@ enum monitor_kind {
 	MONITOR_DENIED,		/* a request that was refused, deduplicated and rate-limited: one line */
 	MONITOR_STATISTICS,	/* `key value` lines of the library OS, host layer (host NAME COUNT) and monitor; the last
 				 * one comes before MONITOR_ENDED.  Untrusted numbers: parse with bounds */
-	MONITOR_ENDED,		/* status: as wait(2) encodes it; reason; text: why, if not the guest's own exit */
+	MONITOR_ENDED,		/* status: as wait(2) encodes it; reason; text: why, if not the guest's own exit.  All is
+				 * written and all processes are killed; the monitor's end tells that they are gone */
 	MONITOR_FAILED,		/* the sandbox could not be started; arg: errno; text: one line for people */
 };
 
@@ -150,7 +151,7 @@ struct monitor_msg {
 	uint64_t elapsed_ns;	/* STARTED, ENDED: since sandbox_start */
 	uint64_t requests;	/* ENDED: requests that the monitor served */
 	uint64_t denied;	/* ENDED: of them refused */
-	uint64_t peak_memory;	/* ENDED: bytes, from the cgroup or the kernel's accounting of the template; 0: unknown */
+	uint64_t peak_memory;	/* ENDED: largest resident set of the template, with SANDBOX_STATS; else 0 */
 	char text[];
 };
 

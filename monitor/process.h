@@ -81,12 +81,13 @@ void template_start(struct monitor *m);
 const char *template_step(uint32_t step);
 /* confine.c */
 void confine_monitor(struct monitor *m);
+int capabilities_bound(void);
 int capabilities_drop(uint64_t keep);
 int landlock_nothing(void);
 int landlock_abi(void);
 extern bool landlock_absent;
-/* An empty, read-only root that is mounted nowhere: no path leads from it to anything, not even `..`. */
-int empty_root(void);
+/* An empty, read-only root: no path leads from it to anything, not even `..`. */
+int empty_root(bool attach);
 /* serve.c */
 void serve_loop(struct monitor *m) __attribute__((noreturn));
 /* clients.c: the caller's control socket and later ones */

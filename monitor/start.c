@@ -267,7 +267,11 @@ static void monitor_main(struct monitor *m) __attribute__((noreturn));
 static void monitor_main(struct monitor *m)
 {
 	setsid();
-	plan_ids(&m->plan); /* by this process's pid */
+	/* The caller may be gone while we live, and its pid be another's. */
+	if (m->plan.root && m->plan.uid == SANDBOX_UID_BASE + getppid())
+		m->plan.uid = m->plan.gid = SANDBOX_UID_BASE + getpid();
+	else if (m->plan.root)
+		plan_ids(&m->plan);
 	prepare_signals();
 	umask(0); /* modes arrive masked by the guest's umask */
 	prepare_server(m);

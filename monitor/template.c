@@ -10,7 +10,6 @@
 #include <fcntl.h>
 #include <linux/capability.h>
 #include <linux/sched.h>
-#include <linux/securebits.h>
 #include <sched.h>
 #include <signal.h>
 #include <stdio.h>
@@ -128,9 +127,11 @@ static void template_main(struct monitor *m, int go)
 		if (sig != SIGKILL && sig != SIGSTOP && sig != SIGPIPE)
 			signal(sig, SIG_DFL); /* what the monitor ignores would stay ignored behind exec */
 	umask(077);
-	if (m->plan.namespaces && empty_root() < 0)
+	if (m->plan.namespaces && empty_root(true) < 0)
 		fail(STEP_ROOT);
 	take_processors(m);
+	if (capabilities_bound() < 0)
+		fail(STEP_CAPABILITIES);
 	take_ids(m);
 	take_limits(m);
 	if (capabilities_drop(0) < 0)
