@@ -156,8 +156,7 @@ __attribute__((weak)) void on_remote(struct bz_context *ctx)
 {
 }
 
-__attribute__((weak)) const struct bz_fixup fixups[1];
-__attribute__((weak)) const uint32_t fixup_count = 0;
+extern const struct bz_fixup __start_fixups[], __stop_fixups[];
 
 const struct bz_upcalls *libos_entry(const struct bz_abi *abi);
 __attribute__((visibility("default"), used)) const struct bz_upcalls *libos_entry(const struct bz_abi *abi)
@@ -167,8 +166,8 @@ __attribute__((visibility("default"), used)) const struct bz_upcalls *libos_entr
 	host = abi;
 	upcalls = (struct bz_upcalls){
 		.version = BZ_ABI_VERSION,
-		.fixup_count = fixup_count,
-		.fixups = fixups,
+		.fixup_count = __stop_fixups - __start_fixups,
+		.fixups = __start_fixups,
 		.start = start,
 		.thread_start = on_thread,
 		.exception = on_exception,
