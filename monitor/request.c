@@ -439,7 +439,7 @@ static void tell_denied(struct server *server, const struct parsed *p, int error
 	escape_text(name, sizeof(name), p->a.path, strlen(p->a.path), 0);
 	snprintf(line, sizeof(line), "denied: %s %s%s%s: %s%s", op,
 		 p->a.volume ? p->a.volume->guest_path : "volume that was not granted", name[0] ? "/" : "", name,
-		 error == -EROFS ? "the volume is read-only" : strerror(-error),
+		 error == -EROFS ? "the volume is read-only" : strerrordesc_np(-error),
 		 server->denied_count == SERVER_DENIED_MAX ? " (further refusals are not reported)" : "");
 	server->denied(server->denied_arg, line);
 }

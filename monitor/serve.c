@@ -204,7 +204,8 @@ static void answer_send(struct monitor *m, struct answer *answer)
 	}
 	/* One outstanding request a channel: an answer always fits, unless answers are not taken. */
 	if (sendmsg(m->control, &msg, MSG_DONTWAIT | MSG_NOSIGNAL) < 0)
-		end(m, ENDED_PROTOCOL, SIGKILL, "the sandbox does not take the monitor's answers: %s", strerror(errno));
+		end(m, ENDED_PROTOCOL, SIGKILL, "the sandbox does not take the monitor's answers: %s",
+		    strerrordesc_np(errno)); /* strerror may want to open a catalogue */
 }
 
 static void control_serve(struct monitor *m)

@@ -36,7 +36,7 @@ void monitor_fail(struct monitor *m, int error, const char *what)
 	struct iovec iov[2] = { { &msg, sizeof(msg) }, { text, 0 } };
 	struct msghdr packet = { .msg_iov = iov, .msg_iovlen = 2 };
 
-	snprintf(text, sizeof(text), "%s: %s", what, strerror(error));
+	snprintf(text, sizeof(text), "%s: %s", what, strerrordesc_np(error) ? strerrordesc_np(error) : "unknown error");
 	msg.len = iov[1].iov_len = strlen(text);
 	sendmsg(m->clients[0], &packet, MSG_NOSIGNAL);
 	if (m->template_pid > 0)
