@@ -67,6 +67,8 @@ void mm_fork_child(struct mm *mm);
 /* As mmap(2), for the current process.  Returns the address or -errno. */
 long mm_map(u64 addr, u64 len, u32 prot, u32 flags, struct file *file, u64 off);
 long mm_map_named(u64 addr, u64 len, u32 prot, u32 flags, const char *name);
+/* Private mapping of pages of the arena, not to be expanded by the guest. */
+long mm_map_arena(u64 hint, const void *pages, u64 len, u32 prot, const char *name);
 long mm_unmap(u64 addr, u64 len);
 long mm_protect(u64 addr, u64 len, u32 prot);
 /* A fault that may be ours to serve: stack growth, a file that grew.  True: try the instruction again.

@@ -107,7 +107,7 @@ struct process {
 	u32 stopped;		  /* job control: all threads stop */
 	u32 exit_code;		  /* as wait(2) encodes it */
 	u32 exit_signal;
-	struct waitq exit_waitq;  /* threads that wait for children, or for the last other thread to go */
+	struct waitq exit_waitq;  /* threads that wait for children */
 	struct list timers;	  /* POSIX timers */
 	i32 next_timer_id;
 	i64 start_time;		  /* monotonic ns */
@@ -130,8 +130,7 @@ struct process {
 	bool loaded;		  /* an executable is in its memory: threads begin with start_ctx */
 	bool did_exec;		  /* setpgid by the parent: EACCES from then on */
 	struct thread *exec_thread; /* exec: all others end; under lock */
-	struct waitq vfork_waitq; /* the parent of a vfork sleeps here till exec or exit */
-	u32 vfork_done;
+	u32 vfork_done;		  /* exec or exit: the parent of a vfork sleeps on this word */
 	bool thp_disable, mce_kill;
 	struct rusage_counts { u64 minflt, majflt, inblock, oublock, nvcsw, nivcsw; } ru;
 };
@@ -194,6 +193,10 @@ void thread_check_exit(void);
 #define PROC_WAIT_CONTINUED 2u
 void process_report_state(struct process *p, u32 what, int sig);
 
+/* Provided by time/: POSIX timers and alarms stop when a process ends; exec deletes POSIX timers, alarms stay. */
+void process_exit_timers(struct process *p);
+void process_exec_timers(struct process *p);
+
 /* Never return. */
 void thread_exit(u32 code) __noreturn;
 void process_exit_group(u32 wait_status) __noreturn;
@@ -221,8 +224,5 @@ struct thread *init_start(u32 *status);
 void init_enter(struct thread *t, struct bz_context *ctx);
 /* Set once, when the sandbox is to end: status as wait(2) encodes it. */
 void sandbox_end(u32 wait_status);
-
-/* exec: replace the current process's memory.  Path resolved by the caller's fs context. */
-int exec_load(struct file *exe, const char *name, char **argv, int argc, char **envp, int envc, struct bz_context *ctx);
 
 #endif

@@ -138,7 +138,7 @@ struct dentry {
 	struct dentry *parent;	/* referenced; the root's is itself */
 	struct inode *inode;	/* null: negative */
 	struct super *sb;
-	struct list hash, children, sibling;
+	struct list hash, children, sibling, lru;
 	struct mount *mounted;	/* what is mounted here, or null */
 	u64 valid_until;	/* fs-private revalidation stamp */
 	u32 name_hash;
@@ -223,6 +223,7 @@ int fd_install_at(int fd, struct file *f, bool cloexec); /* dup2; takes the refe
 int fd_close(int fd);
 struct files *files_create(void);
 struct files *files_copy(struct files *old);	/* fork */
+void files_get(struct files *fs);		/* clone with CLONE_FILES */
 void files_put(struct files *fs);
 void files_close_on_exec(struct files *fs);
 /* Walk the table of a process (procfs): the first open descriptor >= fd, or -1; *f referenced. */
@@ -234,6 +235,7 @@ struct fs_context {
 	struct path root, cwd;
 	u32 umask;
 };
+struct fs_context *fs_context_create(void);	/* at the root, umask from boot */
 struct fs_context *fs_context_copy(struct fs_context *fs);
 void fs_context_put(struct fs_context *fs);
 
@@ -286,6 +288,9 @@ static inline void inode_get(struct inode *i)
 	ref_get(&i->refs);
 }
 void inode_put(struct inode *i);
+int inode_getattr(struct inode *inode, struct kstat *st);
+bool inode_owner_or_capable(const struct inode *inode);	/* fsuid owns it, or CAP_FOWNER */
+bool inode_in_group(const struct inode *inode);
 void inode_touch_atime(struct inode *i);		/* relatime */
 void inode_touch_mtime(struct inode *i);		/* mtime and ctime; also IN_MODIFY where watched */
 

@@ -1,0 +1,56 @@
+/* What the parts of proc/ share. */
+#ifndef LIBOS_PROC_INTERNAL_H
+#define LIBOS_PROC_INTERNAL_H
+
+#include "libos/kernel/syscall.h"
+#include "libos/proc/proc.h"
+#include "libos/vfs/vfs.h"
+
+struct process *process_lookup(i32 pid);	/* tasklist locked; no reference */
+void process_publish(struct process *p, struct thread *t, struct process *parent);
+void process_unhash(struct process *p);
+void thread_become_leader(struct thread *t);	/* exec: its tid becomes the pid */
+void thread_unhash(struct thread *t);		/* tasklist locked */
+/* Make a thread look at what is pending, wherever it is. */
+void thread_kick(struct thread *t);
+/* End all threads of the current process but this one, and wait until they are gone (exec).  -EINTR: another was first. */
+int process_single_thread(void);
+/* The parent of a vfork goes on. */
+void vfork_release(struct process *p);
+
+void process_exit_session(struct process *p);	/* tasklist locked: a session leader's terminal hangs up */
+
+/* Strings of an exec, in the arena: arguments, then the environment, each with its NUL. */
+struct exec_args {
+	char *buf;
+	size_t len, size;
+	int argc, envc;
+	size_t argv_len;	/* bytes of buf that are arguments */
+};
+void exec_args_free(struct exec_args *a);
+int exec_args_add(struct exec_args *a, const char *s, bool env);
+int exec_args_prepend(struct exec_args *a, const char *const *strings, int n, bool drop_first);
+
+struct exec_image {
+	struct file *file, *interp;
+	const char *filename;	/* as AT_EXECFN tells it; owned */
+	char interp_name[256];	/* of the script that was followed last */
+	bool path_inaccessible;	/* filename is /dev/fd/N of a descriptor that exec closes */
+	struct exec_args args;
+	u8 head[256];		/* the file's first bytes, zero-filled */
+	u64 entry, phdr, phnum, base, exec_entry;
+	u64 start_code, end_code, start_data, end_data, brk;
+	bool exec_stack, is_dyn, secure;
+	u64 sp;
+};
+struct exec_image *exec_image_new(const char *filename);
+void exec_image_free(struct exec_image *img);
+int exec_image_run(struct exec_image *img, struct bz_context *ctx); /* consumes img; -errno or 0 with ctx set */
+/* Open a file to be executed: regular, executable, not being written.  A file or an ERR_PTR. */
+struct file *exec_open(int dirfd, const char *name, u32 lookup);
+int elf_check(struct exec_image *img);	/* before the point of no return: headers, interpreter; -errno */
+int elf_load(struct exec_image *img);	/* behind it; the current process's memory is empty */
+int stack_build(struct exec_image *img); /* arguments, environment, auxiliary vector; sets img->sp */
+u64 vdso_map(u64 hint);			/* address of its ELF header, or 0 */
+
+#endif
