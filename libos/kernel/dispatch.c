@@ -49,6 +49,8 @@ void syscall_dispatch(struct thread *t, struct bz_context *ctx)
 	t->orig_rax = nr;
 	if (likely(e))
 		ret = e->fn(args[0], args[1], args[2], args[3], args[4], args[5]);
+	/* A fork goes on here as another thread. */
+	t = current;
 	/* rt_sigreturn and exec replace the whole context, rax and all. */
 	if (t->orig_rax != ~0ull)
 		ctx->rax = ret;

@@ -63,22 +63,7 @@ static void boot_cred(struct cred *c)
 		c->cap_permitted = c->cap_effective = c->cap_bounding;
 }
 
-static struct fs_context *boot_fs(void)
-{
-	struct fs_context *fs = kzalloc(sizeof(*fs));
-
-	if (!fs)
-		return NULL;
-	fs->refs = 1;
-	mutex_init(&fs->lock, RANK_PROCESS);
-	fs->root.mount = fs->cwd.mount = root_mount;
-	fs->root.dentry = dentry_get(root_mount->root);
-	fs->cwd.dentry = dentry_get(root_mount->root);
-	fs->umask = boot->umask;
-	return fs;
-}
-
-/* The current directory, made if the operator named one that the image lacks, as container engines do. */
+/* The current directory that the operator named. */
 static int enter_cwd(struct fs_context *fs)
 {
 	const char *name = boot->cwd ? boot_string(boot->cwd) : "/";
@@ -224,7 +209,7 @@ static struct thread *make_first(void)
 	boot_cred(&p->cred);
 	p->mm = mm_create();
 	p->files = files_create();
-	p->fs = boot_fs();
+	p->fs = fs_context_create();
 	p->sighand = sighand_create();
 	t = thread_create_struct(p);
 	if (!t || !p->mm || !p->files || !p->fs || !p->sighand)
