@@ -1,0 +1,123 @@
+/* A picoprocess that abuses its monitor in the way that its first argument names. */
+#include "tests/hostile/guest.h"
+
+#include "abi/bartizan_wire.h"
+#include "host/linux/calls.h"
+
+static char message[70000];
+static uint32_t never;
+
+static bool is(const char *want)
+{
+	const uint32_t *argv = (const void *)((const char *)boot + boot->argv);
+	const char *have = (const char *)boot + argv[1];
+
+	while (*want && *want == *have)
+		want++, have++;
+	return *want == *have;
+}
+
+/* These run in the template with dispatch off: raw calls meet nothing but the filter. */
+static long send_raw(int fd, const void *data, size_t len)
+{
+	struct bz_iov iov = { (void *)data, len };
+
+	return raw(HOST_NR_pwritev2, fd, (long)&iov, 1, -1, -1, 0);
+}
+
+static long receive_raw(void)
+{
+	struct bz_iov iov = { message, sizeof(message) };
+
+	return raw(HOST_NR_preadv2, BZ_FD_CONTROL, (long)&iov, 1, -1, -1, 0);
+}
+
+static uint64_t next_random(void)
+{
+	static uint64_t x = 88172645463325252ull;
+
+	x ^= x << 13;
+	x ^= x >> 7;
+	return x ^= x << 17;
+}
+
+/* Requests of any size and content; each gets an answer but those that have none. */
+static void garbage(void)
+{
+	for (int i = 0; i < 3000; i++) {
+		size_t len = next_random() % (i % 10 ? 600 : sizeof(message));
+		struct bz_request *head = (void *)message;
+
+		for (size_t k = 0; k < len; k++)
+			message[k] = next_random();
+		if (i % 2 && len >= sizeof(*head)) { /* half of them well-formed from outside */
+			head->op = 3 + next_random() % 24;
+			head->root = next_random() % 3;
+			head->handle = 0;
+			head->a_len = next_random() % 8 + 1;
+			head->b_len = head->c_len = 0;
+			for (uint32_t k = 0; k < head->a_len; k++)
+				message[sizeof(*head) + k] = 'a' + k;
+			len = sizeof(*head) + head->a_len;
+		}
+		if (!len || (len >= sizeof(*head) && (head->op == BZ_REQ_EXIT || head->op == BZ_REQ_FORGET)))
+			continue;
+		EXPECT(send_raw(BZ_FD_CONTROL, message, len) == (long)len);
+		EXPECT(receive_raw() >= (long)sizeof(struct bz_reply));
+	}
+	say("survived");
+	host->process_exit(0);
+}
+
+/* Requests whose answers nobody takes. */
+static void deaf(void)
+{
+	struct bz_request request = { .op = BZ_REQ_RANDOM };
+
+	for (;;)
+		send_raw(BZ_FD_CONTROL, &request, sizeof(request));
+}
+
+static void noisy(void)
+{
+	for (int i = 0; i < 20000; i++)
+		host->debug_log(BZ_LOG_WARN, "\033[2Jnoise", 9);
+	say("survived");
+	host->process_exit(5 << 8);
+}
+
+void on_thread(void *arg, struct bz_context *ctx)
+{
+}
+
+void on_exception(struct bz_context *ctx, const struct bz_exception *exc)
+{
+	host->process_exit(99 << 8);
+}
+
+void on_remote(struct bz_context *ctx)
+{
+}
+
+void test_main(void)
+{
+	struct bz_control control;
+
+	if (is("garbage"))
+		garbage();
+	if (is("deaf"))
+		deaf();
+	if (is("noisy"))
+		noisy();
+	if (is("forbidden"))
+		raw(41, 2, 1, 0, 0, 0, 0); /* socket */
+	if (is("panic")) {
+		host->debug_log(BZ_LOG_PANIC, "the \033[31mend", 12);
+		host->process_exit(6);
+	}
+	if (is("die"))
+		raw(HOST_NR_exit, 3, 0, 0, 0, 0, 0);
+	for (;;)
+		if (host->control_next(&control, &never, 0, BZ_NO_DEADLINE) == 1 && is("echo"))
+			host->process_exit(control.kind << 8 | control.arg << 12);
+}

@@ -1,0 +1,217 @@
+/*
+ * The monitor under a picoprocess that abuses it, and its dealings with its operator: what ends a sandbox, with which
+ * reason and status, and that hostile text arrives escaped.
+ *
+ * usage: monitor_survives HOST-LAYER LIBRARY-OS
+ */
+#define _GNU_SOURCE
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "monitor/monitor.h"
+
+struct expectation {
+	const char *mode;
+	enum monitor_reason reason;
+	int status;
+	const char *text;	/* somewhere in the reason's text */
+	const char *log;	/* has to be logged, if not NULL */
+	int (*act)(struct sandbox *sandbox); /* when it runs */
+	uint64_t timeout;
+	bool dispatch;
+};
+
+static union {
+	struct monitor_msg head;
+	char space[sizeof(struct monitor_msg) + MONITOR_TEXT_MAX + 1];
+} in;
+
+static struct sandbox_spec spec;
+static int listener;
+static struct sockaddr_un address;
+
+static bool receive(int fd)
+{
+	struct pollfd pfd = { fd, POLLIN, 0 };
+	ssize_t n = poll(&pfd, 1, 20000) > 0 ? recv(fd, &in, sizeof(in) - 1, 0) : -1;
+
+	if (n < (ssize_t)sizeof(in.head))
+		return false;
+	in.space[n] = 0;
+	return true;
+}
+
+static int act_kill(struct sandbox *sandbox)
+{
+	return sandbox_tell(sandbox, MONITOR_KILL, 0, 0, 0);
+}
+
+static int act_stop(struct sandbox *sandbox)
+{
+	return sandbox_tell(sandbox, MONITOR_STOP, 50, 0, 0);
+}
+
+static int act_signal(struct sandbox *sandbox)
+{
+	return sandbox_tell(sandbox, MONITOR_SIGNAL, 2, 0, 0);
+}
+
+static int act_malformed(struct sandbox *sandbox)
+{
+	char junk[5000];
+
+	memset(junk, 0xee, sizeof(junk));
+	for (size_t n = 1; n < sizeof(junk); n += 37)
+		if (send(sandbox->control, junk, n, MSG_NOSIGNAL) < 0)
+			return -errno;
+	return act_kill(sandbox);
+}
+
+/* A later command comes by the listener, asks, and gets the messages too. */
+static int act_by_listener(struct sandbox *sandbox)
+{
+	struct monitor_msg msg = { .kind = MONITOR_KILL };
+	int fd = socket(AF_UNIX, SOCK_SEQPACKET, 0), error = 0;
+
+	if (connect(fd, (struct sockaddr *)&address, sizeof(address)) < 0 || send(fd, &msg, sizeof(msg), 0) < 0)
+		error = -errno;
+	while (!error && receive(fd))
+		if (in.head.kind == MONITOR_ENDED)
+			break;
+	if (!error && in.head.kind != MONITOR_ENDED)
+		error = -ENOMSG;
+	close(fd);
+	return error;
+}
+
+static const struct expectation expectations[] = {
+	{ "garbage", ENDED_BY_GUEST, 0, "", "survived", NULL, 0, false },
+	{ "deaf", ENDED_PROTOCOL, SIGKILL, "does not take the monitor's answers", NULL, NULL, 0, false },
+	{ "noisy", ENDED_BY_GUEST, 5 << 8, "", "\\x1b[2Jnoise", NULL, 0, false },
+	{ "forbidden", ENDED_FORBIDDEN_CALL, SIGSYS, "forbidden system call socket(0x2, 0x1, 0x0", NULL, NULL, 0, false },
+	{ "panic", ENDED_PANIC, 6, "the \\x1b[31mend", NULL, NULL, 0, false },
+	{ "die", ENDED_DIED, SIGKILL, "ended with 3", NULL, NULL, 0, false },
+	{ "idle", ENDED_KILLED, SIGKILL, "killed by its operator", NULL, act_kill, 0, true },
+	{ "idle", ENDED_KILLED, SIGKILL, "killed by its operator", NULL, act_malformed, 0, true },
+	{ "idle", ENDED_KILLED, SIGKILL, "killed by its operator", NULL, act_by_listener, 0, true },
+	{ "idle", ENDED_KILLED, SIGKILL, "did not stop in time", NULL, act_stop, 0, true },
+	{ "idle", ENDED_TIMEOUT, SIGKILL, "time was over", NULL, NULL, 100, true },
+	{ "echo", ENDED_BY_GUEST, BZ_CTL_SIGNAL << 8 | 2 << 12, "", NULL, act_signal, 0, true },
+};
+
+static int check(const struct expectation *e)
+{
+	const char *arguments[] = { "abuse", e->mode, NULL };
+	struct sandbox sandbox;
+	bool logged = !e->log;
+	char err[256];
+	int wrong = 0, error;
+
+	spec.argv = arguments;
+	spec.flags = e->dispatch ? 0 : SANDBOX_NO_DISPATCH;
+	spec.timeout = (struct limit){ e->timeout != 0, e->timeout };
+	if (sandbox_start(&spec, &sandbox, err, sizeof(err)) < 0) {
+		printf("FAIL %s: %s\n", e->mode, err);
+		return 1;
+	}
+	while (receive(sandbox.control)) {
+		if (in.head.kind == MONITOR_STARTED && e->act && (error = e->act(&sandbox)) < 0)
+			wrong += printf("FAIL %s: %s\n", e->mode, strerror(-error));
+		if (in.head.kind == MONITOR_ENDED && e->act == act_by_listener)
+			break;
+		if (in.head.kind == MONITOR_LOG && strstr(in.head.text, "FAIL"))
+			wrong += printf("FAIL %s: %s\n", e->mode, in.head.text);
+		if (in.head.kind == MONITOR_LOG && e->log)
+			logged |= strstr(in.head.text, e->log) != NULL;
+		if (in.head.kind == MONITOR_ENDED || in.head.kind == MONITOR_FAILED)
+			break;
+	}
+	if (in.head.kind != MONITOR_ENDED || in.head.reason != e->reason || in.head.status != e->status ||
+	    !strstr(in.head.text, e->text) || !logged)
+		wrong += printf("FAIL %s: kind %u, reason %u, status 0x%x, logged %d: %s\n", e->mode, in.head.kind,
+				in.head.reason, in.head.status, logged, in.head.text);
+	sandbox_forget(&sandbox);
+	return wrong != 0;
+}
+
+/* The command dies: its sandbox ends with it, unless it was detached. */
+static int check_caller_gone(void)
+{
+	const char *arguments[] = { "abuse", "idle", NULL };
+	struct sandbox sandbox;
+	struct pollfd pfd;
+	char err[256];
+
+	spec.argv = arguments;
+	spec.flags = 0;
+	spec.timeout = (struct limit){ 0 };
+	if (sandbox_start(&spec, &sandbox, err, sizeof(err)) < 0)
+		return 1;
+	while (receive(sandbox.control) && in.head.kind != MONITOR_STARTED)
+		;
+	shutdown(sandbox.control, SHUT_RDWR);
+	pfd = (struct pollfd){ sandbox.pidfd, POLLIN, 0 };
+	if (poll(&pfd, 1, 10000) != 1) {
+		printf("FAIL the monitor outlives its caller\n");
+		return 1;
+	}
+	sandbox_forget(&sandbox);
+	return 0;
+}
+
+static void fill_spec(char **argv)
+{
+	static const char *environment[] = { NULL };
+	static struct sandbox_mount mount = { .guest_path = "/data", .flags = BZ_MOUNT_READONLY };
+	struct stat st;
+	int fd = open(argv[1], O_RDONLY | O_CLOEXEC);
+
+	if (fd < 0 || fstat(fd, &st) < 0)
+		exit(1);
+	spec.host_layer = mmap(NULL, st.st_size, PROT_READ, MAP_PRIVATE, fd, 0);
+	spec.host_layer_size = st.st_size;
+	spec.libos_fd = open(argv[2], O_RDONLY | O_CLOEXEC);
+	if (spec.libos_fd < 0 || fstat(spec.libos_fd, &st) < 0)
+		exit(1);
+	spec.libos_size = st.st_size;
+	mount.fd = open("/usr", O_PATH | O_DIRECTORY | O_CLOEXEC);
+	spec.id = "abuse";
+	spec.exe = "abuse";
+	spec.envp = environment;
+	spec.image_fd = -1;
+	spec.memory = (struct limit){ true, 64 << 20 };
+	spec.mounts = &mount;
+	spec.mount_count = 1;
+	spec.stdio[0] = spec.stdio[1] = spec.stdio[2] = -1;
+	spec.listen_fd = listener;
+}
+
+int main(int argc, char **argv)
+{
+	int failed = 0;
+
+	if (argc < 3)
+		return 1;
+	listener = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0);
+	address.sun_family = AF_UNIX;
+	snprintf(address.sun_path + 1, sizeof(address.sun_path) - 1, "bartizan-survives-%d", getpid());
+	if (bind(listener, (struct sockaddr *)&address, sizeof(address)) < 0 || listen(listener, 8) < 0)
+		return 1;
+	fill_spec(argv);
+	for (size_t i = 0; i < sizeof(expectations) / sizeof(expectations[0]); i++)
+		failed += check(&expectations[i]);
+	failed += check_caller_gone();
+	printf("%d of %zu failed\n", failed, sizeof(expectations) / sizeof(expectations[0]) + 1);
+	return failed != 0;
+}
