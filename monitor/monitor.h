@@ -72,7 +72,7 @@ struct sandbox_spec {
 	struct limit memory;	/* bytes; default: the host's memory.  At least SANDBOX_MEMORY_MIN */
 	struct limit pids;	/* guest threads and processes together; default 32768 or what the host allows */
 	struct limit cpus;	/* thousandths of a processor */
-	struct limit files;	/* streams open in the sandbox; default: RLIMIT_NOFILE's hard limit, at most 1048576 */
+	struct limit files;	/* streams open in the sandbox; default: RLIMIT_NOFILE's hard limit, at most 524288 */
 	struct limit fsize;	/* bytes a file on the host may grow to; default: the caller's RLIMIT_FSIZE */
 	struct limit timeout;	/* milliseconds from start; the sandbox then ends with SIGKILL (137) */
 	const struct bz_rlimit *rlimits; /* that the guest shall see (--ulimit) */

@@ -5,6 +5,7 @@
 #define _GNU_SOURCE
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/capability.h>
 #include <sched.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -12,7 +13,7 @@
 #include <string.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
-#include <sys/stat.h>
+#include <sys/syscall.h>
 #include <sys/sysinfo.h>
 #include <unistd.h>
 
@@ -22,7 +23,7 @@
 
 #define ARENA_UNIT (2ull << 20)
 #define THREADS_DEFAULT 32768u
-#define FILES_MAX 1048576u
+#define FILES_MAX 524288u /* what the host layer has tables for */
 #define FILES_OWN 16u /* descriptors of the host layer */
 
 static int refuse(char *err, size_t size, int error, const char *format, ...)
@@ -37,10 +38,18 @@ static int refuse(char *err, size_t size, int error, const char *format, ...)
 	return error;
 }
 
-/* HOSTILE INPUT: none; /proc/self/uid_map is the kernel's.  Picks an id that is mapped here, not 0 and not in use by
- * another sandbox: SANDBOX_UID_BASE + pid, or (inside a container with fewer ids) one from the end of the map.
- * Returns 0 where only one id is mapped: then "root" is an ordinary user in disguise. */
-static uint32_t pick_uid(void)
+static bool has_capability(int cap)
+{
+	struct __user_cap_header_struct head = { .version = _LINUX_CAPABILITY_VERSION_3 };
+	struct __user_cap_data_struct sets[2] = { 0 };
+
+	return syscall(SYS_capget, &head, sets) == 0 && sets[cap / 32].effective >> cap % 32 & 1;
+}
+
+/* Picks an id that is mapped here, not 0 and not in use by another sandbox: SANDBOX_UID_BASE + pid, or (inside a
+ * container with fewer ids) one from the end of the map.  Returns 0 where only one id is mapped, and sets *only to what
+ * it is outside: then "root" is an ordinary user in disguise, unless that is root again. */
+static uint32_t pick_uid(uint32_t *only)
 {
 	char text[4096], *line = text;
 	int fd = open("/proc/self/uid_map", O_RDONLY | O_CLOEXEC);
@@ -50,46 +59,40 @@ static uint32_t pick_uid(void)
 	if (fd >= 0)
 		close(fd);
 	text[n > 0 ? n : 0] = 0;
-	while (*line) {
+	for (char *next; *line; line = next) {
 		unsigned long inside, outside, count;
-		char *next = strchr(line, '\n');
 
-		if (sscanf(line, "%lu %lu %lu", &inside, &outside, &count) == 3) {
-			if (wish >= inside && wish - inside < count)
-				return wish;
-			if (count > 1)
-				best = inside + count - 1 - getpid() % (count > 32768 ? 16384 : count / 2);
-		}
-		if (!next)
-			break;
-		line = next + 1;
+		next = line + strcspn(line, "\n");
+		next += *next == '\n';
+		if (sscanf(line, "%lu %lu %lu", &inside, &outside, &count) != 3)
+			continue;
+		if (wish >= inside && wish - inside < count)
+			return wish;
+		if (count > 1)
+			best = inside + count - 1 - getpid() % (count > 32768 ? 16384 : count / 2);
+		else if (inside == 0)
+			*only = outside;
 	}
 	return best;
 }
 
-void plan_ids(struct plan *plan)
+/* Never host uid 0.  Returns why there is no other id to be had, or NULL. */
+const char *plan_ids(struct plan *plan)
 {
+	uint32_t only = 0;
+
 	plan->uid = geteuid();
 	plan->gid = getegid();
 	if (plan->uid != 0)
-		return;
-	plan->uid = pick_uid();
-	plan->root = plan->uid != 0;
-	if (plan->root)
-		plan->gid = plan->uid;
-}
-
-static bool has_capability(int cap)
-{
-	char text[2048], *at;
-	int fd = open("/proc/self/status", O_RDONLY | O_CLOEXEC);
-	ssize_t n = fd >= 0 ? read(fd, text, sizeof(text) - 1) : -1;
-
-	if (fd >= 0)
-		close(fd);
-	text[n > 0 ? n : 0] = 0;
-	at = strstr(text, "\nCapEff:");
-	return at && strtoull(at + 8, NULL, 16) >> cap & 1;
+		return NULL;
+	plan->uid = pick_uid(&only);
+	if (plan->uid == 0)
+		return only ? NULL : "nothing but root's id is mapped in this user namespace; start it as another user";
+	if (!has_capability(CAP_SETUID) || !has_capability(CAP_SETGID))
+		return "root without CAP_SETUID and CAP_SETGID cannot give a sandbox another id; start it as another user";
+	plan->root = true;
+	plan->gid = plan->uid;
+	return NULL;
 }
 
 static int plan_memory(const struct sandbox_spec *spec, struct plan *plan, char *err, size_t size)
@@ -213,17 +216,20 @@ static int plan_check_mounts(const struct sandbox_spec *spec, struct plan *plan,
 int plan_make(const struct sandbox_spec *spec, struct plan *plan, char *err, size_t size)
 {
 	char path[256], why[128];
+	const char *problem;
 	int error;
 
 	memset(plan, 0, sizeof(*plan));
 	plan->cgroup_fd = -1;
 	if (!spec->argv || !spec->argv[0] || !spec->exe || !spec->host_layer || spec->libos_fd < 0)
 		return refuse(err, size, -EINVAL, "incomplete sandbox specification");
-	plan_ids(plan);
+	problem = plan_ids(plan);
+	if (problem)
+		return refuse(err, size, -EPERM, "%s", problem);
 	/* A listener can be refused only by a filter that is there already, such as a container's with one of its own. */
 	plan->notify = prctl(PR_GET_SECCOMP) == 0 || probe_notifications() == 0;
 	plan->userns = !(spec->flags & SANDBOX_NO_USERNS);
-	plan->namespaces = plan->userns || has_capability(21 /* CAP_SYS_ADMIN */);
+	plan->namespaces = plan->userns || has_capability(CAP_SYS_ADMIN);
 	/* Looked for only where it would serve: it costs the start a few file accesses. */
 	if (spec->memory.asked || spec->pids.asked || spec->cpus.asked)
 		plan->cgroup = cgroup_find(path, sizeof(path), why, sizeof(why)) == 0;

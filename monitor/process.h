@@ -67,7 +67,7 @@ struct monitor {
 
 /* plan.c */
 int plan_make(const struct sandbox_spec *spec, struct plan *plan, char *err, size_t err_size);
-void plan_ids(struct plan *plan);
+const char *plan_ids(struct plan *plan);
 /* start.c: give up before the sandbox runs; never returns */
 void monitor_fail(struct monitor *m, int error, const char *what) __attribute__((noreturn));
 uint64_t now_ns(void);
