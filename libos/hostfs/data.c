@@ -1,0 +1,435 @@
+/*
+ * Data of files on volumes: reads and writes go straight to the stream, from and to the guest's own buffers.  Open files of
+ * a node share one stream for reading and one for writing; the one for reading stays open when the last user has gone,
+ * for the next one, as long as there are few such (IDLE_MAX).  hostfs_lock protects counts and the idle list.
+ */
+#include "libos/hostfs/hostfs.h"
+#include "libos/mm/mm.h"
+
+#define IDLE_MAX 64
+#define IOV_MAX_HOST 16
+
+static struct list idle = LIST_INIT(idle);
+static u32 idle_count;
+static struct hnode *spare;	/* the node whose `wr` waits for the open that follows its creation */
+
+/* hostfs_lock held: what has to be closed then, or -1. */
+static bz_stream idle_add(struct hnode *n)
+{
+	struct hnode *old;
+	bz_stream s;
+
+	list_add_tail(&n->idle, &idle);
+	if (++idle_count <= IDLE_MAX)
+		return -1;
+	old = list_first(&idle, struct hnode, idle);
+	list_del(&old->idle);
+	idle_count--;
+	s = old->rd.s;
+	old->rd.s = -1;
+	return s;
+}
+
+static void idle_remove(struct hnode *n)
+{
+	if (list_empty(&n->idle))
+		return;
+	list_del(&n->idle);
+	idle_count--;
+}
+
+static void close_stream(bz_stream s)
+{
+	if (s >= 0)
+		host->stream_close(s);
+}
+
+/* Take a stream that is open already: it, or -1. */
+bz_stream hostfs_stream_take(struct hnode *n, bool write)
+{
+	struct hstream *st = write ? &n->wr : &n->rd;
+	bz_stream s;
+
+	mutex_lock(&hostfs_lock);
+	s = st->s;
+	if (s >= 0) {
+		st->users++;
+		if (!write)
+			idle_remove(n);
+		else if (spare == n)
+			spare = NULL;
+	}
+	mutex_unlock(&hostfs_lock);
+	return s;
+}
+
+/* Share a stream that was opened just now; another thread may have been quicker. */
+static bz_stream stream_share(struct hnode *n, bool write, bz_stream s)
+{
+	struct hstream *st = write ? &n->wr : &n->rd;
+	bz_stream extra = -1;
+
+	mutex_lock(&hostfs_lock);
+	if (st->s >= 0) {
+		extra = s;
+		if (!write)
+			idle_remove(n);
+	} else {
+		st->s = s;
+	}
+	st->users++;
+	s = st->s;
+	mutex_unlock(&hostfs_lock);
+	close_stream(extra);
+	return s;
+}
+
+void hostfs_stream_drop(struct hnode *n, bool write)
+{
+	bz_stream s = -1;
+
+	mutex_lock(&hostfs_lock);
+	if (write) {
+		if (!--n->wr.users) {
+			s = n->wr.s;
+			n->wr.s = -1;
+		}
+	} else if (!--n->rd.users) {
+		if (n->gone) {
+			s = n->rd.s;
+			n->rd.s = -1;
+		} else {
+			s = idle_add(n);
+		}
+	}
+	mutex_unlock(&hostfs_lock);
+	close_stream(s);
+}
+
+void hostfs_adopt(struct inode *inode, bz_stream s)
+{
+	struct hnode *n = hnode_of(inode);
+	bz_stream old = -1;
+
+	mutex_lock(&hostfs_lock);
+	if (n->wr.s >= 0) {
+		old = s;
+	} else {
+		if (spare && !spare->wr.users) {
+			old = spare->wr.s;
+			spare->wr.s = -1;
+		}
+		n->wr.s = s;
+		/* An unnamed file has nothing but this stream: it waits with the node. */
+		spare = n->gone ? NULL : n;
+	}
+	mutex_unlock(&hostfs_lock);
+	close_stream(old);
+}
+
+void hostfs_streams_close(struct hnode *n)
+{
+	mutex_lock(&hostfs_lock);
+	idle_remove(n);
+	if (spare == n)
+		spare = NULL;
+	mutex_unlock(&hostfs_lock);
+	close_stream(n->rd.s);
+	close_stream(n->wr.s);
+	close_stream(n->lock_stream);
+}
+
+static bz_stream open_stream(struct inode *inode, u32 flags, struct bz_attr *a)
+{
+	struct hname h;
+	bz_stream s = hname_of(inode, &h);
+
+	if (s)
+		return s;
+	s = host->stream_open(&h.n, flags, 0, NULL, a);
+	/* A file that may be written but not read (its mode on the host). */
+	if (s == -EACCES && (flags & BZ_OPEN_WRITE))
+		s = host->stream_open(&h.n, flags & ~BZ_OPEN_READ, 0, NULL, a);
+	hname_put(&h);
+	return s;
+}
+
+/* The name was given to another file since it was looked up: the open file is that one. */
+static int switch_inode(struct file *f, const struct bz_attr *a, i64 at)
+{
+	struct hnode *old = hnode_of(f->inode);
+	struct inode *inode = hnode_get(f->inode->sb, old->parent, old->name, old->name_len, a, at);
+
+	if (!inode)
+		return -ENOMEM;
+	if (old->parent)
+		hnode_of(old->parent)->version++;
+	inode_put(f->inode);
+	f->inode = inode;
+	return 0;
+}
+
+int hostfs_open(struct inode *inode, struct file *f)
+{
+	bool write = FMODE_CAN_WRITE(f);
+	struct bz_attr a;
+	i64 at = now_mono();
+	bz_stream s;
+	int err = 0;
+
+	if (!S_ISREG(inode->mode))
+		return 0;
+	s = hostfs_stream_take(hnode_of(inode), write);
+	if (s < 0) {
+		s = open_stream(inode, BZ_OPEN_READ | (write ? BZ_OPEN_WRITE : 0), &a);
+		if (s < 0)
+			return s;
+		if (hnode_is(inode, &a))
+			hnode_attr(inode, &a, at);
+		else
+			err = switch_inode(f, &a, at);
+		if (err) {
+			close_stream(s);
+			return err;
+		}
+		s = stream_share(hnode_of(f->inode), write, s);
+	} else {
+		hnode_refresh(inode, false);
+	}
+	f->stream = s;
+	__atomic_fetch_add(&hnode_of(f->inode)->open_files, 1, __ATOMIC_RELAXED);
+	return 0;
+}
+
+static void file_release(struct file *f)
+{
+	struct hnode *n = hnode_of(f->inode);
+	bz_stream s = -1;
+
+	if (f->stream < 0)
+		return;
+	hostfs_stream_drop(n, FMODE_CAN_WRITE(f));
+	mutex_lock(&hostfs_lock);
+	if (!--n->open_files) {
+		/* With the last open file go the host's locks. */
+		s = n->lock_stream;
+		n->lock_stream = -1;
+	}
+	mutex_unlock(&hostfs_lock);
+	close_stream(s);
+}
+
+/* The guest's buffer may be memory that is there only once it is asked for (mm_fault_in): worth a second try? */
+static bool fault_in(const struct iov_iter *it, bool write)
+{
+	struct bz_iov v;
+
+	if (it->kernel || !iov_host(it, &v, 1, it->left))
+		return false;
+	return mm_fault_in((u64)v.base, v.len, write);
+}
+
+static ssize_t file_read(struct file *f, struct iov_iter *it, i64 *pos)
+{
+	struct bz_iov iov[IOV_MAX_HOST];
+	bool tried = false;
+	ssize_t done = 0;
+
+	while (it->left) {
+		u32 n = iov_host(it, iov, IOV_MAX_HOST, it->left);
+		size_t want = 0;
+		i64 got;
+
+		for (u32 i = 0; i < n; i++)
+			want += iov[i].len;
+		got = host->stream_read(f->stream, iov, n, *pos, 0);
+		if (got == -EFAULT && !tried && fault_in(it, true)) {
+			tried = true;
+			continue;
+		}
+		if (got <= 0)
+			return done ? done : got == -EINTR ? -ERESTARTSYS : got;
+		iov_advance(it, got);
+		*pos += got;
+		done += got;
+		if ((size_t)got < want)
+			break;
+	}
+	return done;
+}
+
+static void wrote(struct file *f, i64 *pos, size_t n)
+{
+	struct inode *inode = f->inode;
+
+	if (f->flags & O_APPEND)
+		*pos = inode->size + n;
+	else
+		*pos += n;
+	inode->size = max(inode->size, (u64)*pos);
+	/* Times and size are what the host says: ask when they matter. */
+	hnode_of(inode)->attr_time = 0;
+}
+
+static ssize_t file_write(struct file *f, struct iov_iter *it, i64 *pos)
+{
+	struct bz_iov iov[IOV_MAX_HOST];
+	u32 flags = f->flags & O_APPEND ? BZ_IO_APPEND : 0;
+	bool tried = false;
+	ssize_t done = 0;
+
+	while (it->left) {
+		u32 n = iov_host(it, iov, IOV_MAX_HOST, it->left);
+		size_t want = 0;
+		i64 put;
+
+		for (u32 i = 0; i < n; i++)
+			want += iov[i].len;
+		put = host->stream_write(f->stream, iov, n, *pos, flags);
+		if (put == -EFAULT && !tried && fault_in(it, false)) {
+			tried = true;
+			continue;
+		}
+		if (put <= 0)
+			return done ? done : put == -EINTR ? -ERESTARTSYS : put;
+		iov_advance(it, put);
+		wrote(f, pos, put);
+		done += put;
+		if ((size_t)put < want)
+			break;
+	}
+	return done;
+}
+
+static i64 file_mmap(struct file *f, u64 addr, u64 len, u32 prot, u32 flags, u64 off)
+{
+	u64 end;
+	int err = hnode_refresh(f->inode, false);
+
+	if (err)
+		return err;
+	end = PAGE_ALIGN(f->inode->size);
+	if (off >= end)
+		return 0;
+	len = min(len, end - off);
+	err = host->stream_map(f->stream, addr, len, prot, flags, off);
+	return err ? err : (i64)len;
+}
+
+static int file_fsync(struct file *f, bool data_only)
+{
+	struct hnode *n = hnode_of(f->inode);
+	bz_stream s = hostfs_stream_take(n, true);
+	int err;
+
+	if (s >= 0) {
+		err = host->stream_flush(s, data_only);
+		hostfs_stream_drop(n, true);
+		return err;
+	}
+	if (n->gone)
+		return 0;
+	/* Opened for reading: others may have written. */
+	s = open_stream(f->inode, BZ_OPEN_READ | BZ_OPEN_KEEP, NULL);
+	if (s < 0)
+		return s;
+	err = host->stream_flush(s, data_only);
+	close_stream(s);
+	return err;
+}
+
+/* fallocate(2): what the ABI knows; the rest is for the caller to do by hand, as on file systems without it. */
+static int file_fallocate(struct file *f, u32 mode, u64 off, u64 len)
+{
+	static const struct {
+		u32 mode, op;
+	} ops[] = {{0, 1}, {3, 2}, {0x10, 3}};
+	int err;
+
+	for (u32 i = 0; i < ARRAY_SIZE(ops); i++) {
+		if (ops[i].mode != mode)
+			continue;
+		err = host->stream_resize(f->stream, ops[i].op, off, len);
+		hnode_of(f->inode)->attr_time = 0;
+		if (!err)
+			hnode_refresh(f->inode, true);
+		return err;
+	}
+	return -EOPNOTSUPP;
+}
+
+int hostfs_resize(struct inode *inode, u64 size)
+{
+	struct hnode *n = hnode_of(inode);
+	bz_stream s = hostfs_stream_take(n, true);
+	int err = 0;
+
+	if (s >= 0) {
+		err = host->stream_resize(s, 0, size, 0);
+		hostfs_stream_drop(n, true);
+		return err;
+	}
+	s = open_stream(inode, BZ_OPEN_WRITE | (size ? 0 : BZ_OPEN_TRUNC), NULL);
+	if (s < 0)
+		return s;
+	if (size)
+		err = host->stream_resize(s, 0, size, 0);
+	close_stream(s);
+	return err;
+}
+
+/*
+ * Locks of the sandbox on this file are held by one stream, so that processes of one sandbox, whose locks the library OS
+ * keeps apart by itself, never stand in each other's way on the host.
+ */
+static bz_stream lock_stream(struct inode *inode)
+{
+	struct hnode *n = hnode_of(inode);
+	bz_stream s = READ_ONCE(n->lock_stream), extra = -1;
+
+	if (s >= 0)
+		return s;
+	s = -EROFS;
+	if (!(inode->sb->flags & SB_RDONLY))
+		s = open_stream(inode, BZ_OPEN_READ | BZ_OPEN_WRITE, NULL);
+	if (s < 0)
+		s = open_stream(inode, BZ_OPEN_READ | BZ_OPEN_KEEP, NULL);
+	if (s < 0)
+		return s;
+	mutex_lock(&hostfs_lock);
+	if (n->lock_stream >= 0)
+		extra = s;
+	else
+		n->lock_stream = s;
+	s = n->lock_stream;
+	mutex_unlock(&hostfs_lock);
+	close_stream(extra);
+	return s;
+}
+
+static int file_lock(struct file *f, struct bz_lock *l)
+{
+	struct hnode *n = hnode_of(f->inode);
+	bz_stream s;
+
+	/* Nobody outside sees the locks of a file without a name, or waits for those of one that nobody can write. */
+	if (n->gone || hostfs_of(f->inode)->immutable) {
+		if (l->flags & BZ_LOCK_TEST)
+			l->type = 2;
+		return 0;
+	}
+	if (l->type == 2 && n->lock_stream < 0)
+		return 0;
+	s = lock_stream(f->inode);
+	return s < 0 ? s : host->stream_lock(s, l);
+}
+
+const struct file_ops hostfs_file_fops = {
+	.read = file_read,
+	.write = file_write,
+	.mmap = file_mmap,
+	.fsync = file_fsync,
+	.fallocate = file_fallocate,
+	.release = file_release,
+	.lock = file_lock,
+};

@@ -1,0 +1,20 @@
+/* The dentry cache's inside, for name resolution and mounts. */
+#ifndef LIBOS_DCACHE_H
+#define LIBOS_DCACHE_H
+
+#include "libos/vfs/vfs.h"
+
+void dcache_init(void);
+/* Takes the inode reference (inode may be null: a negative dentry); on no list yet. */
+struct dentry *dentry_alloc(struct dentry *parent, const char *name, u32 len, struct inode *inode);
+struct dentry *dcache_find(struct dentry *parent, const char *name, u32 len);	/* referenced, or null */
+void dcache_insert(struct dentry *d);
+void dcache_unhash(struct dentry *d);		/* its name is gone; it lives on while it is referenced */
+bool dentry_unhashed(const struct dentry *d);
+void dcache_instantiate(struct dentry *d, struct inode *inode);	/* negative -> positive; takes the reference */
+void dcache_prune(struct dentry *dir);		/* forget unused children */
+/* Rename: d gets a new parent and name.  Both directories' inodes are locked. */
+int dcache_move(struct dentry *d, struct dentry *parent, const char *name, u32 len);
+char *dcache_path(const struct path *p, const struct path *root, char *buf, size_t size);
+
+#endif

@@ -1,0 +1,655 @@
+/* Directories: reading them, and making, removing, linking and renaming names. */
+#include "libos/kernel/syscall.h"
+#include "libos/vfs/namei.h"
+#include <linux/capability.h>
+#include <linux/fs.h>
+#include <linux/inotify.h>
+
+/* --- getdents(2) --- */
+
+struct dirent64 {
+	u64 ino;
+	i64 off;
+	u16 reclen;
+	u8 type;
+	char name[];
+} __packed;
+
+struct dirent_old {
+	u64 ino, off;
+	u16 reclen;
+	char name[];
+} __packed;
+
+struct fill {
+	char *ubuf;
+	size_t left, done;
+	bool old;
+	int err;
+};
+
+static bool fill_entry(void *arg, const char *name, u32 len, u64 ino, u32 dtype, i64 next)
+{
+	struct fill *f = arg;
+	u8 rec[ROUND_UP(sizeof(struct dirent64) + NAME_MAX + 2, 8)] __attribute__((aligned(8)));
+	u16 size;
+
+	if (f->old) {
+		struct dirent_old *d = (void *)rec;
+
+		/* The type stands in the record's last byte (getdents(2)). */
+		size = ROUND_UP(sizeof(*d) + len + 2, 8);
+		memset(rec, 0, size);
+		*d = (struct dirent_old){.ino = ino, .off = next, .reclen = size};
+		memcpy(d->name, name, len);
+		rec[size - 1] = dtype;
+	} else {
+		struct dirent64 *d = (void *)rec;
+
+		size = ROUND_UP(sizeof(*d) + len + 1, 8);
+		memset(rec, 0, size);
+		*d = (struct dirent64){.ino = ino, .off = next, .reclen = size, .type = dtype};
+		memcpy(d->name, name, len);
+	}
+	if (size > f->left) {
+		if (!f->done)
+			f->err = -EINVAL;
+		return false;
+	}
+	if (copy_to_user(f->ubuf + f->done, rec, size)) {
+		f->err = -EFAULT;
+		return false;
+	}
+	f->done += size;
+	f->left -= size;
+	return true;
+}
+
+static long do_getdents(int fd, void *ubuf, unsigned int n, bool old)
+{
+	struct fill fill = {.ubuf = ubuf, .left = n, .old = old};
+	struct file *f = fd_get(fd);
+	i64 pos;
+	long err;
+
+	if (!f)
+		return -EBADF;
+	if (!f->inode || !S_ISDIR(f->inode->mode) || !f->ops->readdir) {
+		file_put(f);
+		return -ENOTDIR;
+	}
+	mutex_lock(&f->lock);
+	if (!f->inode->nlink) {
+		err = -ENOENT;
+	} else {
+		pos = f->pos;
+		err = f->ops->readdir(f, &pos, fill_entry, &fill);
+		f->pos = pos;
+		inode_touch_atime(f->inode);
+	}
+	mutex_unlock(&f->lock);
+	file_put(f);
+	if (fill.done)
+		return fill.done;
+	return err ? err : fill.err;
+}
+
+SYSCALL(getdents, int fd, void *dirent, unsigned int n)
+{
+	return do_getdents(fd, dirent, n, true);
+}
+
+SYSCALL(getdents64, int fd, void *dirent, unsigned int n)
+{
+	return do_getdents(fd, dirent, n, false);
+}
+
+/* --- making --- */
+
+static long do_mkdir(int dirfd, const char *upath, u32 mode)
+{
+	struct parent p;
+	struct dentry *d;
+	long err = path_parent(dirfd, upath, 0, &p);
+
+	if (err)
+		return err;
+	if (p.special) {
+		parent_put(&p);
+		return -EEXIST;
+	}
+	mode = (mode & 01777) & ~current->process->fs->umask;
+	mutex_lock(&p.dir.dentry->inode->lock);
+	d = child_lookup_locked(p.dir.dentry, p.name, p.len);
+	if (IS_ERR(d)) {
+		err = PTR_ERR(d);
+	} else {
+		err = d->inode ? -EEXIST : path_writable(&p.dir);
+		if (!err)
+			err = may_create(&p.dir);
+		if (!err)
+			err = vfs_create(&p.dir, d, S_IFDIR | mode, 0);
+		dentry_put(d);
+	}
+	mutex_unlock(&p.dir.dentry->inode->lock);
+	parent_put(&p);
+	return err;
+}
+
+SYSCALL(mkdir, const char *path, u32 mode)
+{
+	return do_mkdir(AT_FDCWD, path, mode);
+}
+
+SYSCALL(mkdirat, int dirfd, const char *path, u32 mode)
+{
+	return do_mkdir(dirfd, path, mode);
+}
+
+static long symlink_in(struct parent *p, const char *target)
+{
+	struct inode *dir = p->dir.dentry->inode, *inode;
+	struct dentry *d = p->special ? ERR_PTR(-EEXIST) : child_lookup_locked(p->dir.dentry, p->name, p->len);
+	long err;
+
+	if (IS_ERR(d))
+		return PTR_ERR(d);
+	err = d->inode ? -EEXIST : p->slash ? -ENOENT : path_writable(&p->dir);
+	if (!err)
+		err = may_create(&p->dir);
+	if (!err)
+		err = dir->ops->symlink ? dir->ops->symlink(dir, p->name, p->len, target, &inode) : -EPERM;
+	if (!err) {
+		dcache_instantiate(d, inode);
+		if (dentry_unhashed(d))
+			dcache_insert(d);
+		fsnotify(inode, d, IN_CREATE, 0);
+	}
+	dentry_put(d);
+	return err;
+}
+
+static long do_symlink(const char *utarget, int dirfd, const char *upath)
+{
+	struct parent p;
+	int err;
+	char *target = user_path(utarget, &err);
+
+	if (!target)
+		return err;
+	err = *target ? path_parent(dirfd, upath, 0, &p) : -ENOENT;
+	if (!err) {
+		mutex_lock(&p.dir.dentry->inode->lock);
+		err = symlink_in(&p, target);
+		mutex_unlock(&p.dir.dentry->inode->lock);
+		parent_put(&p);
+	}
+	kfree(target);
+	return err;
+}
+
+SYSCALL(symlink, const char *target, const char *path)
+{
+	return do_symlink(target, AT_FDCWD, path);
+}
+
+SYSCALL(symlinkat, const char *target, int dirfd, const char *path)
+{
+	return do_symlink(target, dirfd, path);
+}
+
+static long link_in(struct parent *p, const struct path *from)
+{
+	struct inode *dir = p->dir.dentry->inode, *inode = from->dentry->inode;
+	struct dentry *d = p->special ? ERR_PTR(-EEXIST) : child_lookup_locked(p->dir.dentry, p->name, p->len);
+	long err;
+
+	if (IS_ERR(d))
+		return PTR_ERR(d);
+	err = d->inode ? -EEXIST : p->slash ? -ENOENT : path_writable(&p->dir);
+	if (!err && (from->mount != p->dir.mount || from->dentry->sb != dir->sb))
+		err = -EXDEV;
+	if (!err)
+		err = may_create(&p->dir);
+	if (!err && S_ISDIR(inode->mode))
+		err = -EPERM;
+	if (!err)
+		err = dir->ops->link ? dir->ops->link(dir, p->name, p->len, inode) : -EPERM;
+	if (!err) {
+		inode_get(inode);
+		dcache_instantiate(d, inode);
+		if (dentry_unhashed(d))
+			dcache_insert(d);
+		fsnotify(inode, NULL, IN_ATTRIB, 0);
+		fsnotify(inode, d, IN_CREATE, 0);
+	}
+	dentry_put(d);
+	return err;
+}
+
+static long do_link(int fromfd, const char *ufrom, int tofd, const char *uto, int flags)
+{
+	struct parent p;
+	struct path from;
+	long err;
+
+	if (flags & ~(AT_SYMLINK_FOLLOW | AT_EMPTY_PATH))
+		return -EINVAL;
+	if ((flags & AT_EMPTY_PATH) && !capable(CAP_DAC_READ_SEARCH))
+		return -ENOENT;
+	err = path_lookup_user(fromfd, ufrom, (flags & AT_SYMLINK_FOLLOW ? LOOKUP_FOLLOW : 0) |
+			       (flags & AT_EMPTY_PATH ? LOOKUP_EMPTY : 0), &from);
+	if (err)
+		return err;
+	err = path_parent(tofd, uto, 0, &p);
+	if (!err) {
+		mutex_lock(&p.dir.dentry->inode->lock);
+		err = link_in(&p, &from);
+		mutex_unlock(&p.dir.dentry->inode->lock);
+		parent_put(&p);
+	}
+	path_put(&from);
+	return err;
+}
+
+SYSCALL(link, const char *from, const char *to)
+{
+	return do_link(AT_FDCWD, from, AT_FDCWD, to, 0);
+}
+
+SYSCALL(linkat, int fromfd, const char *from, int tofd, const char *to, int flags)
+{
+	return do_link(fromfd, from, tofd, to, flags);
+}
+
+/* --- removing --- */
+
+static int special_error(const struct parent *p, bool directory)
+{
+	if (!directory)
+		return -EISDIR;
+	if (p->len == 1)
+		return -EINVAL;
+	return p->len == 2 ? -ENOTEMPTY : -EBUSY;
+}
+
+/* The name is gone from the file system: drop it from the cache, and tell. */
+static void forget(struct dentry *d, bool directory)
+{
+	struct inode *inode = d->inode;
+
+	if (directory)
+		dcache_prune(d);
+	dcache_unhash(d);
+	fsnotify(inode, NULL, directory || !inode->nlink ? IN_DELETE_SELF : IN_ATTRIB, 0);
+	fsnotify(inode, d, IN_DELETE, 0);
+}
+
+static int remove_in(struct parent *p, bool directory)
+{
+	struct inode *dir = p->dir.dentry->inode;
+	struct dentry *d = child_lookup_locked(p->dir.dentry, p->name, p->len);
+	int err;
+
+	if (IS_ERR(d))
+		return PTR_ERR(d);
+	if (!d->inode) {
+		err = -ENOENT;
+	} else {
+		err = path_writable(&p->dir);
+		if (!err)
+			err = may_delete(&p->dir, d->inode, directory);
+		if (!err && !directory && p->slash)
+			err = -ENOTDIR;
+		if (!err && d->mounted)
+			err = -EBUSY;
+		if (!err && directory)
+			err = dir->ops->rmdir ? dir->ops->rmdir(dir, p->name, p->len, d->inode) : -EPERM;
+		else if (!err)
+			err = dir->ops->unlink ? dir->ops->unlink(dir, p->name, p->len, d->inode) : -EPERM;
+	}
+	if (!err)
+		forget(d, directory);
+	dentry_put(d);
+	return err;
+}
+
+static long do_remove(int dirfd, const char *upath, bool directory)
+{
+	struct parent p;
+	long err = path_parent(dirfd, upath, 0, &p);
+
+	if (err)
+		return err;
+	if (p.special) {
+		err = special_error(&p, directory);
+	} else {
+		mutex_lock(&p.dir.dentry->inode->lock);
+		err = remove_in(&p, directory);
+		mutex_unlock(&p.dir.dentry->inode->lock);
+	}
+	parent_put(&p);
+	return err;
+}
+
+SYSCALL(unlink, const char *path)
+{
+	return do_remove(AT_FDCWD, path, false);
+}
+
+SYSCALL(rmdir, const char *path)
+{
+	return do_remove(AT_FDCWD, path, true);
+}
+
+SYSCALL(unlinkat, int dirfd, const char *path, int flags)
+{
+	if (flags & ~AT_REMOVEDIR)
+		return -EINVAL;
+	return do_remove(dirfd, path, flags & AT_REMOVEDIR);
+}
+
+/* --- renaming --- */
+
+static void lock_two(struct inode *a, struct inode *b)
+{
+	if (a == b) {
+		mutex_lock(&a->lock);
+	} else {
+		mutex_lock(a < b ? &a->lock : &b->lock);
+		mutex_lock(a < b ? &b->lock : &a->lock);
+	}
+}
+
+static void unlock_two(struct inode *a, struct inode *b)
+{
+	mutex_unlock(&a->lock);
+	if (a != b)
+		mutex_unlock(&b->lock);
+}
+
+/* Is `d` the same as, or an ancestor of, `below`? */
+static bool is_ancestor(const struct dentry *d, const struct dentry *below)
+{
+	for (;; below = below->parent) {
+		if (below == d)
+			return true;
+		if (below->parent == below)
+			return false;
+	}
+}
+
+static u32 rename_serial;
+
+static void rename_done(struct parent *from, struct dentry *old, struct parent *to, struct dentry *target, u32 flags)
+{
+	struct inode *inode = old->inode, *victim = target->inode;
+	u32 cookie = __atomic_add_fetch(&rename_serial, 1, __ATOMIC_RELAXED);
+
+	fsnotify(inode, old, IN_MOVED_FROM, cookie);
+	if (flags & RENAME_EXCHANGE) {
+		struct dentry *aside = target;
+
+		/* Both names stay: forget both, they are looked up again when next used. */
+		dcache_prune(aside);
+		dcache_unhash(aside);
+		if (dcache_move(old, to->dir.dentry, to->name, to->len))
+			dcache_unhash(old);
+		fsnotify(inode, old, IN_MOVED_TO, cookie);
+		return;
+	}
+	if (victim && S_ISDIR(victim->mode))
+		dcache_prune(target);
+	dcache_unhash(target);
+	if (dcache_move(old, to->dir.dentry, to->name, to->len))
+		dcache_unhash(old);
+	fsnotify(inode, old, IN_MOVED_TO, cookie);
+	fsnotify(inode, NULL, IN_MOVE_SELF, 0);
+	if (victim)
+		fsnotify(victim, NULL, S_ISDIR(victim->mode) || !victim->nlink ? IN_DELETE_SELF : IN_ATTRIB, 0);
+}
+
+static int rename_check(struct parent *from, struct dentry *old, struct parent *to, struct dentry *target, u32 flags)
+{
+	struct inode *inode = old->inode, *victim = target->inode;
+	bool dir;
+	int err;
+
+	if (!inode)
+		return -ENOENT;
+	dir = S_ISDIR(inode->mode);
+	if (!dir && (from->slash || (to->slash && !(flags & RENAME_EXCHANGE))))
+		return -ENOTDIR;
+	if ((flags & RENAME_NOREPLACE) && victim)
+		return -EEXIST;
+	if ((flags & RENAME_EXCHANGE) && !victim)
+		return -ENOENT;
+	if (dir && is_ancestor(old, to->dir.dentry))
+		return -EINVAL;
+	if (victim && is_ancestor(target, from->dir.dentry))
+		return flags & RENAME_EXCHANGE ? -EINVAL : -ENOTEMPTY;
+	err = path_writable(&from->dir);
+	if (!err)
+		err = may_delete(&from->dir, inode, dir);
+	if (err)
+		return err;
+	if (!victim)
+		err = may_create(&to->dir);
+	else if (flags & RENAME_EXCHANGE)
+		err = may_delete(&to->dir, victim, S_ISDIR(victim->mode));
+	else
+		err = may_delete(&to->dir, victim, dir);
+	if (!err && (old->mounted || target->mounted))
+		err = -EBUSY;
+	return err;
+}
+
+static int rename_locked(struct parent *from, struct parent *to, u32 flags)
+{
+	struct inode *olddir = from->dir.dentry->inode, *newdir = to->dir.dentry->inode;
+	struct dentry *old = child_lookup_locked(from->dir.dentry, from->name, from->len), *target;
+	int err;
+
+	if (IS_ERR(old))
+		return PTR_ERR(old);
+	target = child_lookup_locked(to->dir.dentry, to->name, to->len);
+	if (IS_ERR(target)) {
+		dentry_put(old);
+		return PTR_ERR(target);
+	}
+	err = rename_check(from, old, to, target, flags);
+	/* Two names of one file: nothing happens (rename(2)). */
+	if (!err && old->inode != target->inode) {
+		err = olddir->ops->rename ? olddir->ops->rename(olddir, from->name, from->len, old->inode, newdir, to->name,
+								to->len, target->inode, flags)
+					  : -EPERM;
+		if (!err)
+			rename_done(from, old, to, target, flags);
+	}
+	dentry_put(target);
+	dentry_put(old);
+	return err;
+}
+
+static long do_rename(int fromfd, const char *ufrom, int tofd, const char *uto, unsigned int flags)
+{
+	struct parent from, to;
+	struct super *sb;
+	long err;
+
+	if ((flags & ~(unsigned int)(RENAME_NOREPLACE | RENAME_EXCHANGE | RENAME_WHITEOUT)) ||
+	    ((flags & RENAME_EXCHANGE) && (flags & (RENAME_NOREPLACE | RENAME_WHITEOUT))) || (flags & RENAME_WHITEOUT))
+		return -EINVAL;
+	err = path_parent(fromfd, ufrom, 0, &from);
+	if (err)
+		return err;
+	err = path_parent(tofd, uto, 0, &to);
+	if (err) {
+		parent_put(&from);
+		return err;
+	}
+	sb = from.dir.dentry->sb;
+	if (from.dir.mount != to.dir.mount || sb != to.dir.dentry->sb) {
+		err = -EXDEV;
+	} else if (from.special || to.special) {
+		err = to.special && (flags & RENAME_NOREPLACE) ? -EEXIST : -EBUSY;
+	} else {
+		mutex_lock(&sb->rename_lock);
+		lock_two(from.dir.dentry->inode, to.dir.dentry->inode);
+		err = rename_locked(&from, &to, flags);
+		unlock_two(from.dir.dentry->inode, to.dir.dentry->inode);
+		mutex_unlock(&sb->rename_lock);
+	}
+	parent_put(&to);
+	parent_put(&from);
+	return err;
+}
+
+SYSCALL(rename, const char *from, const char *to)
+{
+	return do_rename(AT_FDCWD, from, AT_FDCWD, to, 0);
+}
+
+SYSCALL(renameat, int fromfd, const char *from, int tofd, const char *to)
+{
+	return do_rename(fromfd, from, tofd, to, 0);
+}
+
+SYSCALL(renameat2, int fromfd, const char *from, int tofd, const char *to, unsigned int flags)
+{
+	return do_rename(fromfd, from, tofd, to, flags);
+}
+
+/* --- links' texts, working directory --- */
+
+static long do_readlink(int dirfd, const char *upath, char *ubuf, int n)
+{
+	struct inode *inode;
+	struct path p;
+	char *buf;
+	long ret;
+
+	if (n <= 0)
+		return -EINVAL;
+	ret = path_lookup_user(dirfd, upath, LOOKUP_EMPTY, &p);
+	if (ret)
+		return ret;
+	inode = p.dentry->inode;
+	buf = kmalloc(PATH_MAX);
+	if (!buf)
+		ret = -ENOMEM;
+	else if (!S_ISLNK(inode->mode) || !inode->ops->readlink)
+		ret = -EINVAL;
+	else
+		ret = inode->ops->readlink(inode, buf, PATH_MAX);
+	if (ret > 0) {
+		inode_touch_atime(inode);
+		ret = min(ret, (long)n);
+		if (copy_to_user(ubuf, buf, ret))
+			ret = -EFAULT;
+	}
+	kfree(buf);
+	path_put(&p);
+	return ret;
+}
+
+SYSCALL(readlink, const char *path, char *buf, int n)
+{
+	return do_readlink(AT_FDCWD, path, buf, n);
+}
+
+SYSCALL(readlinkat, int dirfd, const char *path, char *buf, int n)
+{
+	return do_readlink(dirfd, path, buf, n);
+}
+
+static long set_path(struct path *field, struct path *to)
+{
+	struct fs_context *fs = current->process->fs;
+	struct path old;
+
+	mutex_lock(&fs->lock);
+	old = *field;
+	*field = *to;
+	mutex_unlock(&fs->lock);
+	path_put(&old);
+	return 0;
+}
+
+SYSCALL(chdir, const char *path)
+{
+	struct path p;
+	long err = path_lookup_user(AT_FDCWD, path, LOOKUP_FOLLOW | LOOKUP_DIRECTORY, &p);
+
+	if (err)
+		return err;
+	err = inode_permission(p.dentry->inode, 1);
+	if (err) {
+		path_put(&p);
+		return err;
+	}
+	return set_path(&current->process->fs->cwd, &p);
+}
+
+SYSCALL(fchdir, int fd)
+{
+	struct file *f = fd_get_any(fd);
+	struct path p;
+	long err;
+
+	if (!f)
+		return -EBADF;
+	err = !f->inode || !S_ISDIR(f->inode->mode) ? -ENOTDIR : inode_permission(f->inode, 1);
+	if (!err) {
+		p = f->path;
+		path_get(&p);
+		set_path(&current->process->fs->cwd, &p);
+	}
+	file_put(f);
+	return err;
+}
+
+SYSCALL(chroot, const char *path)
+{
+	struct path p;
+	long err = path_lookup_user(AT_FDCWD, path, LOOKUP_FOLLOW | LOOKUP_DIRECTORY, &p);
+
+	if (err)
+		return err;
+	err = inode_permission(p.dentry->inode, 1);
+	if (!err && !capable(CAP_SYS_CHROOT))
+		err = -EPERM;
+	if (err) {
+		path_put(&p);
+		return err;
+	}
+	return set_path(&current->process->fs->root, &p);
+}
+
+SYSCALL(getcwd, char *ubuf, unsigned long size)
+{
+	struct fs_context *fs = current->process->fs;
+	char *buf = kmalloc(PATH_MAX), *s;
+	struct path cwd;
+	long n;
+
+	if (!buf)
+		return -ENOMEM;
+	mutex_lock(&fs->lock);
+	cwd = fs->cwd;
+	path_get(&cwd);
+	mutex_unlock(&fs->lock);
+	if (dentry_unhashed(cwd.dentry)) {
+		n = -ENOENT;
+	} else {
+		s = path_string(&cwd, buf, PATH_MAX);
+		n = IS_ERR(s) ? PTR_ERR(s) : (long)strlen(s) + 1;
+		if (n > 0 && (unsigned long)n > size)
+			n = -ERANGE;
+		if (n > 0 && copy_to_user(ubuf, s, n))
+			n = -EFAULT;
+	}
+	path_put(&cwd);
+	kfree(buf);
+	return n;
+}

@@ -1,0 +1,122 @@
+/* Open file descriptions: making, opening, releasing.  file->lock protects pos; refs says how many descriptors and
+ * mappings share it. */
+#include "libos/epoll/epoll.h"
+#include "libos/pipe/pipe.h"
+#include "libos/vfs/locks.h"
+#include "libos/vfs/namei.h"
+#include <linux/inotify.h>
+
+struct file *file_alloc(const struct file_ops *ops, struct inode *inode, u32 flags, void *priv)
+{
+	struct file *f = kzalloc(sizeof(*f));
+
+	if (!f)
+		return NULL;
+	f->refs = 1;
+	mutex_init(&f->lock, RANK_FILE);
+	f->ops = ops;
+	f->inode = inode;
+	if (inode)
+		inode_get(inode);
+	f->flags = flags;
+	f->stream = -1;
+	f->priv = priv;
+	list_init(&f->epoll_items);
+	return f;
+}
+
+struct file *file_alloc_anon(const struct file_ops *ops, const char *anon_name, u32 flags, void *priv)
+{
+	struct file *f = file_alloc(ops, NULL, flags, priv);
+
+	if (f)
+		f->anon_name = anon_name;
+	return f;
+}
+
+static u32 close_event(const struct file *f)
+{
+	return FMODE_CAN_WRITE(f) ? IN_CLOSE_WRITE : IN_CLOSE_NOWRITE;
+}
+
+void file_put(struct file *f)
+{
+	if (!f || !ref_put(&f->refs))
+		return;
+	epoll_file_released(f);
+	if (f->inode && !(f->flags & O_PATH)) {
+		locks_release(f);
+		if (f->path.dentry)
+			fsnotify(f->inode, f->path.dentry, close_event(f), 0);
+	}
+	if (f->ops && f->ops->release && !(f->flags & O_PATH))
+		f->ops->release(f);
+	path_put(&f->path);
+	inode_put(f->inode);
+	kfree(f);
+}
+
+static const struct file_ops no_ops;
+
+static int open_inode(struct file *f, struct inode *inode)
+{
+	if (S_ISCHR(inode->mode))
+		return chrdev_open(inode, f);
+	if (S_ISFIFO(inode->mode))
+		return fifo_open(inode, f);
+	if (S_ISBLK(inode->mode) || S_ISSOCK(inode->mode))
+		return -ENXIO;
+	f->ops = inode->fops ? inode->fops : &no_ops;
+	return inode->ops && inode->ops->open ? inode->ops->open(inode, f) : 0;
+}
+
+struct file *file_open_path(const struct path *p, u32 flags)
+{
+	struct inode *inode = p->dentry->inode;
+	struct file *f = file_alloc(&no_ops, inode, flags & ~(O_CREAT | O_EXCL | O_NOCTTY | O_TRUNC | O_CLOEXEC), NULL);
+	int err = 0;
+
+	if (!f)
+		return ERR_PTR(-ENOMEM);
+	f->path = *p;
+	path_get(&f->path);
+	if (flags & O_PATH) {
+		f->flags = flags & (O_PATH | O_DIRECTORY | O_NOFOLLOW);
+		return f;
+	}
+	if ((flags & O_TRUNC) && S_ISREG(inode->mode)) {
+		err = vfs_truncate(inode, f, 0);
+		if (!err)
+			fsnotify(inode, p->dentry, IN_MODIFY, 0);
+	}
+	if (!err)
+		err = open_inode(f, inode);
+	if (err) {
+		/* It was never open: no release, no close event. */
+		f->ops = &no_ops;
+		f->flags |= O_PATH;
+		file_put(f);
+		return ERR_PTR(err);
+	}
+	fsnotify(inode, p->dentry, IN_OPEN, 0);
+	return f;
+}
+
+ssize_t file_read_kernel(struct file *f, void *buf, size_t n, i64 pos)
+{
+	struct bz_iov iov = {buf, n};
+	struct iov_iter it;
+	ssize_t done = 0;
+
+	if (!f->ops->read)
+		return -EINVAL;
+	iov_iter_init(&it, &iov, 1, true);
+	while (it.left) {
+		ssize_t got = f->ops->read(f, &it, &pos);
+
+		if (got <= 0)
+			return done ? done : got;
+		done += got;
+	}
+	return done;
+}

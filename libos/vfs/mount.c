@@ -1,0 +1,306 @@
+/*
+ * The mount tree, built once from the start information: the image or an empty tree as root, the operator's volumes, and
+ * /proc, /dev, /sys, /tmp.  Mounts never go away, so a struct mount needs no reference.  Also struct fs_context.
+ */
+#include "libos/kernel/dispatch.h"
+#include "libos/vfs/namei.h"
+#include <linux/capability.h>
+
+struct mount *root_mount;
+struct list all_mounts = LIST_INIT(all_mounts);
+static u32 next_id = 20;
+static u32 next_dev = 40;	/* anonymous device numbers, 0:N as Linux gives them */
+
+static const char *text_at(u32 offset)
+{
+	return (const char *)boot + offset;
+}
+
+static struct mount *mount_new(struct super *sb, u32 flags)
+{
+	struct mount *m = kzalloc(sizeof(*m));
+
+	if (!m)
+		panic("no memory for a mount");
+	if (!sb->dev)
+		sb->dev = next_dev++;
+	m->sb = sb;
+	m->flags = flags;
+	m->id = next_id++;
+	inode_get(sb->root);
+	m->root = dentry_alloc(NULL, "/", 1, sb->root);
+	if (!m->root)
+		panic("no memory for a mount");
+	list_add_tail(&m->node, &all_mounts);
+	return m;
+}
+
+/* The mount point, made in the file system above if it is missing and can be made. */
+static int make_point(const char *path, bool directory, struct path *out)
+{
+	char *copy = kstrdup(path), *s;
+	int err = -ENOMEM;
+
+	if (!copy)
+		return err;
+	for (s = copy + 1;; s++) {
+		char c = *s;
+		struct parent p;
+
+		if (c && c != '/')
+			continue;
+		*s = 0;
+		err = path_lookup(AT_FDCWD, copy, LOOKUP_FOLLOW, out);
+		if (err == -ENOENT) {
+			err = path_parent_kernel(AT_FDCWD, copy, 0, &p);
+			if (!err) {
+				struct dentry *d;
+
+				mutex_lock(&p.dir.dentry->inode->lock);
+				d = child_lookup_locked(p.dir.dentry, p.name, p.len);
+				err = IS_ERR(d) ? PTR_ERR(d) :
+				      vfs_create(&p.dir, d, c || directory ? S_IFDIR | 0755 : S_IFREG | 0644, 0);
+				mutex_unlock(&p.dir.dentry->inode->lock);
+				if (!err) {
+					*out = (struct path){p.dir.mount, d};
+				} else if (!IS_ERR(d)) {
+					dentry_put(d);
+				}
+				parent_put(&p);
+			}
+		}
+		if (err || !c)
+			break;
+		path_put(out);
+		*s = c;
+	}
+	kfree(copy);
+	return err;
+}
+
+struct mount *mount_at(struct super *sb, const char *guest_path, u32 flags)
+{
+	struct mount *m = mount_new(sb, flags);
+	struct path at;
+	int err;
+
+	if (!root_mount) {
+		m->parent = m;
+		m->at = m->root;
+		return root_mount = m;
+	}
+	err = make_point(guest_path, S_ISDIR(sb->root->mode), &at);
+	if (err) {
+		printk(BZ_LOG_WARN, "%s: cannot be mounted: %s", guest_path, errno_name(-err));
+		list_del(&m->node);
+		return NULL;
+	}
+	m->parent = at.mount;
+	m->at = at.dentry;
+	at.dentry->mounted = m;	/* keeps the reference for good */
+	return m;
+}
+
+static void mount_text(const struct bz_mount *b, const char *path)
+{
+	struct file *f = file_open(AT_FDCWD, path, O_WRONLY | O_CREAT | O_TRUNC, 0644);
+	struct bz_iov iov = {(char *)boot + b->option, b->option2};
+	struct iov_iter it;
+	struct path at;
+	i64 pos = 0;
+
+	/* Its directory first: a text may be the first thing in /etc. */
+	if (IS_ERR(f)) {
+		if (make_point(path, false, &at))
+			return;
+		path_put(&at);
+		f = file_open(AT_FDCWD, path, O_WRONLY | O_CREAT | O_TRUNC, 0644);
+	}
+	if (IS_ERR(f)) {
+		printk(BZ_LOG_WARN, "%s: cannot be made: %s", path, errno_name(-PTR_ERR(f)));
+		return;
+	}
+	iov_iter_init(&it, &iov, 1, true);
+	f->ops->write(f, &it, &pos);
+	file_put(f);
+}
+
+static void mount_symlink(const struct bz_mount *b, const char *path)
+{
+	struct inode *inode;
+	struct parent p;
+	struct path dir;
+	char *up = kstrdup(path), *slash;
+
+	if (!up)
+		return;
+	slash = strrchr(up, '/');
+	if (slash && slash != up) {
+		*slash = 0;
+		if (!make_point(up, true, &dir))
+			path_put(&dir);
+	}
+	kfree(up);
+	if (path_parent_kernel(AT_FDCWD, path, 0, &p))
+		return;
+	if (p.dir.dentry->inode->ops->symlink &&
+	    !p.dir.dentry->inode->ops->symlink(p.dir.dentry->inode, p.name, p.len, text_at(b->option), &inode))
+		inode_put(inode);
+	parent_put(&p);
+}
+
+static void mount_volume(const struct bz_mount *b, const char *path)
+{
+	struct super *sb = hostfs_create(b->root, b->flags, b->is_file);
+	u32 flags = MNT_NOSUID | MNT_NODEV;
+
+	if (!IS_ERR(sb) && (b->flags & BZ_MOUNT_OVERLAY) && S_ISDIR(sb->root->mode)) {
+		struct super *upper = tmpfs_create(0, sb->root->mode & 07777);
+
+		sb = upper ? overlay_create(sb, upper) : ERR_PTR(-ENOMEM);
+	} else if (b->flags & BZ_MOUNT_READONLY) {
+		flags |= MNT_RDONLY;
+	}
+	if (IS_ERR(sb)) {
+		printk(BZ_LOG_WARN, "%s: cannot be mounted: %s", path, errno_name(-PTR_ERR(sb)));
+		return;
+	}
+	mount_at(sb, path, flags);
+}
+
+static struct super *upper_volume(const struct bz_mount *mounts)
+{
+	for (u32 i = 0; i < boot->mount_count; i++)
+		if (mounts[i].flags & BZ_MOUNT_UPPER)
+			return hostfs_create(mounts[i].root, mounts[i].flags, false);
+	return NULL;
+}
+
+/* The root: the image under an overlay, the image alone when it is to be read-only, or an empty tree. */
+static struct super *make_root(const struct bz_mount *mounts)
+{
+	struct super *lower, *upper;
+	int err;
+
+	if (!boot->image_size) {
+		upper = upper_volume(mounts);
+		return upper && !IS_ERR(upper) ? upper : tmpfs_create(0, 0755);
+	}
+	err = host->stream_map(BZ_STREAM_IMAGE, BZ_IMAGE_BASE, PAGE_ALIGN(boot->image_size), BZ_PROT_READ, 0, 0);
+	if (err)
+		panic("the image cannot be mapped: %s", errno_name(-err));
+	lower = erofs_mount(BZ_IMAGE_BASE, boot->image_size);
+	if (IS_ERR(lower))
+		panic("the image's file system cannot be read: %s", errno_name(-PTR_ERR(lower)));
+	upper = upper_volume(mounts);
+	if (!upper)
+		upper = tmpfs_create(0, lower->root->mode & 07777);
+	if (!upper || IS_ERR(upper))
+		panic("the overlay's upper directory cannot be used");
+	return overlay_create(lower, upper);
+}
+
+static void mount_all(void)
+{
+	const struct bz_mount *mounts = (const void *)((const char *)boot + boot->mounts);
+	struct super *root, *tmp;
+
+	dcache_init();
+	root = make_root(mounts);
+	if (!root || IS_ERR(root))
+		panic("no root file system");
+	mount_at(root, "/", 0);
+	mount_at(procfs_create(), "/proc", MNT_NOSUID | MNT_NODEV | MNT_NOEXEC);
+	mount_at(sysfs_create(), "/sys", MNT_NOSUID | MNT_NODEV | MNT_NOEXEC | MNT_RDONLY);
+	mount_at(devfs_create(), "/dev", MNT_NOSUID | MNT_NOEXEC);
+	tmp = tmpfs_create(0, 01777);
+	if (tmp)
+		mount_at(tmp, "/dev/shm", MNT_NOSUID | MNT_NODEV);
+	for (u32 i = 0; i < boot->mount_count; i++) {
+		const struct bz_mount *b = &mounts[i];
+		const char *path = text_at(b->guest_path);
+
+		if (b->flags & BZ_MOUNT_UPPER)
+			continue;
+		if (b->flags & BZ_MOUNT_TEXT)
+			mount_text(b, path);
+		else if (b->flags & BZ_MOUNT_SYMLINK)
+			mount_symlink(b, path);
+		else if (b->flags & BZ_MOUNT_TMPFS)
+			mount_at(tmpfs_create(b->option, b->option2 ? b->option2 & 07777 : 01777), path,
+				 MNT_NOSUID | MNT_NODEV);
+		else
+			mount_volume(b, path);
+	}
+	if (boot->flags & BZ_START_ROOT_READONLY)
+		root_mount->flags |= MNT_RDONLY;
+}
+INITCALL(INIT_FS, mount_all);
+
+/* --- what a process sees of it --- */
+
+struct fs_context *fs_context_create(void)
+{
+	struct fs_context *fs = kzalloc(sizeof(*fs));
+
+	if (!fs)
+		return NULL;
+	fs->refs = 1;
+	mutex_init(&fs->lock, RANK_PROCESS);
+	fs->root = fs->cwd = (struct path){root_mount, root_mount->root};
+	path_get(&fs->root);
+	path_get(&fs->cwd);
+	fs->umask = boot->umask & 0777;
+	return fs;
+}
+
+struct fs_context *fs_context_copy(struct fs_context *old)
+{
+	struct fs_context *fs = kzalloc(sizeof(*fs));
+
+	if (!fs)
+		return NULL;
+	mutex_lock(&old->lock);
+	*fs = *old;
+	path_get(&fs->root);
+	path_get(&fs->cwd);
+	mutex_unlock(&old->lock);
+	fs->refs = 1;
+	mutex_init(&fs->lock, RANK_PROCESS);
+	return fs;
+}
+
+void fs_context_put(struct fs_context *fs)
+{
+	if (!ref_put(&fs->refs))
+		return;
+	path_put(&fs->root);
+	path_put(&fs->cwd);
+	kfree(fs);
+}
+
+/* Mounts are the operator's: the guest's root is not the sandbox's (threat model), so this is EPERM even for uid 0. */
+SYSCALL(mount, const char *source, const char *target, const char *type, unsigned long flags, const void *data)
+{
+	return -EPERM;
+}
+
+SYSCALL(umount2, const char *target, int flags)
+{
+	return -EPERM;
+}
+
+SYSCALL(pivot_root, const char *new_root, const char *put_old)
+{
+	return -EPERM;
+}
+
+SYSCALL(swapon, const char *path, int flags)
+{
+	return -EPERM;
+}
+
+SYSCALL(swapoff, const char *path)
+{
+	return -EPERM;
+}

@@ -1,0 +1,633 @@
+/*
+ * Name resolution, path_resolution(7): components, links, mounts, `..`, the restrictions of openat2(2).  A walk keeps the
+ * rest of the name in a heap buffer that a symbolic link's text is put in front of; dentries on the way are referenced
+ * one at a time.
+ */
+#include "libos/vfs/namei.h"
+#include <linux/capability.h>
+
+#define LINKS_MAX 40
+
+struct walk {
+	struct path at, root;	/* both referenced */
+	char *buf;		/* owns the text that `rest` points into */
+	const char *rest;
+	u32 flags;
+	int links;
+};
+
+void path_get(struct path *p)
+{
+	if (p->dentry)
+		dentry_get(p->dentry);
+}
+
+void path_put(struct path *p)
+{
+	dentry_put(p->dentry);
+	p->dentry = NULL;
+}
+
+static void path_set(struct path *p, struct mount *m, struct dentry *d)
+{
+	dentry_put(p->dentry);
+	p->mount = m;
+	p->dentry = d;
+}
+
+static bool same_path(const struct path *a, const struct path *b)
+{
+	return a->dentry == b->dentry && a->mount == b->mount;
+}
+
+struct dentry *child_lookup_locked(struct dentry *dir, const char *name, u32 len)
+{
+	struct inode *inode = NULL;
+	struct dentry *d = dcache_find(dir, name, len);
+	int err;
+
+	if (d) {
+		if (!dir->inode->ops->revalidate || dir->inode->ops->revalidate(d))
+			return d;
+		dcache_unhash(d);
+		dentry_put(d);
+	}
+	if (!dir->inode->ops->lookup)
+		return ERR_PTR(-ENOTDIR);
+	err = dir->inode->ops->lookup(dir->inode, name, len, &inode);
+	if (err && err != -ENOENT)
+		return ERR_PTR(err);
+	d = dentry_alloc(dir, name, len, err ? NULL : inode);
+	if (!d) {
+		if (!err)
+			inode_put(inode);
+		return ERR_PTR(-ENOMEM);
+	}
+	if (!err || !(dir->sb->flags & SB_NOCACHE))
+		dcache_insert(d);
+	return d;
+}
+
+struct dentry *child_lookup(struct dentry *dir, const char *name, u32 len)
+{
+	struct dentry *d = dcache_find(dir, name, len);
+
+	if (d && (!dir->inode->ops->revalidate || dir->inode->ops->revalidate(d)))
+		return d;
+	if (d)
+		dentry_put(d);
+	mutex_lock(&dir->inode->lock);
+	d = child_lookup_locked(dir, name, len);
+	mutex_unlock(&dir->inode->lock);
+	return d;
+}
+
+static void enter_mounts(struct path *p)
+{
+	while (p->dentry->mounted) {
+		struct mount *m = p->dentry->mounted;
+
+		path_set(p, m, dentry_get(m->root));
+	}
+}
+
+static int go_up(struct walk *w)
+{
+	while (!same_path(&w->at, &w->root)) {
+		if (w->at.dentry == w->at.mount->root) {
+			if (!w->at.mount->parent || w->at.mount->parent == w->at.mount)
+				break;
+			if (w->flags & LOOKUP_NO_XDEV)
+				return -EXDEV;
+			path_set(&w->at, w->at.mount->parent, dentry_get(w->at.mount->at));
+			continue;
+		}
+		path_set(&w->at, w->at.mount, dentry_get(w->at.dentry->parent));
+		enter_mounts(&w->at);
+		return 0;
+	}
+	return w->flags & LOOKUP_BENEATH ? -EXDEV : 0;
+}
+
+/* Put a link's text in front of what is left of the name. */
+static int push_link(struct walk *w, struct inode *link)
+{
+	size_t rest = strlen(w->rest);
+	char *text;
+	long n;
+
+	if (!link->ops->readlink)
+		return -EINVAL;
+	text = kmalloc(PATH_MAX + rest + 2);
+	if (!text)
+		return -ENOMEM;
+	n = link->ops->readlink(link, text, PATH_MAX);
+	if (n <= 0) {
+		kfree(text);
+		return n ? n : -ENOENT;
+	}
+	if (n >= PATH_MAX) {
+		kfree(text);
+		return -ENAMETOOLONG;
+	}
+	memcpy(text + n, w->rest, rest + 1);
+	kfree(w->buf);
+	w->buf = text;
+	w->rest = text;
+	if (*text == '/') {
+		if (w->flags & LOOKUP_BENEATH)
+			return -EXDEV;
+		path_set(&w->at, w->root.mount, dentry_get(w->root.dentry));
+	}
+	return 0;
+}
+
+/* w->at is the link's directory.  Goes to where a magic link leads, or pushes the text of an ordinary one. */
+static int follow_link(struct walk *w, struct inode *link)
+{
+	struct path to;
+	int err;
+
+	if (w->flags & LOOKUP_NO_SYMLINKS || ++w->links > LINKS_MAX)
+		return -ELOOP;
+	inode_touch_atime(link);
+	if (link->ops->follow) {
+		err = link->ops->follow(link, &to);
+		if (err != -ENOSYS) {
+			if (!err && (w->flags & (LOOKUP_NO_MAGICLINKS | LOOKUP_BENEATH | LOOKUP_IN_ROOT))) {
+				path_put(&to);
+				return w->flags & LOOKUP_NO_MAGICLINKS ? -ELOOP : -EXDEV;
+			}
+			if (!err)
+				path_set(&w->at, to.mount, to.dentry);
+			return err;
+		}
+	}
+	return push_link(w, link);
+}
+
+static u32 component_length(const char *s)
+{
+	u32 n = 0;
+
+	while (s[n] && s[n] != '/')
+		n++;
+	return n;
+}
+
+static bool is_dots(const char *s, u32 n)
+{
+	return (n == 1 && s[0] == '.') || (n == 2 && s[0] == '.' && s[1] == '.');
+}
+
+static const char *skip_slashes(const char *s)
+{
+	while (*s == '/')
+		s++;
+	return s;
+}
+
+static int check_directory(struct walk *w)
+{
+	struct inode *inode = w->at.dentry->inode;
+
+	if (!inode)
+		return -ENOENT;
+	if (!S_ISDIR(inode->mode))
+		return -ENOTDIR;
+	return inode_permission(inode, 1);
+}
+
+/* One component, which is not the last that the caller keeps for itself.  `last`: nothing follows it. */
+static int step(struct walk *w, const char *name, u32 n, bool last, bool slash)
+{
+	struct dentry *d;
+	bool link;
+	int err;
+
+	if (n == 1 && name[0] == '.')
+		return 0;
+	if (is_dots(name, n))
+		return go_up(w);
+	if (n > NAME_MAX)
+		return -ENAMETOOLONG;
+	d = child_lookup(w->at.dentry, name, n);
+	if (IS_ERR(d))
+		return PTR_ERR(d);
+	if (!d->inode) {
+		dentry_put(d);
+		return -ENOENT;
+	}
+	link = S_ISLNK(d->inode->mode) && (!last || slash || (w->flags & LOOKUP_FOLLOW));
+	if (link) {
+		err = follow_link(w, d->inode);
+		dentry_put(d);
+		return err;
+	}
+	if (d->mounted && (w->flags & LOOKUP_NO_XDEV)) {
+		dentry_put(d);
+		return -EXDEV;
+	}
+	path_set(&w->at, w->at.mount, d);
+	enter_mounts(&w->at);
+	return 0;
+}
+
+/* Walk all components, or with `parent` all but the last, which stays in w->rest. */
+static int walk_components(struct walk *w, bool parent)
+{
+	for (;;) {
+		const char *name = skip_slashes(w->rest), *after;
+		bool last, slash;
+		u32 n;
+		int err;
+
+		if (!*name) {
+			w->rest = name;
+			return 0;
+		}
+		n = component_length(name);
+		after = skip_slashes(name + n);
+		last = !*after;
+		slash = last && name[n] == '/';
+		err = check_directory(w);
+		if (err)
+			return err;
+		if (last && parent) {
+			w->rest = name;
+			return 0;
+		}
+		w->rest = name + n;
+		err = step(w, name, n, last, slash);
+		if (err)
+			return err;
+		/* A trailing slash asks for a directory. */
+		if (slash && !*skip_slashes(w->rest) && !S_ISDIR(w->at.dentry->inode->mode))
+			return -ENOTDIR;
+	}
+}
+
+static int walk_begin(struct walk *w, int dirfd, const char *name, u32 flags)
+{
+	struct fs_context *fs = current ? current->process->fs : NULL;
+	struct file *f;
+
+	*w = (struct walk){.flags = flags, .rest = name};
+	if (!fs) {
+		w->root = w->at = (struct path){root_mount, root_mount->root};
+		path_get(&w->at);
+		path_get(&w->root);
+		return 0;
+	}
+	mutex_lock(&fs->lock);
+	w->root = fs->root;
+	path_get(&w->root);
+	w->at = *name == '/' ? fs->root : fs->cwd;
+	path_get(&w->at);
+	mutex_unlock(&fs->lock);
+	if (*name == '/' && (flags & LOOKUP_BENEATH))
+		return -EXDEV;
+	if (dirfd == AT_FDCWD && !(flags & (LOOKUP_BENEATH | LOOKUP_IN_ROOT)))
+		return 0;
+	if (*name != '/' || (flags & LOOKUP_IN_ROOT)) {
+		struct path start = w->at;
+
+		if (dirfd != AT_FDCWD) {
+			f = fd_get_any(dirfd);
+			if (!f)
+				return -EBADF;
+			if (!f->path.dentry || (*name && !S_ISDIR(f->inode->mode))) {
+				file_put(f);
+				return -ENOTDIR;
+			}
+			start = f->path;
+			path_get(&start);
+			file_put(f);
+		} else {
+			path_get(&start);
+		}
+		if (flags & (LOOKUP_BENEATH | LOOKUP_IN_ROOT)) {
+			path_get(&start);
+			path_set(&w->root, start.mount, start.dentry);
+		}
+		path_set(&w->at, start.mount, start.dentry);
+	}
+	return 0;
+}
+
+static void walk_end(struct walk *w)
+{
+	path_put(&w->root);
+	dentry_put(w->at.dentry);
+	kfree(w->buf);
+}
+
+int path_lookup(int dirfd, const char *name, u32 flags, struct path *out)
+{
+	struct walk w;
+	int err;
+
+	if (!*name && !(flags & LOOKUP_EMPTY))
+		return -ENOENT;
+	err = walk_begin(&w, dirfd, name, flags);
+	if (!err)
+		err = walk_components(&w, false);
+	if (!err && (flags & LOOKUP_DIRECTORY) && !S_ISDIR(w.at.dentry->inode->mode))
+		err = -ENOTDIR;
+	if (!err) {
+		*out = w.at;
+		path_get(out);
+	}
+	walk_end(&w);
+	return err;
+}
+
+char *user_path(const char *uname, int *err)
+{
+	char *buf = kmalloc(PATH_MAX);
+	long n;
+
+	if (!buf) {
+		*err = -ENOMEM;
+		return NULL;
+	}
+	n = strncpy_from_user(buf, uname, PATH_MAX);
+	*err = n < 0 ? n : 0;
+	if (*err) {
+		kfree(buf);
+		return NULL;
+	}
+	return buf;
+}
+
+int path_lookup_user(int dirfd, const char *uname, u32 flags, struct path *out)
+{
+	int err;
+	char *name = user_path(uname, &err);
+
+	if (!name)
+		return err;
+	err = path_lookup(dirfd, name, flags, out);
+	kfree(name);
+	return err;
+}
+
+static void parent_fill(struct walk *w, struct parent *out)
+{
+	u32 n = component_length(w->rest);
+
+	out->len = min(n, (u32)NAME_MAX);
+	memcpy(out->name, w->rest, out->len);
+	out->name[out->len] = 0;
+	out->slash = w->rest[n] == '/';
+	out->special = n == 0 || is_dots(w->rest, n);
+	out->dir = w->at;
+	path_get(&out->dir);
+}
+
+int path_parent_kernel(int dirfd, const char *name, u32 flags, struct parent *out)
+{
+	struct walk w;
+	int err;
+
+	if (!*name)
+		return -ENOENT;
+	err = walk_begin(&w, dirfd, name, flags | LOOKUP_FOLLOW);
+	if (!err)
+		err = walk_components(&w, true);
+	if (!err && component_length(w.rest) > NAME_MAX)
+		err = -ENAMETOOLONG;
+	if (!err)
+		parent_fill(&w, out);
+	walk_end(&w);
+	return err;
+}
+
+int path_parent(int dirfd, const char *uname, u32 flags, struct parent *out)
+{
+	int err;
+	char *name = user_path(uname, &err);
+
+	if (!name)
+		return err;
+	err = path_parent_kernel(dirfd, name, flags, out);
+	kfree(name);
+	return err;
+}
+
+void parent_put(struct parent *p)
+{
+	path_put(&p->dir);
+}
+
+int path_writable(const struct path *p)
+{
+	return (p->mount && (p->mount->flags & MNT_RDONLY)) || (p->dentry->sb->flags & SB_RDONLY) ? -EROFS : 0;
+}
+
+int may_create(const struct path *dir)
+{
+	if (dentry_unhashed(dir->dentry))
+		return -ENOENT;
+	return inode_permission(dir->dentry->inode, 3);
+}
+
+int may_delete(const struct path *dir, struct inode *victim, bool is_dir)
+{
+	struct inode *d = dir->dentry->inode;
+	int err = inode_permission(d, 3);
+
+	if (err)
+		return err;
+	if ((d->mode & S_ISVTX) && current && current->process->cred.fsuid != d->uid &&
+	    current->process->cred.fsuid != victim->uid && !capable(CAP_FOWNER))
+		return -EPERM;
+	if (is_dir && !S_ISDIR(victim->mode))
+		return -ENOTDIR;
+	if (!is_dir && S_ISDIR(victim->mode))
+		return -EISDIR;
+	return 0;
+}
+
+/* --- open(2) --- */
+
+static int open_flags_check(u32 flags, struct inode *inode, const struct path *p)
+{
+	u32 acc = flags & O_ACCMODE, mask = acc == O_RDONLY ? 4 : acc == O_WRONLY ? 2 : 6;
+	int err;
+
+	if (S_ISLNK(inode->mode))
+		return -ELOOP;
+	if (S_ISDIR(inode->mode) && (mask & 2 || flags & O_CREAT))
+		return -EISDIR;
+	if ((flags & O_DIRECTORY) && !S_ISDIR(inode->mode))
+		return -ENOTDIR;
+	if (S_ISREG(inode->mode) && (mask & 2 || flags & O_TRUNC)) {
+		err = path_writable(p);
+		if (err)
+			return err;
+	}
+	if (flags & O_TRUNC)
+		mask |= 2;
+	err = inode_permission(inode, mask);
+	if (err)
+		return err;
+	if ((flags & O_NOATIME) && !inode_owner_or_capable(inode))
+		return -EPERM;
+	return 0;
+}
+
+/* The last component for O_CREAT: make it or take what is there.  *link: it is a link to be followed. */
+static int open_create(struct walk *w, u32 flags, u32 mode, struct path *out, bool *created, struct inode **link)
+{
+	u32 n = component_length(w->rest);
+	struct inode *dir = w->at.dentry->inode;
+	struct dentry *d;
+	int err = 0;
+
+	if (n > NAME_MAX)
+		return -ENAMETOOLONG;
+	if (w->rest[n] == '/')
+		return -EISDIR;
+	mutex_lock(&dir->lock);
+	d = child_lookup_locked(w->at.dentry, w->rest, n);
+	if (IS_ERR(d)) {
+		mutex_unlock(&dir->lock);
+		return PTR_ERR(d);
+	}
+	if (d->inode) {
+		if (flags & O_EXCL)
+			err = -EEXIST;
+		else if (S_ISLNK(d->inode->mode)) {
+			if (flags & O_NOFOLLOW) {
+				err = -ELOOP;
+			} else {
+				*link = d->inode;
+				inode_get(d->inode);
+			}
+		}
+	} else {
+		err = path_writable(&w->at);
+		if (!err)
+			err = may_create(&w->at);
+		if (!err)
+			err = vfs_create(&w->at, d, S_IFREG | (mode & 07777), 0);
+		*created = !err;
+	}
+	mutex_unlock(&dir->lock);
+	if (err || *link) {
+		dentry_put(d);
+		return err;
+	}
+	out->mount = w->at.mount;
+	out->dentry = d;
+	if (!*created)
+		enter_mounts(out);
+	return 0;
+}
+
+static int resolve_create(struct walk *w, u32 flags, u32 mode, struct path *out, bool *created)
+{
+	for (;;) {
+		struct inode *link = NULL;
+		u32 n;
+		int err = walk_components(w, true);
+
+		if (err)
+			return err;
+		n = component_length(w->rest);
+		if (n == 0 || is_dots(w->rest, n)) {
+			/* A directory itself: walk on to it, and let the checks say EISDIR (or EEXIST). */
+			if (flags & O_EXCL)
+				return -EEXIST;
+			err = walk_components(w, false);
+			if (!err) {
+				*out = w->at;
+				path_get(out);
+			}
+			return err;
+		}
+		err = open_create(w, flags, mode, out, created, &link);
+		if (err || !link)
+			return err;
+		w->rest += n;
+		err = follow_link(w, link);
+		inode_put(link);
+		if (err)
+			return err;
+		if (!*skip_slashes(w->rest)) {
+			/* A magic link led straight there. */
+			*out = w->at;
+			path_get(out);
+			return 0;
+		}
+	}
+}
+
+static struct file *open_tmpfile(const struct path *dir, u32 flags, u32 mode)
+{
+	struct inode *d = dir->dentry->inode, *inode;
+	struct dentry *dentry;
+	struct path p;
+	struct file *f;
+	int err;
+
+	if (!S_ISDIR(d->mode))
+		return ERR_PTR(-ENOTDIR);
+	err = path_writable(dir);
+	if (!err)
+		err = may_create(dir);
+	if (!err)
+		err = d->ops->tmpfile ? d->ops->tmpfile(d, S_IFREG | (mode & 07777), &inode) : -EOPNOTSUPP;
+	if (err)
+		return ERR_PTR(err);
+	/* Its name for /proc/PID/fd, as Linux prints it. */
+	dentry = dentry_alloc(dir->dentry, "#tmpfile", 8, inode);
+	if (!dentry) {
+		inode_put(inode);
+		return ERR_PTR(-ENOMEM);
+	}
+	p = (struct path){dir->mount, dentry};
+	f = file_open_path(&p, flags & ~(O_TMPFILE | O_CREAT | O_TRUNC));
+	dentry_put(dentry);
+	return f;
+}
+
+struct file *do_open(int dirfd, const char *name, u32 flags, u32 mode, u32 resolve)
+{
+	struct path p = {0};
+	struct file *f;
+	bool created = false;
+	struct walk w;
+	int err;
+
+	if (!*name)
+		return ERR_PTR(-ENOENT);
+	err = walk_begin(&w, dirfd, name, resolve | (flags & O_NOFOLLOW ? 0 : LOOKUP_FOLLOW));
+	if (!err && (flags & O_CREAT) && !(flags & O_PATH)) {
+		if (current && !(mode & ~07777u))
+			mode &= ~current->process->fs->umask;
+		err = resolve_create(&w, flags, mode, &p, &created);
+	} else if (!err) {
+		err = walk_components(&w, false);
+		p = w.at;
+		path_get(&p);
+	}
+	walk_end(&w);
+	if (!err && (flags & O_TMPFILE) == O_TMPFILE) {
+		f = open_tmpfile(&p, flags, current ? mode & ~current->process->fs->umask : mode);
+	} else {
+		if (!err && (flags & O_PATH) && (flags & O_DIRECTORY) && !S_ISDIR(p.dentry->inode->mode))
+			err = -ENOTDIR;
+		if (!err && !created && !(flags & O_PATH))
+			err = open_flags_check(flags, p.dentry->inode, &p);
+		f = err ? ERR_PTR(err) : file_open_path(&p, created ? flags & ~O_TRUNC : flags);
+	}
+	path_put(&p);
+	return f;
+}
+
+struct file *file_open(int dirfd, const char *name, u32 flags, u32 mode)
+{
+	return do_open(dirfd, name, flags, mode, 0);
+}

@@ -1,0 +1,530 @@
+/* read(2), write(2) and their kin: vectors, offsets, sync.  One path, do_rw, serves all of them. */
+#include "libos/kernel/syscall.h"
+#include "libos/signal/signal.h"
+#include "libos/vfs/vfs.h"
+#include <linux/fs.h>
+
+#include <linux/inotify.h>
+#include <linux/uio.h>
+
+#define RW_MAX 0x7ffff000ul	/* read(2), NOTES */
+#define IOV_FAST 8
+
+static void note_access(struct file *f, bool write)
+{
+	if (!f->path.dentry)
+		return;
+	if (!write && !(f->flags & O_NOATIME))
+		inode_touch_atime(f->inode);
+	fsnotify(f->inode, f->path.dentry, write ? IN_MODIFY : IN_ACCESS, 0);
+}
+
+/* Stop a write at the file size limit. */
+static int limit_write(struct file *f, struct iov_iter *it, i64 pos)
+{
+	u64 limit = rlimit_soft(RLIMIT_FSIZE), left;
+
+	if (!f->inode || !S_ISREG(f->inode->mode) || limit == ~0ull)
+		return 0;
+	if (f->flags & O_APPEND)
+		pos = f->inode->size;
+	if ((u64)pos >= limit && it->left) {
+		signal_send_thread(current, SIGXFSZ, NULL);
+		return -EFBIG;
+	}
+	left = limit - pos;
+	it->left = min(it->left, left);
+	return 0;
+}
+
+static bool seekable(const struct file *f)
+{
+	return f->inode && (S_ISREG(f->inode->mode) || S_ISDIR(f->inode->mode) || S_ISBLK(f->inode->mode));
+}
+
+static ssize_t finish_write(struct file *f, ssize_t n)
+{
+	if (n > 0 && (f->flags & (O_SYNC | O_DSYNC)) && f->ops->fsync) {
+		int err = f->ops->fsync(f, (f->flags & O_SYNC) != O_SYNC);
+
+		if (err)
+			return err;
+	}
+	return n;
+}
+
+/* upos null: at the file's own offset. */
+static ssize_t do_rw(struct file *f, struct iov_iter *it, i64 *upos, bool write)
+{
+	bool own = !upos && seekable(f);
+	i64 copy = 0, *pos = upos ? upos : own ? &f->pos : &copy;
+	ssize_t n;
+	int err;
+
+	if (write ? !FMODE_CAN_WRITE(f) : !FMODE_CAN_READ(f))
+		return -EBADF;
+	if (f->inode && S_ISDIR(f->inode->mode))
+		return -EISDIR;
+	if (write ? !f->ops->write : !f->ops->read)
+		return -EINVAL;
+	it->left = min(it->left, RW_MAX);
+	if (own)
+		mutex_lock(&f->lock);
+	err = write ? limit_write(f, it, *pos) : 0;
+	n = err ? err : write ? f->ops->write(f, it, pos) : f->ops->read(f, it, pos);
+	if (own)
+		mutex_unlock(&f->lock);
+	if (n > 0)
+		note_access(f, write);
+	return write ? finish_write(f, n) : n;
+}
+
+static ssize_t rw_fd(int fd, void *buf, size_t n, i64 *pos, bool write)
+{
+	struct bz_iov iov = {buf, n};
+	struct iov_iter it;
+	struct file *f = fd_get(fd);
+	ssize_t ret;
+
+	if (!f)
+		return -EBADF;
+	if (pos && !seekable(f) && !(f->inode && S_ISCHR(f->inode->mode) && f->ops->llseek)) {
+		ret = -ESPIPE;
+	} else if (!access_ok(buf, n)) {
+		ret = (write ? !FMODE_CAN_WRITE(f) : !FMODE_CAN_READ(f)) ? -EBADF : -EFAULT;
+	} else {
+		iov_iter_init(&it, &iov, 1, false);
+		ret = do_rw(f, &it, pos, write);
+	}
+	file_put(f);
+	return ret;
+}
+
+SYSCALL(read, int fd, void *buf, size_t n)
+{
+	return rw_fd(fd, buf, n, NULL, false);
+}
+
+SYSCALL(write, int fd, const void *buf, size_t n)
+{
+	return rw_fd(fd, (void *)buf, n, NULL, true);
+}
+
+SYSCALL(pread64, int fd, void *buf, size_t n, i64 pos)
+{
+	return pos < 0 ? -EINVAL : rw_fd(fd, buf, n, &pos, false);
+}
+
+SYSCALL(pwrite64, int fd, const void *buf, size_t n, i64 pos)
+{
+	return pos < 0 ? -EINVAL : rw_fd(fd, (void *)buf, n, &pos, true);
+}
+
+/* Copy in and check a vector: entries beyond RW_MAX in sum are cut, as Linux does. */
+static long load_iov(const struct iovec *uiov, u64 count, struct bz_iov *fast, struct bz_iov **out)
+{
+	struct bz_iov *iov = fast;
+	size_t sum = 0;
+
+	if (count > UIO_MAXIOV)
+		return -EINVAL;
+	if (count > IOV_FAST) {
+		iov = kmalloc(count * sizeof(*iov));
+		if (!iov)
+			return -ENOMEM;
+	}
+	*out = iov;
+	if (copy_from_user(iov, uiov, count * sizeof(*iov)))
+		return -EFAULT;
+	for (u64 i = 0; i < count; i++) {
+		if ((ssize_t)iov[i].len < 0)
+			return -EINVAL;
+		if (!access_ok(iov[i].base, iov[i].len))
+			return -EFAULT;
+		iov[i].len = min(iov[i].len, RW_MAX - sum);
+		sum += iov[i].len;
+	}
+	return 0;
+}
+
+static ssize_t rwv(int fd, const struct iovec *uiov, u64 count, i64 *pos, u32 flags, bool write)
+{
+	struct bz_iov fast[IOV_FAST], *iov = fast;
+	struct file *f = fd_get(fd);
+	struct iov_iter it;
+	u32 saved;
+	ssize_t ret;
+
+	if (!f)
+		return -EBADF;
+	if (pos && !seekable(f)) {
+		file_put(f);
+		return -ESPIPE;
+	}
+	if (flags & ~(u32)(RWF_HIPRI | RWF_DSYNC | RWF_SYNC | RWF_NOWAIT | RWF_APPEND)) {
+		file_put(f);
+		return -EOPNOTSUPP;
+	}
+	ret = load_iov(uiov, count, fast, &iov);
+	if (!ret) {
+		iov_iter_init(&it, iov, count, false);
+		saved = f->flags;
+		/* The flags of one call, as if the file had been opened so; other users of f see them for that long only. */
+		if (flags & RWF_NOWAIT && !seekable(f))
+			f->flags |= O_NONBLOCK;
+		if (write && (flags & RWF_APPEND))
+			f->flags |= O_APPEND;
+		ret = do_rw(f, &it, pos, write);
+		if (flags & (RWF_NOWAIT | RWF_APPEND))
+			f->flags = saved;
+		if (ret > 0 && write && (flags & (RWF_DSYNC | RWF_SYNC)) && f->ops->fsync)
+			f->ops->fsync(f, !(flags & RWF_SYNC));
+	}
+	if (iov != fast)
+		kfree(iov);
+	file_put(f);
+	return ret;
+}
+
+SYSCALL(readv, int fd, const struct iovec *iov, unsigned long count)
+{
+	return rwv(fd, iov, count, NULL, 0, false);
+}
+
+SYSCALL(writev, int fd, const struct iovec *iov, unsigned long count)
+{
+	return rwv(fd, iov, count, NULL, 0, true);
+}
+
+SYSCALL(preadv, int fd, const struct iovec *iov, unsigned long count, i64 pos)
+{
+	return pos < 0 ? -EINVAL : rwv(fd, iov, count, &pos, 0, false);
+}
+
+SYSCALL(pwritev, int fd, const struct iovec *iov, unsigned long count, i64 pos)
+{
+	return pos < 0 ? -EINVAL : rwv(fd, iov, count, &pos, 0, true);
+}
+
+SYSCALL(preadv2, int fd, const struct iovec *iov, unsigned long count, i64 pos, u64 pos_high, int flags)
+{
+	if (pos == -1)
+		return rwv(fd, iov, count, NULL, flags, false);
+	return pos < 0 ? -EINVAL : rwv(fd, iov, count, &pos, flags, false);
+}
+
+SYSCALL(pwritev2, int fd, const struct iovec *iov, unsigned long count, i64 pos, u64 pos_high, int flags)
+{
+	if (pos == -1)
+		return rwv(fd, iov, count, NULL, flags, true);
+	return pos < 0 ? -EINVAL : rwv(fd, iov, count, &pos, flags, true);
+}
+
+/* --- offsets --- */
+
+static i64 generic_llseek(struct file *f, i64 off, int whence)
+{
+	struct kstat st;
+
+	switch (whence) {
+	case SEEK_SET:
+		break;
+	case SEEK_CUR:
+		off += f->pos;
+		break;
+	case SEEK_END:
+		if (inode_getattr(f->inode, &st))
+			return -EIO;
+		off += st.size;
+		break;
+	case SEEK_DATA:
+	case SEEK_HOLE:
+		/* One run of data, as a file system without holes answers (lseek(2)). */
+		if (inode_getattr(f->inode, &st))
+			return -EIO;
+		if (off < 0 || (u64)off >= st.size)
+			return -ENXIO;
+		if (whence == SEEK_HOLE)
+			off = st.size;
+		break;
+	default:
+		return -EINVAL;
+	}
+	if (off < 0)
+		return -EINVAL;
+	f->pos = off;
+	return off;
+}
+
+SYSCALL(lseek, int fd, i64 off, unsigned int whence)
+{
+	struct file *f = fd_get(fd);
+	i64 ret;
+
+	if (!f)
+		return -EBADF;
+	if (whence > SEEK_HOLE) {
+		ret = -EINVAL;
+	} else {
+		mutex_lock(&f->lock);
+		if (f->ops->llseek)
+			ret = f->ops->llseek(f, off, whence);
+		else
+			ret = seekable(f) ? generic_llseek(f, off, whence) : -ESPIPE;
+		mutex_unlock(&f->lock);
+	}
+	file_put(f);
+	return ret;
+}
+
+/* --- moving data between files --- */
+
+#define COPY_CHUNK 65536
+
+static ssize_t copy_chunk(struct file *in, i64 *ipos, struct file *out, i64 *opos, char *buf, size_t n)
+{
+	struct bz_iov iov = {buf, n};
+	struct iov_iter it;
+	ssize_t got, put = 0;
+
+	iov_iter_init(&it, &iov, 1, true);
+	got = do_rw(in, &it, ipos, false);
+	if (got <= 0)
+		return got;
+	while (put < got) {
+		struct bz_iov rest = {buf + put, got - put};
+		ssize_t w;
+
+		iov_iter_init(&it, &rest, 1, true);
+		w = do_rw(out, &it, opos, true);
+		if (w <= 0) {
+			/* What was read and not written goes back. */
+			if (ipos)
+				*ipos -= got - put;
+			else if (seekable(in))
+				in->pos -= got - put;
+			return put ? put : w;
+		}
+		put += w;
+	}
+	return put;
+}
+
+ssize_t vfs_copy(struct file *in, i64 *ipos, struct file *out, i64 *opos, size_t n)
+{
+	size_t done = 0;
+	char *buf = kmalloc(COPY_CHUNK);
+	ssize_t ret = 0;
+
+	if (!buf)
+		return -ENOMEM;
+	n = min(n, RW_MAX);
+	while (done < n) {
+		size_t want = min(n - done, (size_t)COPY_CHUNK);
+
+		ret = copy_chunk(in, ipos, out, opos, buf, want);
+		if (ret <= 0)
+			break;
+		done += ret;
+		if ((size_t)ret < want || signal_is_pending())
+			break;
+	}
+	kfree(buf);
+	return done ? (ssize_t)done : ret;
+}
+
+SYSCALL(sendfile, int out_fd, int in_fd, i64 *uoff, size_t n)
+{
+	struct file *in = fd_get(in_fd), *out = fd_get(out_fd);
+	i64 pos = 0;
+	ssize_t ret = 0;
+
+	if (!in || !out)
+		ret = -EBADF;
+	else if (!FMODE_CAN_READ(in) || !FMODE_CAN_WRITE(out))
+		ret = -EBADF;
+	else if (uoff && get_user(pos, uoff))
+		ret = -EFAULT;
+	else if (uoff && !seekable(in))
+		ret = -ESPIPE;
+	else if (pos < 0 || (out->flags & O_APPEND) || !seekable(in))
+		ret = -EINVAL;
+	if (!ret) {
+		ret = vfs_copy(in, uoff ? &pos : NULL, out, NULL, n);
+		if (uoff && ret >= 0 && put_user(pos, uoff))
+			ret = -EFAULT;
+	}
+	file_put(in);
+	file_put(out);
+	return ret;
+}
+
+static int copy_range_check(struct file *in, struct file *out, i64 ipos, i64 opos, size_t n, unsigned int flags)
+{
+	if (flags)
+		return -EINVAL;
+	if (!FMODE_CAN_READ(in) || !FMODE_CAN_WRITE(out) || (out->flags & O_APPEND))
+		return -EBADF;
+	if (!in->inode || !out->inode)
+		return -EINVAL;
+	if (S_ISDIR(in->inode->mode) || S_ISDIR(out->inode->mode))
+		return -EISDIR;
+	if (!S_ISREG(in->inode->mode) || !S_ISREG(out->inode->mode) || ipos < 0 || opos < 0)
+		return -EINVAL;
+	if (ipos + (i64)n < ipos || opos + (i64)n < opos)
+		return -EOVERFLOW;
+	if (in->inode == out->inode && ipos < opos + (i64)n && opos < ipos + (i64)n)
+		return -EINVAL;
+	return 0;
+}
+
+SYSCALL(copy_file_range, int in_fd, i64 *uin, int out_fd, i64 *uout, size_t n, unsigned int flags)
+{
+	struct file *in = fd_get(in_fd), *out = fd_get(out_fd);
+	i64 ipos = in ? in->pos : 0, opos = out ? out->pos : 0;
+	ssize_t ret = 0;
+
+	if (!in || !out)
+		ret = -EBADF;
+	else if ((uin && get_user(ipos, uin)) || (uout && get_user(opos, uout)))
+		ret = -EFAULT;
+	else
+		ret = copy_range_check(in, out, ipos, opos, n, flags);
+	if (!ret) {
+		ret = vfs_copy(in, uin ? &ipos : NULL, out, uout ? &opos : NULL, n);
+		if (ret > 0 && ((uin && put_user(ipos, uin)) || (uout && put_user(opos, uout))))
+			ret = -EFAULT;
+	}
+	file_put(in);
+	file_put(out);
+	return ret;
+}
+
+/* --- to disk --- */
+
+static long sync_fd(int fd, bool data_only)
+{
+	struct file *f = fd_get(fd);
+	long ret = 0;
+
+	if (!f)
+		return -EBADF;
+	if (!f->inode || S_ISFIFO(f->inode->mode) || S_ISSOCK(f->inode->mode) || S_ISCHR(f->inode->mode))
+		ret = -EINVAL;
+	else if (f->ops->fsync)
+		ret = f->ops->fsync(f, data_only);
+	file_put(f);
+	return ret;
+}
+
+SYSCALL(fsync, int fd)
+{
+	return sync_fd(fd, false);
+}
+
+SYSCALL(fdatasync, int fd)
+{
+	return sync_fd(fd, true);
+}
+
+SYSCALL(sync_file_range, int fd, i64 off, i64 n, unsigned int flags)
+{
+	struct file *f = fd_get(fd);
+	long ret;
+
+	if (!f)
+		return -EBADF;
+	if ((flags & ~7u) || off < 0 || n < 0)
+		ret = -EINVAL;
+	else if (!f->inode || S_ISFIFO(f->inode->mode))
+		ret = -ESPIPE;
+	else
+		ret = flags && f->ops->fsync ? f->ops->fsync(f, true) : 0;
+	file_put(f);
+	return ret;
+}
+
+SYSCALL0(sync)
+{
+	struct mount *m;
+
+	list_for_each(m, &all_mounts, node)
+		if (m->sb->ops->sync)
+			m->sb->ops->sync(m->sb);
+	return 0;
+}
+
+SYSCALL(syncfs, int fd)
+{
+	struct file *f = fd_get(fd);
+
+	if (!f)
+		return -EBADF;
+	if (f->inode && f->inode->sb && f->inode->sb->ops->sync)
+		f->inode->sb->ops->sync(f->inode->sb);
+	file_put(f);
+	return 0;
+}
+
+SYSCALL(readahead, int fd, i64 off, size_t n)
+{
+	struct file *f = fd_get(fd);
+	long ret = 0;
+
+	if (!f || !FMODE_CAN_READ(f))
+		ret = -EBADF;
+	else if (!f->inode || !S_ISREG(f->inode->mode))
+		ret = -EINVAL;
+	file_put(f);
+	return ret;
+}
+
+SYSCALL(fadvise64, int fd, i64 off, size_t n, int advice)
+{
+	struct file *f = fd_get(fd);
+	long ret = 0;
+
+	if (!f)
+		return -EBADF;
+	if (f->inode && S_ISFIFO(f->inode->mode))
+		ret = -ESPIPE;
+	else if (advice < 0 || advice > 5 || (i64)n < 0)
+		ret = -EINVAL;
+	file_put(f);
+	return ret;
+}
+
+SYSCALL(fallocate, int fd, int mode, i64 off, i64 n)
+{
+	struct file *f;
+	long ret;
+
+	if (off < 0 || n <= 0)
+		return -EINVAL;
+	f = fd_get(fd);
+	if (!f)
+		return -EBADF;
+	if (mode & ~0x7f)
+		ret = -EOPNOTSUPP;
+	else if ((mode & 2) && !(mode & 1))	/* PUNCH_HOLE without KEEP_SIZE */
+		ret = -EOPNOTSUPP;
+	else if (!FMODE_CAN_WRITE(f))
+		ret = -EBADF;
+	else if (!f->inode || S_ISFIFO(f->inode->mode))
+		ret = -ESPIPE;
+	else if (S_ISDIR(f->inode->mode))
+		ret = -EISDIR;
+	else if (!S_ISREG(f->inode->mode))
+		ret = -ENODEV;
+	else if (off + n < 0)
+		ret = -EFBIG;
+	else if (!(mode & 1) && (u64)(off + n) > rlimit_soft(RLIMIT_FSIZE)) {
+		signal_send_thread(current, SIGXFSZ, NULL);
+		ret = -EFBIG;
+	} else
+		ret = f->ops->fallocate ? f->ops->fallocate(f, mode, off, n) : -EOPNOTSUPP;
+	if (!ret && f->path.dentry)
+		fsnotify(f->inode, f->path.dentry, IN_MODIFY, 0);
+	file_put(f);
+	return ret;
+}
