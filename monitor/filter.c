@@ -67,7 +67,7 @@ static const int futex_ops[] = { BOTH(FUTEX_WAIT), BOTH(FUTEX_WAKE), BOTH(FUTEX_
 				 BOTH(FUTEX_WAIT_BITSET), BOTH(FUTEX_WAIT_BITSET | FUTEX_CLOCK_REALTIME),
 				 BOTH(FUTEX_WAKE_BITSET), -1 };
 
-static const int signals[] = { 0, 9 /* SIGKILL */, HOST_SIGNAL_INTERRUPT, -1 };
+static const int signals[] = { 0, 9 /* SIGKILL */, HOST_SIGNAL_INTERRUPT, HOST_SIGNAL_TEMPLATE, -1 };
 static const int clocks[] = { BZ_CLOCK_PROCESS_CPU, BZ_CLOCK_THREAD_CPU, -1 };
 static const int epoll_ops[] = { EPOLL_CTL_ADD, EPOLL_CTL_DEL, EPOLL_CTL_MOD, -1 };
 
@@ -110,7 +110,7 @@ static const struct rule rules[] = {
 	{ HOST_NR_clock_gettime, .words = "the caller's own processor time",
 	  .checks = { { INT_ONE_OF, 0, .list = clocks } } },
 	{ HOST_NR_epoll_ctl, .words = "add, remove, change", .checks = { { INT_ONE_OF, 1, .list = epoll_ops } } },
-	{ HOST_NR_tgkill, .words = "no signal (a probe), the interrupt, SIGKILL",
+	{ HOST_NR_tgkill, .words = "no signal (a probe), SIGUSR1 (interrupt), SIGCHLD (wake the template), SIGKILL",
 	  .checks = { { INT_ONE_OF, 2, .list = signals } } },
 	{ HOST_NR_accept4, .granted = true, .words = "no address, NONBLOCK and CLOEXEC",
 	  .checks = { { LONG_EQ, 1, 0 }, { LONG_EQ, 2, 0 }, { INT_SUBSET, 3, 04000 | 02000000 } } },

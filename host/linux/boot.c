@@ -28,6 +28,10 @@ _Static_assert(HOST_HANDLES_OFFSET + HOST_STREAMS * 4ul <= BZ_ARENA_HOST, "the t
 
 #define NR_GETTID 186
 #define NR_SIGALTSTACK 131
+#define NR_FCNTL 72
+#define NR_DUP2 33
+#define NR_EPOLL_CREATE1 291
+#define F_GETFD_COMMAND 1
 #define HWCAP2_FSGSBASE_BIT 2u
 
 struct host host;
@@ -139,6 +143,25 @@ static void map_arena(void)
 		host_die("the arena cannot be mapped whole");
 }
 
+/*
+ * Numbers of streams that this sandbox does not have (no image, closed stdio) must not go to others: something that
+ * can neither be read, written nor mapped keeps them, and the host layer answers EBADF.
+ */
+static void reserve_numbers(void)
+{
+	long plug = -1;
+
+	for (int fd = BZ_FD_IMAGE; fd <= BZ_STREAM_STDERR; fd++) {
+		if (syscall_raw(NR_FCNTL, fd, F_GETFD_COMMAND, 0, 0, 0, 0) >= 0)
+			continue;
+		if (plug < 0)
+			plug = syscall_raw(NR_EPOLL_CREATE1, 0, 0, 0, 0, 0, 0);
+		else
+			syscall_raw(NR_DUP2, plug, fd, 0, 0, 0, 0);
+		host.absent |= 1u << fd;
+	}
+}
+
 static void setup_thread(void)
 {
 	struct block *b = block_at(0);
@@ -168,6 +191,7 @@ void boot_main(void)
 	libos_map();
 	entry = (void *)libos_entry_point();
 	SYS(close, BZ_FD_LIBOS);
+	reserve_numbers();
 	setup_thread();
 	random_setup();
 	signal_setup();

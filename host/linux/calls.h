@@ -65,7 +65,9 @@ struct host_stats {
 #define HOST_CLONE_PROCESS 0x01208411ul /* PARENT FILES CHILD_SETTID CHILD_CLEARTID | SIGCHLD */
 #define HOST_CLONE_CREATE 0x01200411ul	/* FILES CHILD_SETTID CHILD_CLEARTID | SIGCHLD: by the template */
 
-/* The one signal that threads of a sandbox send each other: SIGUSR1. */
+/* The signals that threads of a sandbox send each other: SIGUSR1 is thread_interrupt's; SIGCHLD tells the template
+ * that the word it watches was woken, as it does that a picoprocess ended. */
 #define HOST_SIGNAL_INTERRUPT 10
+#define HOST_SIGNAL_TEMPLATE 17
 
 #endif

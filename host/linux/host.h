@@ -127,8 +127,11 @@ struct host {
 	bool is_template;
 	bool dispatch;
 	bool vdso_trapped;	/* the vDSO made a host call while it was tried out */
+	uint32_t absent;	/* numbers below 32 of streams that this sandbox lacks */
 	uint32_t exiting;	/* process_exit was called: make no more requests */
 	uint64_t auxv_vdso, auxv_hwcap2, auxv_minsigstksz;
+	uint32_t template_watching; /* template: it is in control_next */
+	uint32_t template_woken; /* a picoprocess ended or the word was woken since control_next returned */
 	int32_t control_epoll;	/* template: wait set of BZ_FD_EVENTS, or 0 */
 
 	uint32_t block_hint;
@@ -242,6 +245,7 @@ int64_t stream_read(bz_stream s, const struct bz_iov *iov, uint32_t n, int64_t o
 int64_t stream_write(bz_stream s, const struct bz_iov *iov, uint32_t n, int64_t off, uint32_t flags);
 bz_stream stream_accept(bz_stream s, uint32_t flags);
 uint32_t stream_handle(bz_stream s);
+bool stream_is_descriptor(bz_stream s);
 
 /* name.c: requests about names and kept streams */
 int stream_getattr(bz_stream s, const struct bz_name *name, uint32_t what, struct bz_attr *attr);

@@ -48,7 +48,7 @@ int stream_map(bz_stream s, uint64_t addr, size_t len, uint32_t prot, uint32_t f
 {
 	if (!range_ok(addr, len) || prot > 7 || off % BZ_PAGE_SIZE)
 		return -BZ_EINVAL;
-	if (s <= 0 || s >= STREAM_DIRECTORY)
+	if (!stream_is_descriptor(s))
 		return -BZ_EBADF;
 	/* The host's part of the arena is not a stream's content. */
 	if (s == BZ_STREAM_ARENA && off < BZ_ARENA_HOST)

@@ -4,10 +4,6 @@
  */
 #include "host/linux/host.h"
 
-#include <linux/eventpoll.h>
-
-#define MSG_NONE 0
-
 bz_stream waitset_create(void)
 {
 	struct control_call call = {.request.op = BZ_REQ_WAITSET};
@@ -28,6 +24,8 @@ int waitset_change(bz_stream set, uint32_t op, bz_stream s, uint32_t events, uin
 {
 	struct bz_ready event = {events, data};
 
+	if (!stream_is_descriptor(set) || !stream_is_descriptor(s))
+		return -BZ_EBADF;
 	return SYS(epoll_ctl, set, op, s, &event);
 }
 
@@ -134,8 +132,8 @@ static int control_receive(struct bz_control *ctl)
  */
 int control_next(struct bz_control *ctl, uint32_t *word, uint32_t expected, int64_t deadline)
 {
+	struct bz_ready ready, event = {BZ_WAIT_IN, 0};
 	struct block *b = block_self();
-	struct bz_ready ready;
 	int ret;
 
 	if (!host.is_template)
@@ -145,13 +143,18 @@ int control_next(struct bz_control *ctl, uint32_t *word, uint32_t expected, int6
 		if (ret < 0)
 			return ret;
 		host.control_epoll = ret;
-		ret = waitset_change(host.control_epoll, BZ_WAITSET_ADD, BZ_FD_EVENTS, BZ_WAIT_IN, 0);
+		ret = SYS(epoll_ctl, host.control_epoll, BZ_WAITSET_ADD, BZ_FD_EVENTS, &event);
 		if (ret < 0)
 			return ret;
 	}
+	__atomic_store_n(&host.template_watching, 1, __ATOMIC_SEQ_CST);
 	__atomic_store_n(&sandbox->control_word, (uint64_t)word, __ATOMIC_SEQ_CST);
-	ret = waitset_wait(host.control_epoll, &ready, 1,
-			   __atomic_load_n(word, __ATOMIC_SEQ_CST) == expected ? deadline : 0);
+	if (__atomic_exchange_n(&host.template_woken, 0, __ATOMIC_SEQ_CST) ||
+	    __atomic_load_n(word, __ATOMIC_SEQ_CST) != expected)
+		deadline = 0;
+	ret = waitset_wait(host.control_epoll, &ready, 1, deadline);
+	__atomic_store_n(&host.template_watching, 0, __ATOMIC_SEQ_CST);
+	__atomic_store_n(&sandbox->control_word, 0, __ATOMIC_SEQ_CST);
 	WRITE_ONCE(b->tcb.interrupted, 0);
 	if (ret <= 0)
 		return ret == -BZ_EINTR ? 0 : ret;

@@ -14,6 +14,7 @@ static void become_child(struct block *b)
 
 	host.pid = tid;
 	host.is_template = false;
+	host.template_watching = 0;
 	host.exiting = 0;
 	b->tcb.tid = tid;
 	b->tcb.interrupted = 0;

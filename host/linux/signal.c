@@ -167,10 +167,12 @@ void host_signal(int sig, const void *siginfo, void *ucontext, struct block *b)
 	struct bz_exception exc;
 
 	switch (sig) {
-	case SIGCHLD:
-		if (!host.is_template)
-			return;
-		__attribute__((fallthrough));
+	case HOST_SIGNAL_TEMPLATE:
+		/* Of interest to control_next alone: other calls of the template go on. */
+		host.template_woken = 1;
+		if (host.template_watching)
+			on_interrupt(s, b);
+		return;
 	case HOST_SIGNAL_INTERRUPT:
 		on_interrupt(s, b);
 		return;
@@ -228,7 +230,7 @@ void signal_setup(void)
 		set_handler(faults[i], host_signal_entry, 0);
 	set_handler(HOST_SIGNAL_INTERRUPT, host_signal_entry, 0);
 	/* Picoprocesses that end are reaped by the kernel; the template still hears of it. */
-	set_handler(SIGCHLD, host_signal_entry, SA_NOCLDSTOP | SA_NOCLDWAIT);
+	set_handler(HOST_SIGNAL_TEMPLATE, host_signal_entry, SA_NOCLDSTOP | SA_NOCLDWAIT);
 	for (size_t i = 0; i < ARRAY_SIZE(ignored); i++)
 		set_handler(ignored[i], (void (*)(void))1, 0); /* SIG_IGN */
 	syscall_raw(NR_RT_SIGPROCMASK, 2 /* SIG_SETMASK */, (long)&none, 0, 8, 0, 0);

@@ -11,16 +11,17 @@ static bool is_directory(bz_stream s)
 	return s >= STREAM_DIRECTORY && s < STREAM_DIRECTORY + (int32_t)HOST_DIRECTORIES;
 }
 
-static bool is_descriptor(bz_stream s)
+bool stream_is_descriptor(bz_stream s)
 {
-	return s > BZ_FD_CONTROL && s < (int32_t)HOST_STREAMS && s != BZ_FD_EVENTS && s != BZ_FD_LOG;
+	return s > BZ_FD_CONTROL && s < (int32_t)HOST_STREAMS && s != BZ_FD_EVENTS && s != BZ_FD_LOG &&
+	       !(s < 32 && (host.absent >> s & 1));
 }
 
 static uint32_t *handle_place(bz_stream s)
 {
 	if (is_directory(s))
 		return &directory_handles[s - STREAM_DIRECTORY];
-	return is_descriptor(s) ? &stream_handles[s] : NULL;
+	return stream_is_descriptor(s) ? &stream_handles[s] : NULL;
 }
 
 /* 0: the stream is not a kept one. */
@@ -112,11 +113,12 @@ int stream_close(bz_stream s)
 	uint32_t *place = handle_place(s), handle;
 	int ret = 0;
 
-	if (!place)
+	/* Those two are the sandbox's as long as it lives. */
+	if (!place || s == BZ_STREAM_ARENA || s == BZ_STREAM_IMAGE)
 		return -BZ_EBADF;
 	/* Before the number is free for others. */
 	handle = __atomic_exchange_n(place, 0, __ATOMIC_SEQ_CST);
-	if (is_descriptor(s))
+	if (stream_is_descriptor(s))
 		ret = SYS(close, s);
 	else if (!handle)
 		ret = -BZ_EBADF;
@@ -154,7 +156,7 @@ int64_t stream_read(bz_stream s, const struct bz_iov *iov, uint32_t n, int64_t o
 	int64_t result;
 	long ret;
 
-	if (!is_descriptor(s) || s == BZ_STREAM_ARENA)
+	if (!stream_is_descriptor(s) || s == BZ_STREAM_ARENA)
 		return -BZ_EBADF;
 	if (off < BZ_OFFSET_NONE || (flags & ~BZ_IO_NOWAIT))
 		return -BZ_EINVAL;
@@ -172,7 +174,7 @@ int64_t stream_write(bz_stream s, const struct bz_iov *iov, uint32_t n, int64_t 
 	int64_t result;
 	long ret;
 
-	if (!is_descriptor(s) || s == BZ_STREAM_ARENA)
+	if (!stream_is_descriptor(s) || s == BZ_STREAM_ARENA)
 		return -BZ_EBADF;
 	if (off < BZ_OFFSET_NONE || (flags & ~(BZ_IO_NOWAIT | BZ_IO_SYNC | BZ_IO_DSYNC | BZ_IO_APPEND)))
 		return -BZ_EINVAL;
@@ -187,5 +189,5 @@ int64_t stream_write(bz_stream s, const struct bz_iov *iov, uint32_t n, int64_t 
 bz_stream stream_accept(bz_stream s, uint32_t flags)
 {
 	/* No grant makes a listening stream yet; accept4 joins the filter with the first. */
-	return is_descriptor(s) ? -BZ_EOPNOTSUPP : -BZ_EBADF;
+	return stream_is_descriptor(s) ? -BZ_EOPNOTSUPP : -BZ_EBADF;
 }

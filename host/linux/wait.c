@@ -48,7 +48,7 @@ int wake(uint32_t *word, uint32_t n, uint32_t mask, uint32_t flags)
 	ret = SYS(futex, word, FUTEX_WAKE_BITSET | private_flag(flags), n, 0, 0, mask);
 	/* The template does not sleep on its word but on the operator's socket: see control_next. */
 	if (unlikely((uint64_t)word == READ_ONCE(sandbox->control_word)))
-		thread_interrupt(sandbox->template_tid, 0);
+		SYS(tgkill, sandbox->template_tid, sandbox->template_tid, HOST_SIGNAL_TEMPLATE);
 	return ret;
 }
 

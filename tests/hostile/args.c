@@ -89,7 +89,7 @@ static void memory_calls(void)
 static void thread_calls(void)
 {
 	static const unsigned long words[] = {HOST_CLONE_THREAD, HOST_CLONE_PROCESS, HOST_CLONE_CREATE};
-	static const int signals[] = {0, 9, HOST_SIGNAL_INTERRUPT};
+	static const int signals[] = {0, 9, HOST_SIGNAL_INTERRUPT, HOST_SIGNAL_TEMPLATE};
 
 	for (size_t i = 0; i < 3; i++) {
 		add(false, HOST_NR_clone, words[i], 0, 0, 0, 0, 0);

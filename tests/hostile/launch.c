@@ -37,6 +37,7 @@
 static bool no_dispatch, kill_unlisted, expect_death;
 static int control[2], events[2], log_channel[2], pipe_ends[2], listener = -1;
 static int exit_status = -1;
+static pid_t sandbox_pid;
 static unsigned long failures, stopped;
 
 static void die(const char *what)
@@ -215,6 +216,27 @@ static bool serve_control(void)
 	return true;
 }
 
+/* Stop and continue every picoprocess, as an operator may: nobody inside may notice. */
+static void freeze_and_thaw(void)
+{
+	char path[64];
+	FILE *children;
+	int pid;
+
+	for (int round = 0; round < 20; round++) {
+		for (int sig = 0; sig < 2; sig++) {
+			kill(sandbox_pid, sig ? SIGCONT : SIGSTOP);
+			snprintf(path, sizeof(path), "/proc/%d/task/%d/children", sandbox_pid, sandbox_pid);
+			children = fopen(path, "r");
+			while (children && fscanf(children, "%d", &pid) == 1)
+				kill(pid, sig ? SIGCONT : SIGSTOP);
+			if (children)
+				fclose(children);
+			usleep(2000);
+		}
+	}
+}
+
 static bool serve_log(void)
 {
 	static char buf[40000];
@@ -231,6 +253,10 @@ static bool serve_log(void)
 
 		if (send(events[0], &ctl, sizeof(ctl), MSG_NOSIGNAL) < 0)
 			die("event");
+		return true;
+	}
+	if (!strncmp(buf + 1, "freeze", 6)) {
+		freeze_and_thaw();
 		return true;
 	}
 	printf("%s%s\n", buf[0] == BZ_LOG_PANIC ? "panic: " : "", buf + 1);
@@ -306,6 +332,7 @@ int main(int argc, char **argv)
 		prctl(PR_SET_PDEATHSIG, SIGKILL);
 		become_sandbox(host, arena, libos);
 	}
+	sandbox_pid = pid;
 	close(control[1]);
 	close(events[1]);
 	close(log_channel[1]);
