@@ -89,6 +89,7 @@ extern bool landlock_absent;
 /* An empty, read-only root: no path leads from it to anything, not even `..`. */
 int empty_root(bool attach);
 /* serve.c */
+void serve_prepare(struct monitor *m);
 void serve_loop(struct monitor *m) __attribute__((noreturn));
 /* clients.c: the caller's control socket and later ones */
 void clients_send(struct monitor *m, const struct monitor_msg *head, const char *text, size_t len);

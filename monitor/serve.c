@@ -443,6 +443,23 @@ static void check_times(struct monitor *m)
 		end(m, ENDED_KILLED, SIGKILL, "it did not stop in time");
 }
 
+/* SIGTERM to the monitor is for its guest; a command that waits for the sandbox got one too, and passes it on. */
+static volatile sig_atomic_t term_caught;
+
+static void on_term(int sig)
+{
+	term_caught = 1;
+}
+
+static void check_term(struct monitor *m)
+{
+	if (!term_caught)
+		return;
+	term_caught = 0;
+	if (m->clients[0] < 0 || m->spec->flags & SANDBOX_DETACHED)
+		event_send(m, BZ_CTL_SIGNAL, SIGTERM, 0, 0);
+}
+
 static nfds_t fill_poll(struct monitor *m, struct pollfd *fds)
 {
 	short in = POLLIN;
@@ -487,16 +504,22 @@ static void serve_ready(struct monitor *m, const struct pollfd *fds)
 		clients_accept(m);
 }
 
-void serve_loop(struct monitor *m)
+/* Before the monitor is confined: its filter has no call for what is done here. */
+void serve_prepare(struct monitor *m)
 {
-	struct pollfd fds[AT_CLIENTS + CLIENTS_MAX];
-
+	signal(SIGTERM, on_term);
 	m->server.denied = told_denied;
 	m->server.denied_arg = m;
 	run.log_tokens = LOG_BURST;
 	run.log_filled_ns = m->started_ns;
 	if (m->spec->timeout.value)
 		run.timeout_ns = m->started_ns + m->spec->timeout.value * 1000000ull;
+}
+
+void serve_loop(struct monitor *m)
+{
+	struct pollfd fds[AT_CLIENTS + CLIENTS_MAX];
+
 	while (!run.ended) {
 		nfds_t n = fill_poll(m, fds);
 		int64_t left = time_left(m);
@@ -505,6 +528,7 @@ void serve_loop(struct monitor *m)
 
 		if (ready > 0)
 			serve_ready(m, fds);
+		check_term(m);
 		check_times(m);
 	}
 	finish(m);

@@ -206,7 +206,7 @@ static void prepare_signals(void)
 	signal(SIGHUP, SIG_IGN);
 	signal(SIGINT, SIG_IGN);
 	signal(SIGQUIT, SIG_IGN);
-	signal(SIGTERM, SIG_DFL); /* the sandbox dies with its monitor */
+	signal(SIGTERM, SIG_IGN); /* until serve_loop knows what to do with it */
 	signal(SIGCHLD, SIG_DFL);
 	sigprocmask(SIG_SETMASK, &none, NULL);
 }
@@ -280,6 +280,7 @@ static void monitor_main(struct monitor *m)
 	template_start(m);
 	forget_sandbox_table(m);
 	forget_secrets(m);
+	serve_prepare(m);
 	confine_monitor(m);
 	serve_loop(m);
 }

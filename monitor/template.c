@@ -113,6 +113,21 @@ static void take_processors(struct monitor *m)
 		fail(STEP_CPUS);
 }
 
+/*
+ * What is ignored stays so behind exec: a signal that somebody on the host sends to a whole cgroup (systemd at a stop) or
+ * session is for the command or the monitor, who pass it on to the guest.  Faults and SIGCHLD keep their default.
+ */
+static void take_signals(void)
+{
+	static const int keep[] = { SIGILL, SIGTRAP, SIGABRT, SIGBUS, SIGFPE, SIGSEGV, SIGSYS, SIGCHLD, SIGCONT };
+	uint64_t kept = 0;
+
+	for (size_t i = 0; i < sizeof(keep) / sizeof(keep[0]); i++)
+		kept |= 1ull << keep[i];
+	for (int sig = 1; sig < 64; sig++)
+		signal(sig, kept >> sig & 1 ? SIG_DFL : SIG_IGN);
+}
+
 static void template_main(struct monitor *m, int go) __attribute__((noreturn));
 static void template_main(struct monitor *m, int go)
 {
@@ -123,9 +138,7 @@ static void template_main(struct monitor *m, int go)
 	if (read(go, &count, sizeof(count)) != sizeof(count))
 		fail(STEP_WAIT);
 	setsid();
-	for (int sig = 1; sig < 32; sig++)
-		if (sig != SIGKILL && sig != SIGSTOP && sig != SIGPIPE)
-			signal(sig, SIG_DFL); /* what the monitor ignores would stay ignored behind exec */
+	take_signals();
 	umask(077);
 	if (m->plan.namespaces && empty_root(true) < 0)
 		fail(STEP_ROOT);
