@@ -55,6 +55,8 @@ static bool back_again(struct vma *v, u64 addr)
 		return true;
 	err = mm_back_range(v, from, v->end);
 	if (err) {
+		if (host->mem_map(from, v->end - from, 0, BZ_MAP_NORESERVE))
+			panic("the host does not keep a mapping's tail");
 		v->backed_end = from;
 		return false;
 	}

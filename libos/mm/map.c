@@ -172,8 +172,11 @@ static i64 back_file(struct vma *v, u64 start, u64 end)
 	if (backed < end) {
 		int err = host->mem_map(backed, end - backed, 0, BZ_MAP_NORESERVE);
 
-		if (err)
+		if (err) {
+			/* The range is nobody's now, whatever was there before. */
+			host->mem_unmap(start, end - start);
 			return err;
+		}
 	}
 	return backed - start;
 }
@@ -305,9 +308,15 @@ static int map_vma(struct mm *mm, struct vma *v)
 	if (mm->count >= MAX_MAP_COUNT)
 		return -ENOMEM;
 	err = vma_isolate(mm, start, end);
-	if (!err)
-		err = mm_back_vma(v);
 	if (err) {
+		vma_merge_range(mm, start, end);
+		return err;
+	}
+	err = mm_back_vma(v);
+	if (err) {
+		/* A file may have been mapped in part: what was there is gone, as when Linux fails so late. */
+		if (v->file && replaced && !host->mem_unmap(start, end - start))
+			forget_range(mm, start, end);
 		vma_merge_range(mm, start, end);
 		return err;
 	}

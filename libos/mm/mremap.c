@@ -44,12 +44,17 @@ static int move_pages(struct vma *old, struct vma *n, bool keep)
 			return err;
 	}
 	n->backed_end = n->start + moved;
-	if (moved < old_len) {
-		if (!keep)
-			host->mem_unmap(old->start + moved, old_len - moved);
-		return host->mem_map(n->start + moved, new_len - moved, 0, BZ_MAP_NORESERVE);
-	}
-	return new_len > moved ? mm_back_range(n, n->start + moved, n->end) : 0;
+	if (new_len > moved && moved == old_len)
+		err = mm_back_range(n, n->start + moved, n->end);
+	else if (new_len > moved)
+		err = host->mem_map(n->start + moved, new_len - moved, 0, BZ_MAP_NORESERVE);
+	else
+		err = 0;
+	if (err && moved && host->mem_move(n->start, moved, old->start, moved, 0))
+		panic("the host does not take back a move");
+	if (!err && !keep && moved < old_len)
+		host->mem_unmap(old->start + moved, old_len - moved);
+	return err;
 }
 
 static struct vma *clone_vma(const struct vma *v, u64 from, u64 to, u64 len)
@@ -85,11 +90,13 @@ static long move_vma(struct mm *mm, struct vma *v, const struct remap *r)
 	if (!r->old_len) {
 		/* A second mapping of the same shared pages. */
 		err = mm_back_vma(n);
-		if (!err)
-			vma_insert(mm, n);
-		else
+		if (err) {
 			vma_free(n);
-		return err ? err : (long)r->to;
+			return err;
+		}
+		vma_insert(mm, n);
+		vma_merge_range(mm, r->to, r->to + r->new_len);
+		return r->to;
 	}
 	err = vma_isolate(mm, r->addr, r->addr + r->old_len);
 	if (!err) {
@@ -111,6 +118,8 @@ static long move_vma(struct mm *mm, struct vma *v, const struct remap *r)
 	}
 	vma_insert(mm, n);
 	vma_merge_range(mm, r->to, r->to + r->new_len);
+	if (keep)
+		vma_merge_range(mm, r->addr, r->addr + r->old_len);
 	return r->to;
 }
 
