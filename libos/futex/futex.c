@@ -198,12 +198,12 @@ static long do_futex(struct futex_args *a)
 	switch (a->op) {
 	case FUTEX_WAIT:
 		a->val3 = FUTEX_BITSET_MATCH_ANY;
-		/* fallthrough */
+		fallthrough;
 	case FUTEX_WAIT_BITSET:
 		return a->val3 && err ? err : futex_wait(a, a->op == FUTEX_WAIT);
 	case FUTEX_WAKE:
 		a->val3 = FUTEX_BITSET_MATCH_ANY;
-		/* fallthrough */
+		fallthrough;
 	case FUTEX_WAKE_BITSET:
 		return a->val3 && err ? err : futex_wake(a);
 	case FUTEX_REQUEUE:

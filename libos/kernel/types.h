@@ -41,6 +41,7 @@ typedef i64 ssize_t;
 #define READ_ONCE(x) (*(const volatile __typeof__(x) *)&(x))
 #define WRITE_ONCE(x, v) (*(volatile __typeof__(x) *)&(x) = (v))
 #define __packed __attribute__((packed))
+#define fallthrough __attribute__((fallthrough))
 #define __noreturn __attribute__((noreturn))
 #define __printf(a, b) __attribute__((format(printf, a, b)))
 

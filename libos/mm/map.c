@@ -334,14 +334,14 @@ static int check_file(struct file *file, u32 prot, u32 flags, u32 *vflags)
 	case MAP_SHARED_VALIDATE:
 		if (flags & MAP_SYNC)
 			return -EOPNOTSUPP;
-		/* fallthrough */
+		fallthrough;
 	case MAP_SHARED:
 		if (!FMODE_CAN_WRITE(file)) {
 			if (prot & PROT_WRITE)
 				return -EACCES;
 			*vflags |= VMA_NOWRITE;
 		}
-		/* fallthrough */
+		fallthrough;
 	case MAP_PRIVATE:
 		if (!FMODE_CAN_READ(file))
 			return -EACCES;

@@ -396,7 +396,7 @@ SYSCALL(ioprio_set, int which, int who, int ioprio)
 	case IOPRIO_CLASS_RT:
 		if (!capable(CAP_SYS_ADMIN) && !capable(CAP_SYS_NICE))
 			return -EPERM;
-		/* fallthrough */
+		fallthrough;
 	case IOPRIO_CLASS_BE:
 		if (level >= 8)
 			return -EINVAL;
