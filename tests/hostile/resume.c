@@ -18,7 +18,8 @@ _Static_assert(offsetof(struct registers, red_in) == 128 && offsetof(struct regi
 __attribute__((visibility("hidden"))) void guest_registers(struct registers *r);
 
 #define FLAGS_ALL 0xcd5u /* OF DF SF ZF AF PF CF */
-#define ROUNDS 20000
+#define ROUNDS 5000
+#define REMOTES 2000
 
 static struct registers r;
 static uint64_t round, remotes, random_state = 88172645463325252ull;
@@ -85,7 +86,7 @@ void on_exception(struct bz_context *ctx, const struct bz_exception *exc)
 		return;
 	}
 	check();
-	if (++round == (interrupting ? ROUNDS / 8 : ROUNDS)) {
+	if (++round >= ROUNDS && (!interrupting || remotes >= REMOTES)) {
 		if (interrupting) {
 			__atomic_store_n(&stop, 1, __ATOMIC_SEQ_CST);
 			host->wait(&stop, 1, ~0u, 0, BZ_CLOCK_MONOTONIC, BZ_NO_DEADLINE);
@@ -126,6 +127,5 @@ void test_main(void)
 {
 	EXPECT(host->process_create(NULL) > 0);
 	await_done();
-	say("%ld remote upcalls among %d rounds", (long)remotes, ROUNDS / 8);
-	EXPECT(remotes > 10);
+	say("%ld rounds, %ld remote upcalls", (long)round, (long)remotes);
 }
