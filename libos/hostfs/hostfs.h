@@ -1,58 +1,115 @@
-/*
- * hostfs's inside: host volumes behind the monitor.  An inode is a name in a granted tree (struct hostfs_node), its
- * attributes a copy that is asked for again when it may be stale.
- */
+/* What the parts of hostfs share: volumes of the host, reached through stream calls by name. */
 #ifndef LIBOS_HOSTFS_H
 #define LIBOS_HOSTFS_H
 
 #include "libos/vfs/vfs.h"
 
-struct hostfs_sb {
-	u32 root;
-	u32 flags;		/* BZ_MOUNT_* */
-	i64 fresh_ns;		/* how long an answer of the monitor counts as true */
-	u32 open_streams;	/* atomic: kept open for files that nobody has open just now */
+/* A directory as it was enumerated; shared by the node and open directories. */
+struct listing {
+	ref_t refs;
+	u32 count, size;
+	struct hent **ents;	/* in the host's order: a position is an index */
+	u32 *buckets, mask;	/* heads of chains by name; index + 1, 0 ends */
+	i64 time;		/* monotonic: when it was asked for */
 };
 
-struct hostfs_dir;
-
-struct hostfs_node {		/* inode->priv; inode->lock protects it */
-	char *path;		/* in the tree, "" for its root */
-	u32 path_len;
-	i64 checked;		/* when attributes were last asked for */
-	bz_stream stream;	/* open for reading, kept for the next open; -1: none */
-	bool unlinked;
-	u32 lookups;		/* misses, until a listing is worth its cost */
-	struct hostfs_dir *listing; /* every name of the directory, or null */
+struct hent {
+	u32 next, hash;
+	u32 len;
+	struct bz_attr attr;
+	char name[];
 };
 
-static inline struct hostfs_node *hostfs_node(const struct inode *inode)
-{
-	return inode->priv;
-}
+/* A stream that open files of a node share; the offset is theirs. */
+struct hstream {
+	bz_stream s;		/* -1: none */
+	u32 users;
+};
 
-static inline struct hostfs_sb *hostfs_sb(const struct inode *inode)
+/* inode->priv */
+struct hnode {
+	struct inode *inode;
+	struct list hash;	/* nodes by (dev, ino); hostfs_lock, as all up to `lock_stream` */
+	u64 dev, ino;
+	i64 btime;
+	struct inode *parent;	/* referenced; where it was last found; null for the root */
+	char *name;
+	u32 name_len;
+	bool gone;		/* its last name was removed */
+	struct hstream rd, wr;
+	struct list idle;	/* rd is open and unused */
+	bz_stream lock_stream;	/* locks of the whole sandbox on this file, -1: none yet */
+	u32 open_files;		/* atomic but for the last one */
+	i64 attr_time;		/* monotonic: when the attributes were told; 0: they are out of date */
+	struct listing *listing; /* directories: what they hold, or null */
+	u32 version;		/* directories: counts changes that were noticed; starts at 1 */
+	u32 singles;		/* names that were asked for one by one since */
+	i64 checked;		/* monotonic: when the directory's times were last compared */
+	i64 seen_mtime, seen_ctime; /* its times then */
+	bool racy;		/* it had changed so shortly before that a later change may show the same times */
+};
+
+struct hostfs {
+	u32 root;		/* the host's number of the volume */
+	bool is_file, immutable;
+	i64 ttl;		/* how long an answer is taken for true, ns */
+};
+
+static inline struct hostfs *hostfs_of(const struct inode *inode)
 {
 	return inode->sb->priv;
 }
 
-extern const struct inode_ops hostfs_dir_iops, hostfs_file_iops, hostfs_link_iops;	/* inode.c */
-extern const struct file_ops hostfs_file_fops;	/* data.c */
-extern const struct file_ops hostfs_dir_fops;	/* dir.c */
+static inline struct hnode *hnode_of(const struct inode *inode)
+{
+	return inode->priv;
+}
 
-/* The name of an inode, or of `name` in it: path is fresh memory that the caller frees. */
+extern struct mutex hostfs_lock;	/* RANK_OBJECT; held over no host call */
+
+/* A name for the host: built from where the nodes were found.  Freed with hname_put. */
+struct hname {
+	struct bz_name n;
+	char *buf;
+};
+int hname_of(struct inode *inode, struct hname *h);
+int hname_child(struct inode *dir, const char *name, u32 len, struct hname *h);
+void hname_put(struct hname *h);
+
+/* node.c */
+/* `at`: monotonic time at which the attributes were asked for. */
+struct inode *hnode_get(struct super *sb, struct inode *dir, const char *name, u32 len, const struct bz_attr *a, i64 at);
+void hnode_attr(struct inode *inode, const struct bz_attr *a, i64 at);
+int hnode_refresh(struct inode *inode, bool force);
+bool hnode_is(const struct inode *inode, const struct bz_attr *a);
+void hnode_moved(struct inode *inode, struct inode *dir, const char *name, u32 len);
+void hnode_unlinked(struct inode *inode);
+extern const struct inode_ops hostfs_inode_ops;
+
+/* dir.c */
+void listing_put(struct listing *l);
+void hostfs_dir_forget(struct inode *dir);	/* we changed it ourselves */
+int hostfs_lookup(struct inode *dir, const char *name, u32 len, struct inode **out);
+bool hostfs_revalidate(struct dentry *d);
+extern const struct file_ops hostfs_dir_fops;
+
+/* data.c */
 bz_stream hostfs_stream_take(struct hnode *n, bool write);	/* one that is open already, or -1 */
 void hostfs_stream_drop(struct hnode *n, bool write);
-int hostfs_open(struct inode *inode, struct file *f);	/* data.c */
-struct bz_name hostfs_name(const struct inode *inode);
-char *hostfs_child_path(const struct inode *dir, const char *name, u32 len, u32 *path_len);
-/* Takes `path`. */
-struct inode *hostfs_inode(struct super *sb, char *path, u32 path_len, const struct bz_attr *attr);
-void hostfs_set_attr(struct inode *inode, const struct bz_attr *attr);
-int hostfs_refresh(struct inode *inode, bool force);	/* inode locked or not: a race costs a request, no more */
+int hostfs_open(struct inode *inode, struct file *f);
+void hostfs_adopt(struct inode *inode, bz_stream s);	/* a stream that creating the file has opened for writing */
+int hostfs_resize(struct inode *inode, u64 size);
+void hostfs_streams_close(struct hnode *n);
+extern const struct file_ops hostfs_file_fops;
 
-int hostfs_dir_lookup(struct inode *dir, const char *name, u32 len, struct inode **out);
-void hostfs_dir_changed(struct inode *dir);	/* the library OS itself changed it: forget the listing */
-bool hostfs_dir_revalidate(struct dentry *d);
+/* name.c */
+int hostfs_create_node(struct inode *dir, const char *name, u32 len, u32 mode, u64 rdev, struct inode **out);
+int hostfs_symlink(struct inode *dir, const char *name, u32 len, const char *target, struct inode **out);
+int hostfs_link(struct inode *dir, const char *name, u32 len, struct inode *inode);
+int hostfs_unlink(struct inode *dir, const char *name, u32 len, struct inode *inode);
+int hostfs_rmdir(struct inode *dir, const char *name, u32 len, struct inode *inode);
+int hostfs_rename(struct inode *olddir, const char *oldname, u32 oldlen, struct inode *inode, struct inode *newdir,
+		  const char *newname, u32 newlen, struct inode *target, u32 flags);
+int hostfs_tmpfile(struct inode *dir, u32 mode, struct inode **out);
 
 #endif

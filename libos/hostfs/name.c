@@ -1,0 +1,170 @@
+/* Names on a volume: what makes, moves and removes them.  The directory's inode is locked by the caller. */
+#include "libos/hostfs/hostfs.h"
+
+static int made(struct inode *dir, const char *name, u32 len, struct hname *h, struct inode **out)
+{
+	struct bz_attr a;
+	i64 at = now_mono();
+	int err = host->stream_getattr(-1, &h->n, BZ_ATTR_BASIC, &a);
+
+	if (err)
+		return err;
+	*out = hnode_get(dir->sb, dir, name, len, &a, at);
+	return *out ? 0 : -ENOMEM;
+}
+
+static int create_file(struct inode *dir, const char *name, u32 len, u32 mode, struct hname *h, struct inode **out)
+{
+	struct bz_attr a;
+	i64 at = now_mono();
+	bz_stream s = host->stream_open(&h->n, BZ_OPEN_READ | BZ_OPEN_WRITE | BZ_OPEN_CREATE | BZ_OPEN_EXCL, mode & 07777,
+					NULL, &a);
+
+	if (s < 0)
+		return s;
+	*out = hnode_get(dir->sb, dir, name, len, &a, at);
+	if (!*out) {
+		host->stream_close(s);
+		return -ENOMEM;
+	}
+	hostfs_adopt(*out, s);
+	return 0;
+}
+
+int hostfs_create_node(struct inode *dir, const char *name, u32 len, u32 mode, u64 rdev, struct inode **out)
+{
+	struct hname h;
+	int err;
+
+	/* The monitor makes neither devices nor FIFOs nor sockets on volumes (section 3.5 of the design). */
+	if (!S_ISREG(mode) && !S_ISDIR(mode))
+		return -EPERM;
+	err = hname_child(dir, name, len, &h);
+	if (err)
+		return err;
+	if (S_ISREG(mode)) {
+		err = create_file(dir, name, len, mode, &h, out);
+	} else {
+		err = host->stream_open(&h.n, BZ_OPEN_CREATE | BZ_OPEN_DIRECTORY, mode & 07777, NULL, NULL);
+		if (err >= 0)
+			err = made(dir, name, len, &h, out);
+	}
+	hname_put(&h);
+	hostfs_dir_forget(dir);
+	return err;
+}
+
+int hostfs_symlink(struct inode *dir, const char *name, u32 len, const char *target, struct inode **out)
+{
+	struct hname h;
+	int err = hname_child(dir, name, len, &h);
+
+	if (err)
+		return err;
+	err = host->stream_open(&h.n, BZ_OPEN_CREATE | BZ_OPEN_SYMLINK, 0777, target, NULL);
+	if (err >= 0)
+		err = made(dir, name, len, &h, out);
+	hname_put(&h);
+	hostfs_dir_forget(dir);
+	return err;
+}
+
+int hostfs_link(struct inode *dir, const char *name, u32 len, struct inode *inode)
+{
+	struct hname from, to;
+	int err = hname_of(inode, &from);
+
+	if (err)
+		return err;
+	err = hname_child(dir, name, len, &to);
+	if (!err) {
+		err = host->stream_link(&from.n, &to.n);
+		hname_put(&to);
+	}
+	hname_put(&from);
+	if (!err) {
+		inode->nlink++;
+		hnode_of(inode)->attr_time = 0;
+		hostfs_dir_forget(dir);
+	}
+	return err;
+}
+
+static int remove_name(struct inode *dir, const char *name, u32 len, struct inode *inode, bool directory)
+{
+	struct hname h;
+	int err = hname_child(dir, name, len, &h);
+
+	if (err)
+		return err;
+	err = host->stream_remove(&h.n, directory);
+	hname_put(&h);
+	if (!err)
+		hnode_unlinked(inode);
+	hostfs_dir_forget(dir);
+	return err;
+}
+
+int hostfs_unlink(struct inode *dir, const char *name, u32 len, struct inode *inode)
+{
+	return remove_name(dir, name, len, inode, false);
+}
+
+int hostfs_rmdir(struct inode *dir, const char *name, u32 len, struct inode *inode)
+{
+	return remove_name(dir, name, len, inode, true);
+}
+
+int hostfs_rename(struct inode *olddir, const char *oldname, u32 oldlen, struct inode *inode, struct inode *newdir,
+		  const char *newname, u32 newlen, struct inode *target, u32 flags)
+{
+	struct hname from, to;
+	int err;
+
+	if (flags > 2)
+		return -EINVAL;
+	err = hname_child(olddir, oldname, oldlen, &from);
+	if (err)
+		return err;
+	err = hname_child(newdir, newname, newlen, &to);
+	if (!err) {
+		err = host->stream_rename(&from.n, &to.n, flags);
+		hname_put(&to);
+	}
+	hname_put(&from);
+	if (err)
+		return err;
+	hnode_moved(inode, newdir, newname, newlen);
+	if (target && flags == 2)
+		hnode_moved(target, olddir, oldname, oldlen);
+	else if (target && target != inode)
+		hnode_unlinked(target);
+	hnode_of(inode)->attr_time = 0;
+	hostfs_dir_forget(olddir);
+	hostfs_dir_forget(newdir);
+	return 0;
+}
+
+int hostfs_tmpfile(struct inode *dir, u32 mode, struct inode **out)
+{
+	struct bz_attr a;
+	struct hname h;
+	i64 at = now_mono();
+	bz_stream s;
+	int err = hname_of(dir, &h);
+
+	if (err)
+		return err;
+	s = host->stream_open(&h.n, BZ_OPEN_READ | BZ_OPEN_WRITE | BZ_OPEN_UNNAMED, mode & 07777, NULL, &a);
+	hname_put(&h);
+	if (s < 0)
+		return s;
+	*out = hnode_get(dir->sb, NULL, "", 0, &a, at);
+	if (!*out) {
+		host->stream_close(s);
+		return -ENOMEM;
+	}
+	hnode_of(*out)->gone = true;
+	hostfs_adopt(*out, s);
+	return 0;
+}
