@@ -6,6 +6,7 @@
 #include "libos/proc/proc.h"
 #include "libos/signal/signal.h"
 #include "libos/tty/tty.h"
+#include <asm/siginfo.h>
 
 #define STATUS_NONE (~0u)
 

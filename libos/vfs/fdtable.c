@@ -96,6 +96,11 @@ static int close_file(struct file *f)
 	return err;
 }
 
+void files_get(struct files *fs)
+{
+	ref_get(&fs->refs);
+}
+
 void files_put(struct files *fs)
 {
 	if (!ref_put(&fs->refs))
