@@ -1,6 +1,6 @@
 /*
- * The arena and what the monitor writes into it before a picoprocess exists: the boot block with the seccomp filter
- * and the start information (abi/bartizan_wire.h).  Also the sealed memfd that holds the host layer.
+ * The arena and what the monitor writes into it before a picoprocess exists: the boot block with the seccomp
+ * filter and the start information (abi/bartizan_wire.h).  Also the sealed memfd that holds the host layer.
  * The monitor never reads the arena afterwards: it closes it.
  */
 #define _GNU_SOURCE
@@ -74,7 +74,8 @@ static int mount_order(const void *a, const void *b)
 	return n < k ? -1 : n > k ? 1 : *x < *y ? -1 : 1;
 }
 
-static void fill_mount(struct monitor *m, struct writer *w, const struct sandbox_mount *from, struct bz_mount *to)
+static void fill_mount(struct monitor *m, struct writer *w, const struct sandbox_mount *from,
+		       struct bz_mount *to)
 {
 	memset(to, 0, sizeof(*to));
 	to->flags = from->flags;
@@ -166,21 +167,22 @@ static size_t start_size_bound(const struct sandbox_spec *spec)
 		n += sizeof(struct bz_mount) + strlen(spec->mounts[i].guest_path) + 16 +
 		     (spec->mounts[i].flags & BZ_MOUNT_TEXT ? spec->mounts[i].text_len + 16 : 0) +
 		     (spec->mounts[i].flags & BZ_MOUNT_SYMLINK ? strlen(spec->mounts[i].text) + 16 : 0);
-	n += strlen(spec->exe) + (spec->cwd ? strlen(spec->cwd) : 0) + (spec->hostname ? strlen(spec->hostname) : 0);
+	n += strlen(spec->exe) + (spec->cwd ? strlen(spec->cwd) : 0) +
+	     (spec->hostname ? strlen(spec->hostname) : 0);
 	return n;
 }
 
 static void fill_boot(struct monitor *m, struct bz_boot *boot)
 {
 	*boot = (struct bz_boot){
-		.magic = BZ_BOOT_MAGIC,
-		.version = BZ_ABI_VERSION,
-		.flags = (m->plan.notify ? BZ_BOOT_NOTIFY : 0) |
-			 (m->spec->flags & SANDBOX_STATS ? BZ_BOOT_STATS : 0) |
-			 (m->spec->flags & SANDBOX_NO_DISPATCH ? BZ_BOOT_NO_DISPATCH : 0),
-		.libos_offset = m->spec->libos_offset,
-		.libos_size = m->spec->libos_size,
-		.pid_namespace = m->plan.namespaces,
+	    .magic = BZ_BOOT_MAGIC,
+	    .version = BZ_ABI_VERSION,
+	    .flags = (m->plan.notify ? BZ_BOOT_NOTIFY : 0) |
+		     (m->spec->flags & SANDBOX_STATS ? BZ_BOOT_STATS : 0) |
+		     (m->spec->flags & SANDBOX_NO_DISPATCH ? BZ_BOOT_NO_DISPATCH : 0),
+	    .libos_offset = m->spec->libos_offset,
+	    .libos_size = m->spec->libos_size,
+	    .pid_namespace = m->plan.namespaces,
 	};
 }
 
@@ -189,8 +191,8 @@ static int boot_write(struct monitor *m, int arena)
 {
 	size_t head = (sizeof(struct bz_boot) + FILTER_MAX * sizeof(struct sock_filter) + 63) & ~63ul;
 	size_t size = start_size_bound(m->spec);
-	struct filter_options options = { .notify = m->plan.notify };
-	struct writer w = { 0 };
+	struct filter_options options = {.notify = m->plan.notify};
+	struct writer w = {0};
 	struct bz_boot *boot;
 	char *block;
 	int n, error = 0;
@@ -210,7 +212,7 @@ static int boot_write(struct monitor *m, int arena)
 	}
 	boot->filter_count = n;
 	boot->start_offset = head;
-	w = (struct writer){ .base = block + head, .size = size, .used = sizeof(struct bz_start) };
+	w = (struct writer){.base = block + head, .size = size, .used = sizeof(struct bz_start)};
 	fill_start(m, &w, (struct bz_start *)(block + head));
 	boot->start_size = w.used;
 	if (w.full)

@@ -1,9 +1,10 @@
 /*
  * A control group of a sandbox's own: cgroup v2, where one was delegated (systemd's Delegate=yes, or root).
  *
- * Controllers can be enabled for children only in a group without processes of its own, so the group that bartizan was
- * started in serves only where that is so already (the delegated parent, or the root group); a group is looked for
- * from the own one upwards.  Follows Documentation/admin-guide/cgroup-v2.rst, "Delegation" and "No Internal Process".
+ * Controllers can be enabled for children only in a group without processes of its own, so the group that
+ * bartizan was started in serves only where that is so already (the delegated parent, or the root group); a
+ * group is looked for from the own one upwards.  Follows Documentation/admin-guide/cgroup-v2.rst,
+ * "Delegation" and "No Internal Process".
  */
 #define _GNU_SOURCE
 #include <errno.h>
@@ -17,42 +18,21 @@
 #include <unistd.h>
 
 #include "monitor/cgroup.h"
+#include "monitor/files.h"
 
 #define CGROUP2_MAGIC 0x63677270
-
-static int read_file(const char *dir, const char *file, char *text, size_t size)
-{
-	char path[512];
-	int fd;
-	ssize_t n;
-
-	snprintf(path, sizeof(path), "%s/%s", dir, file);
-	fd = open(path, O_RDONLY | O_CLOEXEC);
-	if (fd < 0)
-		return -errno;
-	n = read(fd, text, size - 1);
-	close(fd);
-	text[n > 0 ? n : 0] = 0;
-	return n < 0 ? -errno : 0;
-}
 
 static int write_file(const char *dir, const char *file, const char *text)
 {
 	char path[512];
-	int fd, error;
 
 	snprintf(path, sizeof(path), "%s/%s", dir, file);
-	fd = open(path, O_WRONLY | O_CLOEXEC);
-	if (fd < 0)
-		return -errno;
-	error = write(fd, text, strlen(text)) < 0 ? -errno : 0;
-	close(fd);
-	return error;
+	return file_write(path, text);
 }
 
 static const char *mount_point(void)
 {
-	static const char *const places[] = { "/sys/fs/cgroup", "/sys/fs/cgroup/unified" };
+	static const char *const places[] = {"/sys/fs/cgroup", "/sys/fs/cgroup/unified"};
 	struct statfs fs;
 
 	for (int i = 0; i < 2; i++)
@@ -64,11 +44,12 @@ static const char *mount_point(void)
 /* Whether children of `dir` have (or can be given) the controllers. */
 static bool gives_controllers(const char *dir)
 {
-	char text[256];
+	char path[512], text[256];
 
 	if (access(dir, W_OK) < 0)
 		return false;
-	if (read_file(dir, "cgroup.subtree_control", text, sizeof(text)) < 0)
+	snprintf(path, sizeof(path), "%s/cgroup.subtree_control", dir);
+	if (file_read(path, text, sizeof(text)) < 0)
 		return false;
 	if (strstr(text, "memory") && strstr(text, "pids") && strstr(text, "cpu"))
 		return true;
@@ -84,7 +65,7 @@ int cgroup_find(char *path, size_t size, char *why, size_t why_size)
 		snprintf(why, why_size, "cgroup v2 is not mounted");
 		return -ENOENT;
 	}
-	own = read_file("/proc/self", "cgroup", text, sizeof(text)) == 0 ? strstr(text, "0::/") : NULL;
+	own = file_read("/proc/self/cgroup", text, sizeof(text)) == 0 ? strstr(text, "0::/") : NULL;
 	if (!own) {
 		snprintf(why, why_size, "this process is in no cgroup v2");
 		return -ENOENT;
@@ -105,12 +86,13 @@ int cgroup_find(char *path, size_t size, char *why, size_t why_size)
 			break;
 		slash[slash == own] = 0;
 	}
-	snprintf(why, why_size, "no cgroup with memory, pids and cpu controllers is delegated to uid %u", geteuid());
+	snprintf(why, why_size, "no cgroup with memory, pids and cpu controllers is delegated to uid %u",
+		 geteuid());
 	return -EACCES;
 }
 
-int cgroup_make(const char *name, uint64_t memory, uint64_t pids, uint64_t cpus, char *path, size_t size, char *why,
-		size_t why_size)
+int cgroup_make(const char *name, uint64_t memory, uint64_t pids, uint64_t cpus, char *path, size_t size,
+		char *why, size_t why_size)
 {
 	char text[64];
 	size_t n;

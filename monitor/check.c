@@ -1,6 +1,7 @@
 /*
- * What this host supports, and which kernel policy is in the way: `bartizan check`, and the facts of --explain.
- * Each probe tries the thing itself, in a child where trying has consequences; sysctls only say why it failed.
+ * What this host supports, and which kernel policy is in the way: `bartizan check`, and the facts of
+ * --explain. Each probe tries the thing itself, in a child where trying has consequences; sysctls only say
+ * why it failed.
  */
 #define _GNU_SOURCE
 #include <errno.h>
@@ -25,6 +26,7 @@
 
 #include "monitor/cgroup.h"
 #include "monitor/check.h"
+#include "monitor/files.h"
 #include "monitor/process.h"
 
 #define HWCAP2_FSGSBASE 2u
@@ -56,25 +58,11 @@ static void add(struct list *list, const char *name, enum check_state state, con
 	snprintf(check->remedy, sizeof(check->remedy), "%s", state == CHECK_OK ? "" : remedy);
 }
 
-static bool read_text(const char *path, char *text, size_t size)
-{
-	int fd = open(path, O_RDONLY | O_CLOEXEC);
-	ssize_t n = fd >= 0 ? read(fd, text, size - 1) : -1;
-
-	if (fd >= 0)
-		close(fd);
-	if (n < 0)
-		return false;
-	text[n] = 0;
-	text[strcspn(text, "\n")] = 0;
-	return true;
-}
-
 static long read_number(const char *path, long otherwise)
 {
 	char text[64];
 
-	return read_text(path, text, sizeof(text)) ? strtol(text, NULL, 10) : otherwise;
+	return file_read(path, text, sizeof(text)) == 0 ? strtol(text, NULL, 10) : otherwise;
 }
 
 /* Runs `probe` in a child; returns its errno, 0 if it worked. */
@@ -96,18 +84,21 @@ static int try_in_child(int (*probe)(void))
 
 static int probe_namespaces(void)
 {
-	return unshare(CLONE_NEWUSER | CLONE_NEWPID | CLONE_NEWNS | CLONE_NEWIPC | CLONE_NEWUTS | CLONE_NEWCGROUP) < 0
-		       ? errno
-		       : 0;
+	return unshare(CLONE_NEWUSER | CLONE_NEWPID | CLONE_NEWNS | CLONE_NEWIPC | CLONE_NEWUTS |
+		       CLONE_NEWCGROUP) < 0
+		   ? errno
+		   : 0;
 }
 
 static int probe_notify(void)
 {
 	struct sock_filter allow = BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW);
-	struct sock_fprog program = { 1, &allow };
+	struct sock_fprog program = {1, &allow};
 
 	prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
-	return syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, SECCOMP_FILTER_FLAG_NEW_LISTENER, &program) < 0 ? errno : 0;
+	return syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, SECCOMP_FILTER_FLAG_NEW_LISTENER, &program) < 0
+		   ? errno
+		   : 0;
 }
 
 static int probe_dispatch(void)
@@ -136,10 +127,12 @@ static void check_kernel(struct list *list)
 	uname(&name);
 	sscanf(name.release, "%d.%d", &major, &minor);
 	fit = major > 6 || (major == 6 && minor >= 1);
-	add(list, "kernel", fit ? CHECK_OK : CHECK_FATAL, "Linux 6.1 or newer is needed", "Linux %.64s", name.release);
+	add(list, "kernel", fit ? CHECK_OK : CHECK_FATAL, "Linux 6.1 or newer is needed", "Linux %.64s",
+	    name.release);
 	fit = getauxval(AT_HWCAP2) & HWCAP2_FSGSBASE;
 	add(list, "FSGSBASE", fit ? CHECK_OK : CHECK_FATAL,
-	    "a processor with FSGSBASE (Intel since 2012, AMD since 2015) and no nofsgsbase on the kernel's command line",
+	    "a processor with FSGSBASE (Intel since 2012, AMD since 2015) and no nofsgsbase on the kernel's "
+	    "command line",
 	    fit ? "the processor has it and the kernel allows it" : "not available to programs");
 }
 
@@ -155,7 +148,8 @@ const char *user_namespace_remedy(int error)
 		       "sysctl -w kernel.apparmor_restrict_unprivileged_userns=0";
 	if (error == ENOSPC || error == EUSERS)
 		return "raise sysctl user.max_user_namespaces: its limit is reached";
-	return "a container's seccomp policy or a security module forbids it: allow clone with CLONE_NEWUSER there, or "
+	return "a container's seccomp policy or a security module forbids it: allow clone with CLONE_NEWUSER "
+	       "there, or "
 	       "use --no-userns";
 }
 
@@ -164,8 +158,8 @@ static void check_namespaces(struct list *list)
 	int error = probe_user_namespace();
 
 	if (error)
-		add(list, "user namespaces", CHECK_MISSING, user_namespace_remedy(error), "%s; only --no-userns runs",
-		    strerror(error));
+		add(list, "user namespaces", CHECK_MISSING, user_namespace_remedy(error),
+		    "%s; only --no-userns runs", strerror(error));
 	else
 		add(list, "user namespaces", CHECK_OK, "", "available, at most %ld",
 		    read_number("/proc/sys/user/max_user_namespaces", 0));
@@ -181,14 +175,16 @@ static void check_seccomp(struct list *list)
 	    error ? strerror(error) : "available");
 	error = probe_notifications();
 	add(list, "seccomp notification", error ? CHECK_MISSING : CHECK_OK,
-	    error == EBUSY ? "the container's own policy has a listener already: forbidden calls kill without a report"
-			   : "inside a container, allow seccomp(2) with SECCOMP_FILTER_FLAG_NEW_LISTENER",
+	    error == EBUSY
+		? "the container's own policy has a listener already: forbidden calls kill without a report"
+		: "inside a container, allow seccomp(2) with SECCOMP_FILTER_FLAG_NEW_LISTENER",
 	    "%s", error ? strerror(error) : "available: forbidden calls are reported");
 	error = try_in_child(probe_dispatch);
 	add(list, "Syscall User Dispatch", error ? CHECK_FATAL : CHECK_OK,
 	    "inside a container, allow prctl(2) with option 59", "%s", error ? strerror(error) : "available");
 	add(list, "policy around us", CHECK_OK, "", "%s",
-	    prctl(PR_GET_SECCOMP) == 2 ? "this shell already runs under a seccomp filter (a container's)" : "no seccomp filter");
+	    prctl(PR_GET_SECCOMP) == 2 ? "this shell already runs under a seccomp filter (a container's)"
+				       : "no seccomp filter");
 }
 
 static void check_landlock(struct list *list)
@@ -196,8 +192,12 @@ static void check_landlock(struct list *list)
 	int abi = landlock_abi();
 
 	add(list, "Landlock", abi ? CHECK_OK : CHECK_MISSING,
-	    "add landlock to the lsm= list on the kernel's command line; the monitor uses a mount namespace instead",
-	    "ABI %d%s", abi, abi >= 6 ? ", with signal scoping" : abi ? "; 6 or newer also scopes signals" : ": not enabled");
+	    "add landlock to the lsm= list on the kernel's command line; the monitor uses a mount namespace "
+	    "instead",
+	    "ABI %d%s", abi,
+	    abi >= 6 ? ", with signal scoping"
+	    : abi    ? "; 6 or newer also scopes signals"
+		     : ": not enabled");
 }
 
 static void check_memfd(struct list *list)
@@ -216,7 +216,7 @@ static void check_memfd(struct list *list)
 
 static void check_files(struct list *list)
 {
-	struct open_how how = { .flags = O_PATH | O_CLOEXEC, .resolve = RESOLVE_BENEATH };
+	struct open_how how = {.flags = O_PATH | O_CLOEXEC, .resolve = RESOLVE_BENEATH};
 	int fd = syscall(SYS_openat2, AT_FDCWD, ".", &how, sizeof(how)), error = fd < 0 ? errno : 0;
 	struct rlimit files;
 
@@ -228,20 +228,24 @@ static void check_files(struct list *list)
 	add(list, "/proc", error ? CHECK_FATAL : CHECK_OK, "mount proc on /proc", "%s",
 	    error ? strerror(error) : "mounted");
 	getrlimit(RLIMIT_NOFILE, &files);
-	add(list, "open files", files.rlim_max >= 1024 ? CHECK_OK : CHECK_MISSING, "raise the hard limit (ulimit -Hn)",
-	    "hard limit %llu", (unsigned long long)files.rlim_max);
+	add(list, "open files", files.rlim_max >= 1024 ? CHECK_OK : CHECK_MISSING,
+	    "raise the hard limit (ulimit -Hn)", "hard limit %llu", (unsigned long long)files.rlim_max);
 }
 
 static void check_clock(struct list *list)
 {
-	char source[64] = "unknown";
+	char source[64];
 	bool fit;
 
-	read_text("/sys/devices/system/clocksource/clocksource0/current_clocksource", source, sizeof(source));
+	if (file_read("/sys/devices/system/clocksource/clocksource0/current_clocksource", source,
+		      sizeof(source)) < 0)
+		strcpy(source, "unknown");
+	source[strcspn(source, "\n")] = 0;
 	fit = !strcmp(source, "tsc") || !strcmp(source, "kvm-clock") || !strncmp(source, "hyperv", 6) ||
 	      !strcmp(source, "unknown");
 	add(list, "clock", fit ? CHECK_OK : CHECK_FATAL,
-	    "a clock that the vDSO can read: tsc (clocksource=tsc tsc=reliable on the kernel's command line) or kvm-clock",
+	    "a clock that the vDSO can read: tsc (clocksource=tsc tsc=reliable on the kernel's command line) "
+	    "or kvm-clock",
 	    "clocksource %s", source);
 }
 
@@ -251,13 +255,14 @@ static void check_cgroup(struct list *list)
 	int error = cgroup_find(path, sizeof(path), missing, sizeof(missing));
 
 	add(list, "cgroup delegation", error ? CHECK_MISSING : CHECK_OK,
-	    "run it by `systemd-run --user --scope -p Delegate=yes`; without it limits rest on rlimits and the sealed arena",
+	    "run it by `systemd-run --user --scope -p Delegate=yes`; without it limits rest on rlimits and "
+	    "the sealed arena",
 	    "%s", error ? missing : path);
 }
 
 size_t host_check(struct host_check *out, size_t max)
 {
-	struct list list = { out, 0, max };
+	struct list list = {out, 0, max};
 
 	check_kernel(&list);
 	check_namespaces(&list);

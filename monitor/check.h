@@ -1,4 +1,5 @@
-/* Probes that `bartizan check` and --explain share.  Each returns 0 or the errno with which the thing failed. */
+/* Probes that `bartizan check` and --explain share.  Each returns 0 or the errno with which the thing failed.
+ */
 #ifndef BARTIZAN_CHECK_H
 #define BARTIZAN_CHECK_H
 

@@ -1,9 +1,9 @@
 /*
  * The caller's control socket, and those of later commands (`stop`, `stats`) that came in by the listener.
  *
- * The monitor never blocks on any of them.  What the first, the caller, does not take at once waits in one buffer; as
- * long as it waits, the sandbox's log is not read, so that a slow terminal slows the one who writes.  The others may
- * miss messages.
+ * The monitor never blocks on any of them.  What the first, the caller, does not take at once waits in one
+ * buffer; as long as it waits, the sandbox's log is not read, so that a slow terminal slows the one who
+ * writes.  The others may miss messages.
  */
 #define _GNU_SOURCE
 #include <errno.h>
@@ -15,14 +15,14 @@
 #include "monitor/process.h"
 
 static struct {
-	size_t len;		/* 0: nothing waits */
+	size_t len; /* 0: nothing waits */
 	char data[sizeof(struct monitor_msg) + MONITOR_TEXT_MAX];
 } waiting;
 
 static int send_to(int fd, const struct monitor_msg *head, const char *text, size_t len)
 {
-	struct iovec iov[2] = { { (void *)head, sizeof(*head) }, { (void *)text, len } };
-	struct msghdr msg = { .msg_iov = iov, .msg_iovlen = len ? 2 : 1 };
+	struct iovec iov[2] = {{(void *)head, sizeof(*head)}, {(void *)text, len}};
+	struct msghdr msg = {.msg_iov = iov, .msg_iovlen = len ? 2 : 1};
 
 	return sendmsg(fd, &msg, MSG_DONTWAIT | MSG_NOSIGNAL) < 0 ? -errno : 0;
 }
@@ -34,13 +34,14 @@ bool clients_blocked(const struct monitor *m)
 
 void clients_flush(struct monitor *m, int timeout_ms)
 {
-	struct pollfd pfd = { m->clients[0], POLLOUT, 0 };
+	struct pollfd pfd = {m->clients[0], POLLOUT, 0};
 
 	if (!waiting.len || m->clients[0] < 0)
 		return;
 	if (timeout_ms)
 		poll(&pfd, 1, timeout_ms);
-	if (send_to(m->clients[0], (struct monitor_msg *)waiting.data, waiting.data + sizeof(struct monitor_msg),
+	if (send_to(m->clients[0], (struct monitor_msg *)waiting.data,
+		    waiting.data + sizeof(struct monitor_msg),
 		    waiting.len - sizeof(struct monitor_msg)) != -EAGAIN)
 		waiting.len = 0;
 }
@@ -68,7 +69,7 @@ void clients_send(struct monitor *m, const struct monitor_msg *given, const char
 
 void clients_line(struct monitor *m, uint32_t kind, uint32_t arg, const char *text, size_t len)
 {
-	struct monitor_msg head = { .kind = kind, .arg = arg };
+	struct monitor_msg head = {.kind = kind, .arg = arg};
 
 	clients_send(m, &head, text, len);
 }

@@ -25,14 +25,15 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include "monitor/files.h"
 #include "monitor/process.h"
 
 /* ------------------------------------------------------------------------------------------------------
  * Capabilities
  */
 
-/* No capability can be had back by an exec.  Before the change of ids, which takes the right to do this away; who has not
- * that right anyway has no_new_privs alone. */
+/* No capability can be had back by an exec.  Before the change of ids, which takes the right to do this away;
+ * who has not that right anyway has no_new_privs alone. */
 int capabilities_bound(void)
 {
 	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0)
@@ -47,8 +48,8 @@ int capabilities_bound(void)
 /* Empty the other sets, but for `keep` in permitted and effective. */
 int capabilities_drop(uint64_t keep)
 {
-	struct __user_cap_header_struct head = { .version = _LINUX_CAPABILITY_VERSION_3 };
-	struct __user_cap_data_struct none[2] = { 0 };
+	struct __user_cap_header_struct head = {.version = _LINUX_CAPABILITY_VERSION_3};
+	struct __user_cap_data_struct none[2] = {0};
 
 	prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0);
 	none[0].permitted = none[0].effective = keep;
@@ -63,13 +64,13 @@ int capabilities_drop(uint64_t keep)
 struct ruleset {
 	uint64_t fs, net, scoped;
 };
-#define LL_FS_ABI1 0x1fffull	/* EXECUTE ... MAKE_SYM */
-#define LL_FS_REFER 0x2000ull	/* 2 */
+#define LL_FS_ABI1 0x1fffull	 /* EXECUTE ... MAKE_SYM */
+#define LL_FS_REFER 0x2000ull	 /* 2 */
 #define LL_FS_TRUNCATE 0x4000ull /* 3 */
-#define LL_FS_IOCTL 0x8000ull	/* 5 */
-#define LL_NET_TCP 0x3ull	/* 4 */
+#define LL_FS_IOCTL 0x8000ull	 /* 5 */
+#define LL_NET_TCP 0x3ull	 /* 4 */
 #define LL_SCOPE_ABSTRACT 0x1ull /* 6 */
-#define LL_SCOPE_SIGNAL 0x2ull	/* 6 */
+#define LL_SCOPE_SIGNAL 0x2ull	 /* 6 */
 
 #define LL_WRITE_FILE 0x2ull
 #define LL_READ_FILE 0x4ull
@@ -97,7 +98,10 @@ static int landlock_make(int abi, bool signals, struct ruleset *rules)
 	rules->net = abi >= 4 ? LL_NET_TCP : 0;
 	rules->scoped = abi >= 6 ? LL_SCOPE_ABSTRACT | (signals ? LL_SCOPE_SIGNAL : 0) : 0;
 	return syscall(SYS_landlock_create_ruleset, rules,
-		       abi >= 6 ? sizeof(*rules) : abi >= 4 ? offsetof(struct ruleset, scoped) : sizeof(rules->fs), 0);
+		       abi >= 6	  ? sizeof(*rules)
+		       : abi >= 4 ? offsetof(struct ruleset, scoped)
+				  : sizeof(rules->fs),
+		       0);
 }
 
 static int landlock_enter(int ruleset)
@@ -122,14 +126,14 @@ int landlock_nothing(void)
 
 static int landlock_grant(int ruleset, const struct ruleset *rules, const struct volume *volume)
 {
-	struct landlock_path_beneath_attr attr = { .parent_fd = volume->fd };
+	struct landlock_path_beneath_attr attr = {.parent_fd = volume->fd};
 
 	attr.allowed_access = LL_READ_FILE | (volume->is_file ? 0 : LL_READ_DIR);
 	if (!volume->readonly)
 		attr.allowed_access |= LL_WRITE_FILE | LL_FS_TRUNCATE;
 	if (!volume->readonly && !volume->is_file)
-		attr.allowed_access |= LL_REMOVE_DIR | LL_REMOVE_FILE | LL_MAKE_DIR | LL_MAKE_REG | LL_MAKE_SYM |
-				       LL_FS_REFER;
+		attr.allowed_access |=
+		    LL_REMOVE_DIR | LL_REMOVE_FILE | LL_MAKE_DIR | LL_MAKE_REG | LL_MAKE_SYM | LL_FS_REFER;
 	attr.allowed_access &= rules->fs;
 	return syscall(SYS_landlock_add_rule, ruleset, LANDLOCK_RULE_PATH_BENEATH, &attr, 0) < 0 ? -errno : 0;
 }
@@ -155,20 +159,10 @@ static int landlock_volumes(struct server *server)
 }
 
 /* ------------------------------------------------------------------------------------------------------
- * Where there is no Landlock: each granted tree as a mount of its own that is attached nowhere, and an empty root.
+ * Where there is no Landlock: each granted tree as a mount of its own that is attached nowhere, and an empty
+ * root.
  * `..` ends at such a mount's root, and a read-only grant is a read-only mount.
  */
-
-static int write_own(const char *file, const char *text)
-{
-	int fd = open(file, O_WRONLY | O_CLOEXEC), error;
-
-	if (fd < 0)
-		return -errno;
-	error = write(fd, text, strlen(text)) < 0 ? -errno : 0;
-	close(fd);
-	return error;
-}
 
 /* The right to mount: root has it, others get it in a user namespace in which they are who they were. */
 static int mounts_unshare(struct monitor *m)
@@ -180,22 +174,23 @@ static int mounts_unshare(struct monitor *m)
 		return 0;
 	if (unshare(CLONE_NEWUSER | CLONE_NEWNS) < 0)
 		return -errno;
-	error = write_own("/proc/self/setgroups", "deny");
+	error = file_write("/proc/self/setgroups", "deny");
 	if (error)
 		return error;
 	snprintf(line, sizeof(line), "%u %u 1", m->plan.gid, m->plan.gid);
-	error = write_own("/proc/self/gid_map", line);
+	error = file_write("/proc/self/gid_map", line);
 	if (error)
 		return error;
 	snprintf(line, sizeof(line), "%u %u 1", m->plan.uid, m->plan.uid);
-	return write_own("/proc/self/uid_map", line);
+	return file_write("/proc/self/uid_map", line);
 }
 
-/* A mount namespace's own copy of what `fd` stands for in another: found by its path, which has to lead to the same. */
+/* A mount namespace's own copy of what `fd` stands for in another: found by its path, which has to lead to
+ * the same. */
 static int find_again(int fd)
 {
 	char name[32], path[4096];
-	struct open_how how = { .flags = O_PATH | O_CLOEXEC, .resolve = RESOLVE_NO_SYMLINKS };
+	struct open_how how = {.flags = O_PATH | O_CLOEXEC, .resolve = RESOLVE_NO_SYMLINKS};
 	struct stat was, is;
 	ssize_t n;
 	int found;
@@ -208,8 +203,8 @@ static int find_again(int fd)
 	found = syscall(SYS_openat2, AT_FDCWD, path, &how, sizeof(how));
 	if (found < 0)
 		return -errno;
-	if (fstat(fd, &was) < 0 || fstat(found, &is) < 0 || was.st_dev != is.st_dev || was.st_ino != is.st_ino ||
-	    dup3(found, fd, O_CLOEXEC) < 0) {
+	if (fstat(fd, &was) < 0 || fstat(found, &is) < 0 || was.st_dev != is.st_dev ||
+	    was.st_ino != is.st_ino || dup3(found, fd, O_CLOEXEC) < 0) {
 		close(found);
 		return -ESTALE;
 	}
@@ -219,9 +214,10 @@ static int find_again(int fd)
 
 static int mount_detach(struct volume *volume)
 {
-	struct mount_attr attr = { .attr_set = MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV | MOUNT_ATTR_NOEXEC |
-					       (volume->readonly ? MOUNT_ATTR_RDONLY : 0) };
-	int fd = syscall(SYS_open_tree, volume->fd, "", OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | AT_EMPTY_PATH | AT_RECURSIVE);
+	struct mount_attr attr = {.attr_set = MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV | MOUNT_ATTR_NOEXEC |
+					      (volume->readonly ? MOUNT_ATTR_RDONLY : 0)};
+	int fd = syscall(SYS_open_tree, volume->fd, "",
+			 OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | AT_EMPTY_PATH | AT_RECURSIVE);
 	int error = 0;
 
 	if (fd < 0)
@@ -234,8 +230,9 @@ static int mount_detach(struct volume *volume)
 }
 
 /*
- * `attach`: mount it in this (the template's own) mount namespace first, over its root.  Closing a mount that is attached
- * nowhere makes the kernel wait for a grace period, 0.1 to 0.4 ms; an attached one goes with its namespace.
+ * `attach`: mount it in this (the template's own) mount namespace first, over its root.  Closing a mount that
+ * is attached nowhere makes the kernel wait for a grace period, 0.1 to 0.4 ms; an attached one goes with its
+ * namespace.
  */
 int empty_root(bool attach)
 {
@@ -246,7 +243,8 @@ int empty_root(bool attach)
 	if (syscall(SYS_fsconfig, fs, FSCONFIG_CMD_CREATE, NULL, NULL, 0) == 0)
 		root = syscall(SYS_fsmount, fs, FSMOUNT_CLOEXEC,
 			       MOUNT_ATTR_RDONLY | MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV | MOUNT_ATTR_NOEXEC);
-	if (root < 0 || (attach && syscall(SYS_move_mount, root, "", AT_FDCWD, "/", MOVE_MOUNT_F_EMPTY_PATH) < 0) ||
+	if (root < 0 ||
+	    (attach && syscall(SYS_move_mount, root, "", AT_FDCWD, "/", MOVE_MOUNT_F_EMPTY_PATH) < 0) ||
 	    fchdir(root) < 0 || chroot(".") < 0)
 		error = -errno;
 	if (root >= 0)
@@ -276,8 +274,8 @@ static int mounts_confine(struct monitor *m)
 #define RULES_MAX 80
 
 struct rule {
-	int nr, arg;		/* arg < 0: with any arguments */
-	uint32_t value;		/* else: when the low half of that argument is this */
+	int nr, arg;	/* arg < 0: with any arguments */
+	uint32_t value; /* else: when the low half of that argument is this */
 };
 
 struct filter {
@@ -289,12 +287,12 @@ struct filter {
 
 static void emit(struct filter *f, uint16_t code, uint32_t k, uint8_t jt, uint8_t jf)
 {
-	f->code[f->n++] = (struct sock_filter){ code, jt, jf, k };
+	f->code[f->n++] = (struct sock_filter){code, jt, jf, k};
 }
 
 static void allow_arg(struct filter *f, int nr, int arg, uint32_t value)
 {
-	f->rules[f->rule_count++] = (struct rule){ nr, arg, value };
+	f->rules[f->rule_count++] = (struct rule){nr, arg, value};
 }
 
 static int by_number(const void *a, const void *b)
@@ -335,16 +333,17 @@ static void emit_tree(struct filter *f, int from, int to)
 }
 
 static const int always[] = {
-	SYS_recvmsg, SYS_sendmsg, SYS_ppoll, SYS_poll, SYS_close, SYS_clock_gettime, SYS_wait4, SYS_getrandom,
-	SYS_exit_group, SYS_rt_sigreturn, SYS_restart_syscall, SYS_epoll_create1, SYS_eventfd2, SYS_lseek,
-	SYS_pidfd_send_signal, SYS_accept4, SYS_getsockopt,
+    SYS_recvmsg,	 SYS_sendmsg,	    SYS_ppoll,	   SYS_poll,	   SYS_close,
+    SYS_clock_gettime,	 SYS_wait4,	    SYS_getrandom, SYS_exit_group, SYS_rt_sigreturn,
+    SYS_restart_syscall, SYS_epoll_create1, SYS_eventfd2,  SYS_lseek,	   SYS_pidfd_send_signal,
+    SYS_accept4,	 SYS_getsockopt,
 };
 
 static const int for_volumes[] = {
-	SYS_openat2, SYS_statx, SYS_newfstatat, SYS_fstatfs, SYS_getdents64, SYS_readlinkat, SYS_mkdirat,
-	SYS_symlinkat, SYS_unlinkat, SYS_renameat2, SYS_linkat, SYS_fchownat, SYS_utimensat, SYS_ftruncate,
-	SYS_fallocate, SYS_fsync, SYS_fdatasync, SYS_flock, SYS_fgetxattr, SYS_fsetxattr, SYS_fremovexattr,
-	SYS_flistxattr,
+    SYS_openat2,   SYS_statx,	  SYS_newfstatat,   SYS_fstatfs,    SYS_getdents64, SYS_readlinkat,
+    SYS_mkdirat,   SYS_symlinkat, SYS_unlinkat,	    SYS_renameat2,  SYS_linkat,	    SYS_fchownat,
+    SYS_utimensat, SYS_ftruncate, SYS_fallocate,    SYS_fsync,	    SYS_fdatasync,  SYS_flock,
+    SYS_fgetxattr, SYS_fsetxattr, SYS_fremovexattr, SYS_flistxattr,
 };
 
 static void rules_for_volumes(struct monitor *m, struct filter *f)
@@ -361,7 +360,7 @@ static void rules_for_volumes(struct monitor *m, struct filter *f)
 
 static int filter_install(struct monitor *m)
 {
-	struct filter f = { .n = 0 };
+	struct filter f = {.n = 0};
 	struct sock_fprog program;
 
 	for (size_t i = 0; i < sizeof(always) / sizeof(always[0]); i++)
@@ -378,7 +377,7 @@ static int filter_install(struct monitor *m)
 	emit(&f, BPF_RET | BPF_K, SECCOMP_RET_KILL_PROCESS, 0, 0);
 	emit(&f, BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr), 0, 0);
 	emit_tree(&f, 0, f.rule_count);
-	program = (struct sock_fprog){ f.n, f.code };
+	program = (struct sock_fprog){f.n, f.code};
 	return syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, 0, &program) < 0 ? -errno : 0;
 }
 
@@ -386,7 +385,7 @@ static int filter_install(struct monitor *m)
 
 static void limit(int resource, rlim_t value)
 {
-	struct rlimit now, want = { value, value };
+	struct rlimit now, want = {value, value};
 
 	if (getrlimit(resource, &now) < 0 || value > now.rlim_max)
 		return;

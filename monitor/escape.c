@@ -8,11 +8,17 @@
 
 #include "monitor/escape.h"
 
-/* HOSTILE INPUT.  Decodes one character of at most `len` bytes into *code; returns its length, 0 if it is not UTF-8. */
+/* HOSTILE INPUT.  Decodes one character of at most `len` bytes into *code; returns its length, 0 if it is not
+ * UTF-8. */
 static size_t decode(const unsigned char *s, size_t len, uint32_t *code)
 {
-	static const uint32_t least[] = { 0, 0, 0x80, 0x800, 0x10000 };
-	size_t n = s[0] < 0x80 ? 1 : s[0] < 0xc2 ? 0 : s[0] < 0xe0 ? 2 : s[0] < 0xf0 ? 3 : s[0] < 0xf5 ? 4 : 0;
+	static const uint32_t least[] = {0, 0, 0x80, 0x800, 0x10000};
+	size_t n = s[0] < 0x80	 ? 1
+		   : s[0] < 0xc2 ? 0
+		   : s[0] < 0xe0 ? 2
+		   : s[0] < 0xf0 ? 3
+		   : s[0] < 0xf5 ? 4
+				 : 0;
 
 	if (n == 0 || n > len)
 		return 0;
@@ -27,12 +33,13 @@ static size_t decode(const unsigned char *s, size_t len, uint32_t *code)
 	return n;
 }
 
-/* Controls, and what reorders or hides text: bidirectional marks, zero-width characters, line separators, tags. */
+/* Controls, and what reorders or hides text: bidirectional marks, zero-width characters, line separators,
+ * tags. */
 static bool harmful(uint32_t c)
 {
-	return c < 0x20 || (c >= 0x7f && c < 0xa0) || c == 0xad || c == 0x61c || (c >= 0x200b && c <= 0x200f) ||
-	       (c >= 0x2028 && c <= 0x202e) || (c >= 0x2060 && c <= 0x206f) || c == 0xfeff ||
-	       (c >= 0xfff9 && c <= 0xfffb) || (c >= 0xe0000 && c <= 0xe007f);
+	return c < 0x20 || (c >= 0x7f && c < 0xa0) || c == 0xad || c == 0x61c ||
+	       (c >= 0x200b && c <= 0x200f) || (c >= 0x2028 && c <= 0x202e) || (c >= 0x2060 && c <= 0x206f) ||
+	       c == 0xfeff || (c >= 0xfff9 && c <= 0xfffb) || (c >= 0xe0000 && c <= 0xe007f);
 }
 
 static size_t escape_byte(char *out, unsigned char byte, unsigned int flags)

@@ -1,6 +1,6 @@
 /*
- * --explain: which layers and limits would be in force for a specification on this host, by which means, and which
- * are lost.  The facts come from plan_make and the probes of check.c, which sandbox_start follows too.
+ * --explain: which layers and limits would be in force for a specification on this host, by which means, and
+ * which are lost.  The facts come from plan_make and the probes of check.c, which sandbox_start follows too.
  */
 #define _GNU_SOURCE
 #include <grp.h>
@@ -20,7 +20,7 @@ struct list {
 };
 
 static void add(struct list *list, const char *name, enum layer_state state, const char *means, ...)
-	__attribute__((format(printf, 4, 5)));
+    __attribute__((format(printf, 4, 5)));
 static void add(struct list *list, const char *name, enum layer_state state, const char *means, ...)
 {
 	struct layer *layer = &list->out[list->count];
@@ -73,7 +73,8 @@ static void explain_namespaces(struct list *list, const struct plan *plan, const
 	if (plan->namespaces && !error)
 		add(list, "namespaces", LAYER_ON, "pid, mount (empty root), ipc, uts, cgroup");
 	else
-		add(list, "namespaces", LAYER_LOST, "pid, mount, ipc, uts, cgroup need a user namespace or root");
+		add(list, "namespaces", LAYER_LOST,
+		    "pid, mount, ipc, uts, cgroup need a user namespace or root");
 	add(list, "network", LAYER_ON, "none: the filter has no call that makes, binds or connects a socket");
 }
 
@@ -82,14 +83,19 @@ static void explain_landlock(struct list *list, const struct plan *plan)
 	int abi = landlock_abi();
 
 	if (abi == 0 && !plan->namespaces)
-		add(list, "Landlock", LAYER_LOST, "not in this kernel, and no mount namespace: the monitor has its filter alone");
+		add(list, "Landlock", LAYER_LOST,
+		    "not in this kernel, and no mount namespace: the monitor has its filter alone");
 	else if (abi == 0)
-		add(list, "Landlock", LAYER_LOST, "not in this kernel; the monitor sees just the grants by a mount namespace");
+		add(list, "Landlock", LAYER_LOST,
+		    "not in this kernel; the monitor sees just the grants by a mount namespace");
 	else if (abi < 6 && !plan->namespaces)
-		add(list, "Landlock", LAYER_WEAK, "ABI %d: no files, but signals reach other processes of uid %u (Linux 6.12 "
-		    "scopes them)", abi, plan->uid);
+		add(list, "Landlock", LAYER_WEAK,
+		    "ABI %d: no files, but signals reach other processes of uid %u (Linux 6.12 "
+		    "scopes them)",
+		    abi, plan->uid);
 	else
-		add(list, "Landlock", LAYER_ON, "ABI %d: the sandbox has no file by name, its monitor just the grants", abi);
+		add(list, "Landlock", LAYER_ON,
+		    "ABI %d: the sandbox has no file by name, its monitor just the grants", abi);
 }
 
 static void explain_memory(struct list *list, const struct plan *plan, const struct sandbox_spec *spec)
@@ -97,13 +103,18 @@ static void explain_memory(struct list *list, const struct plan *plan, const str
 	uint64_t mib = plan->memory_limit >> 20;
 
 	if (!spec->memory.asked)
-		add(list, "limit: memory", LAYER_ON, "%" PRIu64 " MiB for shared memory and files (sealed arena); private "
-		    "memory as the host gives it", mib);
+		add(list, "limit: memory", LAYER_ON,
+		    "%" PRIu64 " MiB for shared memory and files (sealed arena); private "
+		    "memory as the host gives it",
+		    mib);
 	else if (plan->cgroup)
-		add(list, "limit: memory", LAYER_ON, "%" PRIu64 " MiB by cgroup, sealed arena and library OS", mib);
+		add(list, "limit: memory", LAYER_ON, "%" PRIu64 " MiB by cgroup, sealed arena and library OS",
+		    mib);
 	else
-		add(list, "limit: memory", LAYER_WEAK, "%" PRIu64 " MiB by the sealed arena and RLIMIT_DATA, each process for "
-		    "itself: no cgroup is delegated", mib);
+		add(list, "limit: memory", LAYER_WEAK,
+		    "%" PRIu64 " MiB by the sealed arena and RLIMIT_DATA, each process for "
+		    "itself: no cgroup is delegated",
+		    mib);
 }
 
 static void explain_limits(struct list *list, const struct plan *plan, const struct sandbox_spec *spec)
@@ -113,24 +124,26 @@ static void explain_limits(struct list *list, const struct plan *plan, const str
 		add(list, "limit: threads", LAYER_ON, "%" PRIu64 " by RLIMIT_NPROC%s", plan->threads_max,
 		    plan->cgroup && spec->pids.asked ? " and cgroup" : "");
 	else
-		add(list, "limit: threads", LAYER_WEAK, "%" PRIu64 " by the library OS alone", plan->threads_max);
+		add(list, "limit: threads", LAYER_WEAK, "%" PRIu64 " by the library OS alone",
+		    plan->threads_max);
 	add(list, "limit: files", LAYER_ON, "%" PRIu64 " by RLIMIT_NOFILE", plan->files_max);
 	if (plan->fsize != RLIM_INFINITY)
 		add(list, "limit: file size", LAYER_ON, "%" PRIu64 " bytes by RLIMIT_FSIZE", plan->fsize);
 	if (plan->cgroup && spec->cpus.value)
-		add(list, "limit: processors", LAYER_ON, "%" PRIu64 ".%03" PRIu64 " by cgroup", spec->cpus.value / 1000,
-		    spec->cpus.value % 1000);
+		add(list, "limit: processors", LAYER_ON, "%" PRIu64 ".%03" PRIu64 " by cgroup",
+		    spec->cpus.value / 1000, spec->cpus.value % 1000);
 	else
 		add(list, "limit: processors", LAYER_ON, "%u%s", plan->cpus,
 		    plan->affinity ? " by affinity" : ", all that there are");
 	if (spec->timeout.value)
 		add(list, "limit: time", LAYER_ON, "%" PRIu64 " ms by the monitor", spec->timeout.value);
-	add(list, "limit: core, locked memory", LAYER_ON, "RLIMIT_CORE 1, RLIMIT_MEMLOCK 0, RLIMIT_MSGQUEUE 0");
+	add(list, "limit: core, locked memory", LAYER_ON,
+	    "RLIMIT_CORE 1, RLIMIT_MEMLOCK 0, RLIMIT_MSGQUEUE 0");
 }
 
 size_t sandbox_explain(const struct sandbox_spec *spec, struct layer *out, size_t max)
 {
-	struct list list = { out, 0, max };
+	struct list list = {out, 0, max};
 	struct plan plan;
 	char err[256];
 

@@ -1,6 +1,6 @@
 /*
- * Deciding, before anything is started, which means enforce what was asked for; sandbox_explain tells the same.
- * A limit that a person asked for and that this host cannot enforce is an error that names the remedy.
+ * Deciding, before anything is started, which means enforce what was asked for; sandbox_explain tells the
+ * same. A limit that a person asked for and that this host cannot enforce is an error that names the remedy.
  */
 #define _GNU_SOURCE
 #include <errno.h>
@@ -19,15 +19,16 @@
 
 #include "monitor/cgroup.h"
 #include "monitor/check.h"
+#include "monitor/files.h"
 #include "monitor/process.h"
 
 #define ARENA_UNIT (2ull << 20)
 #define THREADS_DEFAULT 32768u
 #define FILES_MAX 524288u /* what the host layer has tables for */
-#define FILES_OWN 16u /* descriptors of the host layer */
+#define FILES_OWN 16u	  /* descriptors of the host layer */
 
 static int refuse(char *err, size_t size, int error, const char *format, ...)
-	__attribute__((format(printf, 4, 5)));
+    __attribute__((format(printf, 4, 5)));
 static int refuse(char *err, size_t size, int error, const char *format, ...)
 {
 	va_list args;
@@ -40,25 +41,22 @@ static int refuse(char *err, size_t size, int error, const char *format, ...)
 
 static bool has_capability(int cap)
 {
-	struct __user_cap_header_struct head = { .version = _LINUX_CAPABILITY_VERSION_3 };
-	struct __user_cap_data_struct sets[2] = { 0 };
+	struct __user_cap_header_struct head = {.version = _LINUX_CAPABILITY_VERSION_3};
+	struct __user_cap_data_struct sets[2] = {0};
 
 	return syscall(SYS_capget, &head, sets) == 0 && sets[cap / 32].effective >> cap % 32 & 1;
 }
 
-/* Picks an id that is mapped here, not 0 and not in use by another sandbox: SANDBOX_UID_BASE + pid, or (inside a
- * container with fewer ids) one from the end of the map.  Returns 0 where only one id is mapped, and sets *only to what
- * it is outside: then "root" is an ordinary user in disguise, unless that is root again. */
+/* Picks an id that is mapped here, not 0 and not in use by another sandbox: SANDBOX_UID_BASE + pid, or
+ * (inside a container with fewer ids) one from the end of the map.  Returns 0 where only one id is mapped,
+ * and sets *only to what it is outside: then "root" is an ordinary user in disguise, unless that is root
+ * again. */
 static uint32_t pick_uid(uint32_t *only)
 {
 	char text[4096], *line = text;
-	int fd = open("/proc/self/uid_map", O_RDONLY | O_CLOEXEC);
-	ssize_t n = fd >= 0 ? read(fd, text, sizeof(text) - 1) : -1;
 	uint32_t wish = SANDBOX_UID_BASE + getpid(), best = 0;
 
-	if (fd >= 0)
-		close(fd);
-	text[n > 0 ? n : 0] = 0;
+	file_read("/proc/self/uid_map", text, sizeof(text));
 	for (char *next; *line; line = next) {
 		unsigned long inside, outside, count;
 
@@ -87,9 +85,12 @@ const char *plan_ids(struct plan *plan)
 		return NULL;
 	plan->uid = pick_uid(&only);
 	if (plan->uid == 0)
-		return only ? NULL : "nothing but root's id is mapped in this user namespace; start it as another user";
+		return only ? NULL
+			    : "nothing but root's id is mapped in this user namespace; start it as another "
+			      "user";
 	if (!has_capability(CAP_SETUID) || !has_capability(CAP_SETGID))
-		return "root without CAP_SETUID and CAP_SETGID cannot give a sandbox another id; start it as another user";
+		return "root without CAP_SETUID and CAP_SETGID cannot give a sandbox another id; start it as "
+		       "another user";
 	plan->root = true;
 	plan->gid = plan->uid;
 	return NULL;
@@ -104,7 +105,8 @@ static int plan_memory(const struct sandbox_spec *spec, struct plan *plan, char 
 	if (!limit)
 		limit = (uint64_t)info.totalram * info.mem_unit;
 	if (limit < SANDBOX_MEMORY_MIN)
-		return refuse(err, size, -EINVAL, "memory limit %llu is too small: at least %llu MiB are needed",
+		return refuse(err, size, -EINVAL,
+			      "memory limit %llu is too small: at least %llu MiB are needed",
 			      (unsigned long long)limit, SANDBOX_MEMORY_MIN >> 20);
 	if (limit > BZ_ARENA_MAX)
 		limit = BZ_ARENA_MAX;
@@ -124,8 +126,10 @@ static int plan_threads(const struct sandbox_spec *spec, struct plan *plan, char
 		return refuse(err, size, -EINVAL, "--pids-limit %llu: at most 4194304",
 			      (unsigned long long)spec->pids.value);
 	if (spec->pids.asked && !plan->userns && !plan->root && !plan->cgroup)
-		return refuse(err, size, -EOPNOTSUPP, "--pids-limit cannot be enforced without a user namespace: "
-			      "RLIMIT_NPROC would count all processes of uid %u (leave out --no-userns)", plan->uid);
+		return refuse(err, size, -EOPNOTSUPP,
+			      "--pids-limit cannot be enforced without a user namespace: "
+			      "RLIMIT_NPROC would count all processes of uid %u (leave out --no-userns)",
+			      plan->uid);
 	if (getrlimit(RLIMIT_NPROC, &nproc) == 0 && nproc.rlim_max != RLIM_INFINITY &&
 	    plan->threads_max > nproc.rlim_max)
 		plan->threads_max = nproc.rlim_max;
@@ -147,9 +151,10 @@ static int plan_files(const struct sandbox_spec *spec, struct plan *plan, char *
 	if (!spec->files.value)
 		return 0;
 	if (spec->files.asked && spec->files.value > plan->files_max)
-		return refuse(err, size, -EMFILE, "%llu files cannot be had: this host's hard limit leaves %llu "
-			      "(raise RLIMIT_NOFILE)", (unsigned long long)spec->files.value,
-			      (unsigned long long)plan->files_max);
+		return refuse(err, size, -EMFILE,
+			      "%llu files cannot be had: this host's hard limit leaves %llu "
+			      "(raise RLIMIT_NOFILE)",
+			      (unsigned long long)spec->files.value, (unsigned long long)plan->files_max);
 	if (spec->files.value < plan->files_max)
 		plan->files_max = spec->files.value;
 	return 0;
@@ -167,12 +172,14 @@ static int plan_cpus(const struct sandbox_spec *spec, struct plan *plan, char *e
 	whole = (spec->cpus.value + 999) / 1000;
 	if (spec->cpus.asked && whole > plan->cpus)
 		return refuse(err, size, -EINVAL, "--cpus %llu.%03llu: only %u can be used here",
-			      (unsigned long long)spec->cpus.value / 1000, (unsigned long long)spec->cpus.value % 1000,
-			      plan->cpus);
+			      (unsigned long long)spec->cpus.value / 1000,
+			      (unsigned long long)spec->cpus.value % 1000, plan->cpus);
 	if (spec->cpus.asked && spec->cpus.value % 1000 && !plan->cgroup)
-		return refuse(err, size, -EOPNOTSUPP, "--cpus %llu.%03llu: a part of a processor needs a delegated "
+		return refuse(err, size, -EOPNOTSUPP,
+			      "--cpus %llu.%03llu: a part of a processor needs a delegated "
 			      "cgroup v2 (systemd-run --user --scope -p Delegate=yes), whole ones do not",
-			      (unsigned long long)spec->cpus.value / 1000, (unsigned long long)spec->cpus.value % 1000);
+			      (unsigned long long)spec->cpus.value / 1000,
+			      (unsigned long long)spec->cpus.value % 1000);
 	if (whole < plan->cpus) {
 		plan->cpus = whole;
 		plan->affinity = true;
@@ -199,13 +206,15 @@ static int plan_fsize(const struct sandbox_spec *spec, struct plan *plan, char *
 static int plan_check_mounts(const struct sandbox_spec *spec, struct plan *plan, char *err, size_t size)
 {
 	if (spec->mount_count > SANDBOX_MOUNTS_MAX)
-		return refuse(err, size, -E2BIG, "%zu mounts: at most %d", spec->mount_count, SANDBOX_MOUNTS_MAX);
+		return refuse(err, size, -E2BIG, "%zu mounts: at most %d", spec->mount_count,
+			      SANDBOX_MOUNTS_MAX);
 	for (size_t i = 0; i < spec->mount_count; i++) {
 		const struct sandbox_mount *mount = &spec->mounts[i];
 		bool made = mount->flags & (BZ_MOUNT_TMPFS | BZ_MOUNT_TEXT | BZ_MOUNT_SYMLINK);
 
 		if (!mount->guest_path || mount->guest_path[0] != '/')
-			return refuse(err, size, -EINVAL, "mount %zu: its path in the guest is not absolute", i);
+			return refuse(err, size, -EINVAL, "mount %zu: its path in the guest is not absolute",
+				      i);
 		if (made ? mount->fd >= 0 : mount->fd < 0)
 			return refuse(err, size, -EBADF, "mount %s: no descriptor for it", mount->guest_path);
 		plan->volumes |= !made;
@@ -226,7 +235,8 @@ int plan_make(const struct sandbox_spec *spec, struct plan *plan, char *err, siz
 	problem = plan_ids(plan);
 	if (problem)
 		return refuse(err, size, -EPERM, "%s", problem);
-	/* A listener can be refused only by a filter that is there already, such as a container's with one of its own. */
+	/* A listener can be refused only by a filter that is there already, such as a container's with one of
+	 * its own. */
 	plan->notify = prctl(PR_GET_SECCOMP) == 0 || probe_notifications() == 0;
 	plan->userns = !(spec->flags & SANDBOX_NO_USERNS);
 	plan->namespaces = plan->userns || has_capability(CAP_SYS_ADMIN);

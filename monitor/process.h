@@ -22,27 +22,28 @@
 
 #define CLIENTS_MAX 8
 
-/* A sandbox started by root runs as SANDBOX_UID_BASE + the monitor's pid: above what systemd-nspawn and subordinate ids
- * use (up to 1879048191), below 2^31, and no two live sandboxes of a pid namespace share one. */
+/* A sandbox started by root runs as SANDBOX_UID_BASE + the monitor's pid: above what systemd-nspawn and
+ * subordinate ids use (up to 1879048191), below 2^31, and no two live sandboxes of a pid namespace share one.
+ */
 #define SANDBOX_UID_BASE 2000000000u
 /* What a sandbox's ids look like from inside its user namespace; nobody asks for them. */
 #define SANDBOX_INNER_ID 1000u
 
 /* Which means this start uses; decided once by plan_make, shown by sandbox_explain. */
 struct plan {
-	bool root;		/* started by root: ids of the sandbox's own */
+	bool root; /* started by root: ids of the sandbox's own */
 	bool userns;
-	bool namespaces;	/* pid, mount, ipc, uts, cgroup */
-	bool notify;		/* forbidden calls are reported; else they just kill */
-	bool volumes;		/* anything granted by descriptor */
-	uint32_t uid, gid;	/* of the sandbox on the host */
+	bool namespaces;   /* pid, mount, ipc, uts, cgroup */
+	bool notify;	   /* forbidden calls are reported; else they just kill */
+	bool volumes;	   /* anything granted by descriptor */
+	uint32_t uid, gid; /* of the sandbox on the host */
 	uint64_t arena_size, memory_limit;
 	uint64_t threads_max, files_max, fsize;
-	uint64_t data_limit;	/* RLIMIT_DATA, or RLIM_INFINITY */
-	uint32_t cpus;		/* shown to the guest */
-	bool affinity;		/* bind to `cpus` processors */
-	bool cgroup;		/* limits by a cgroup of its own */
-	int cgroup_fd;		/* of it, -1: none */
+	uint64_t data_limit; /* RLIMIT_DATA, or RLIM_INFINITY */
+	uint32_t cpus;	     /* shown to the guest */
+	bool affinity;	     /* bind to `cpus` processors */
+	bool cgroup;	     /* limits by a cgroup of its own */
+	int cgroup_fd;	     /* of it, -1: none */
 };
 
 struct monitor {
@@ -60,10 +61,10 @@ struct monitor {
 	uint32_t client_count;
 
 	struct bz_stdio stdio[3];
-	int stdio_fd[3];	/* reopened; kept for files, to tell the caller their last offset */
+	int stdio_fd[3]; /* reopened; kept for files, to tell the caller their last offset */
 };
 
-#define FD_LOWEST 16		/* of what the monitor keeps; below lies the sandbox's own table */
+#define FD_LOWEST 16 /* of what the monitor keeps; below lies the sandbox's own table */
 
 /* plan.c */
 int plan_make(const struct sandbox_spec *spec, struct plan *plan, char *err, size_t err_size);
@@ -78,7 +79,11 @@ int arena_make(struct monitor *m);
 int host_layer_make(struct monitor *m);
 /* template.c */
 void template_start(struct monitor *m);
-const char *template_step(uint32_t step);
+/* Why the template cannot start: what it sends instead of BZ_HELLO. */
+struct template_failure {
+	struct bz_request head; /* op 0, mode: errno */
+	char what[64];
+};
 /* confine.c */
 void confine_monitor(struct monitor *m);
 int capabilities_bound(void);

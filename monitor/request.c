@@ -2,10 +2,10 @@
  * Requests of a sandbox: one message in, one answer out (abi/bartizan_wire.h).
  *
  * HOSTILE INPUT.  Everything in a message was written by a guest that wants out.  request_serve() checks the
- * message's size against the lengths in its header before it looks at anything behind the header; each name is
- * checked to be clean (no NUL, no empty, `.` or `..` component) before the kernel sees it; numbers that index
- * something are compared with its size.  Nothing here calls back, allocates, or depends on what came before but
- * through the table of handles.
+ * message's size against the lengths in its header before it looks at anything behind the header; each name
+ * is checked to be clean (no NUL, no empty, `.` or `..` component) before the kernel sees it; numbers that
+ * index something are compared with its size.  Nothing here calls back, allocates, or depends on what came
+ * before but through the table of handles.
  */
 #define _GNU_SOURCE
 #include <errno.h>
@@ -26,7 +26,7 @@
 /* A message that was taken apart; the names are NUL-terminated copies. */
 struct parsed {
 	struct bz_request head;
-	struct place a, b;	/* b.path: the second name, a link's text or an attribute's key */
+	struct place a, b; /* b.path: the second name, a link's text or an attribute's key */
 	const char *c;
 };
 
@@ -72,7 +72,8 @@ int server_grant(struct server *server, int fd, bool readonly, bool is_file, con
 	error = filesystem_check(server, fd, st.st_dev);
 	if (error)
 		return error;
-	*volume = (struct volume){ .fd = fd, .readonly = readonly, .is_file = is_file, .guest_path = guest_path };
+	*volume =
+	    (struct volume){.fd = fd, .readonly = readonly, .is_file = is_file, .guest_path = guest_path};
 	return ++server->volume_count;
 }
 
@@ -176,7 +177,7 @@ static int parse(struct server *server, const void *message, size_t len, struct 
 
 static int serve_resize(const struct handle *handle, const struct bz_request *head)
 {
-	static const int modes[] = { 0, 0, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, FALLOC_FL_ZERO_RANGE };
+	static const int modes[] = {0, 0, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, FALLOC_FL_ZERO_RANGE};
 	int n;
 
 	if (head->flags > 3 || head->off > INT64_MAX || head->len > INT64_MAX)
@@ -190,7 +191,7 @@ static int serve_resize(const struct handle *handle, const struct bz_request *he
 
 static int serve_lock_whole(int fd, const struct bz_lock *lock)
 {
-	static const int ops[] = { LOCK_SH, LOCK_EX, LOCK_UN };
+	static const int ops[] = {LOCK_SH, LOCK_EX, LOCK_UN};
 
 	if (lock->flags & BZ_LOCK_TEST)
 		return -EINVAL;
@@ -199,8 +200,8 @@ static int serve_lock_whole(int fd, const struct bz_lock *lock)
 
 static int serve_lock(int fd, const struct bz_lock *lock, struct bz_lock *out)
 {
-	static const short types[] = { F_RDLCK, F_WRLCK, F_UNLCK };
-	struct flock fl = { .l_whence = SEEK_SET };
+	static const short types[] = {F_RDLCK, F_WRLCK, F_UNLCK};
+	struct flock fl = {.l_whence = SEEK_SET};
 
 	if (lock->type > 2 || lock->flags & ~(BZ_LOCK_TEST | BZ_LOCK_WHOLE) || lock->start > INT64_MAX ||
 	    lock->len > INT64_MAX)
@@ -245,7 +246,7 @@ static int xattr_list(int fd, char *out)
 
 static int xattr_act(int fd, const struct parsed *p, struct answer *answer)
 {
-	static const int set_flags[] = { [1] = 0, [4] = XATTR_CREATE, [5] = XATTR_REPLACE };
+	static const int set_flags[] = {[1] = 0, [4] = XATTR_CREATE, [5] = XATTR_REPLACE};
 	const char *key = p->b.path;
 	ssize_t n;
 
@@ -408,10 +409,10 @@ static int serve(struct server *server, struct parsed *p, struct answer *answer)
  */
 
 static const char *const op_names[BZ_OP_COUNT] = {
-	[BZ_REQ_OPEN] = "open",		[BZ_REQ_GETATTR] = "stat",     [BZ_REQ_SETATTR] = "change attributes of",
-	[BZ_REQ_RESIZE] = "resize",	[BZ_REQ_FLUSH] = "flush",      [BZ_REQ_RENAME] = "rename",
-	[BZ_REQ_LINK] = "link",		[BZ_REQ_REMOVE] = "remove",    [BZ_REQ_READLINK] = "read link",
-	[BZ_REQ_ENUMERATE] = "list",	[BZ_REQ_LOCK] = "lock",	       [BZ_REQ_XATTR] = "change xattr of",
+    [BZ_REQ_OPEN] = "open",	 [BZ_REQ_GETATTR] = "stat",  [BZ_REQ_SETATTR] = "change attributes of",
+    [BZ_REQ_RESIZE] = "resize",	 [BZ_REQ_FLUSH] = "flush",   [BZ_REQ_RENAME] = "rename",
+    [BZ_REQ_LINK] = "link",	 [BZ_REQ_REMOVE] = "remove", [BZ_REQ_READLINK] = "read link",
+    [BZ_REQ_ENUMERATE] = "list", [BZ_REQ_LOCK] = "lock",     [BZ_REQ_XATTR] = "change xattr of",
 };
 
 static uint64_t hash(uint64_t h, const char *text)
@@ -438,8 +439,8 @@ static void tell_denied(struct server *server, const struct parsed *p, int error
 	server->denied_seen[server->denied_count++] = h;
 	escape_text(name, sizeof(name), p->a.path, strlen(p->a.path), 0);
 	snprintf(line, sizeof(line), "denied: %s %s%s%s: %s%s", op,
-		 p->a.volume ? p->a.volume->guest_path : "volume that was not granted", name[0] ? "/" : "", name,
-		 error == -EROFS ? "the volume is read-only" : strerrordesc_np(-error),
+		 p->a.volume ? p->a.volume->guest_path : "volume that was not granted", name[0] ? "/" : "",
+		 name, error == -EROFS ? "the volume is read-only" : strerrordesc_np(-error),
 		 server->denied_count == SERVER_DENIED_MAX ? " (further refusals are not reported)" : "");
 	server->denied(server->denied_arg, line);
 }

@@ -1,10 +1,10 @@
 /*
  * The monitor's loop: waits for the sandbox, its death, its filter's notifications, and its operator.
  *
- * HOSTILE INPUT.  Requests and log messages come from a guest, notifications carry a guest's arguments.  A packet is
- * read into a buffer of the largest size that is allowed; a longer one is malformed.  No answer is waited for: whoever
- * does not take his answer ends.  Text is escaped before it goes on.  Control messages come from the operator, but by
- * a socket, so their size and kind are checked all the same.
+ * HOSTILE INPUT.  Requests and log messages come from a guest, notifications carry a guest's arguments.  A
+ * packet is read into a buffer of the largest size that is allowed; a longer one is malformed.  No answer is
+ * waited for: whoever does not take his answer ends.  Text is escaped before it goes on.  Control messages
+ * come from the operator, but by a socket, so their size and kind are checked all the same.
  */
 #define _GNU_SOURCE
 #include <errno.h>
@@ -26,17 +26,17 @@
 
 #include "monitor/process.h"
 
-#define HELLO_TIMEOUT_MS 10000
+#define HELLO_TIMEOUT_NS 10000000000ull
 #define LOG_MAX (MONITOR_TEXT_MAX + 1)
 #define LOG_BURST 200
 #define LOG_A_SECOND 100
-#define BATCH 16	/* of one kind before the loop looks elsewhere */
-#define DRAIN_MAX 4096	/* log messages read behind the sandbox's end */
+#define BATCH 16       /* of one kind before the loop looks elsewhere */
+#define DRAIN_MAX 4096 /* log messages read behind the sandbox's end */
 
 enum { AT_CONTROL, AT_TEMPLATE, AT_LOG, AT_NOTIFY, AT_LISTEN, AT_CLIENTS };
 
 static struct {
-	bool running;		/* BZ_GO was given */
+	bool running; /* BZ_GO was given */
 	bool ended;
 	char why[1024];
 	uint64_t timeout_ns, grace_ns; /* absolute; 0: none */
@@ -59,7 +59,7 @@ static void sandbox_kill(struct monitor *m)
 }
 
 static void end(struct monitor *m, enum monitor_reason reason, int status, const char *format, ...)
-	__attribute__((format(printf, 4, 5)));
+    __attribute__((format(printf, 4, 5)));
 static void end(struct monitor *m, enum monitor_reason reason, int status, const char *format, ...)
 {
 	va_list args;
@@ -124,7 +124,10 @@ static void log_one(struct monitor *m, const char *message, size_t len)
 	n = escape_text(text, sizeof(text), message + 1, len - 1, ESCAPE_KEEP_NEWLINE);
 	if (level == BZ_LOG_PANIC)
 		snprintf(run.panic, sizeof(run.panic), "%.*s", (int)sizeof(run.panic) - 1, text);
-	clients_line(m, level == BZ_LOG_STATS ? MONITOR_STATISTICS : level == BZ_LOG_DENIED ? MONITOR_DENIED : MONITOR_LOG,
+	clients_line(m,
+		     level == BZ_LOG_STATS    ? MONITOR_STATISTICS
+		     : level == BZ_LOG_DENIED ? MONITOR_DENIED
+					      : MONITOR_LOG,
 		     level, text, n);
 }
 
@@ -132,8 +135,8 @@ static void log_one(struct monitor *m, const char *message, size_t len)
 static int log_read(struct monitor *m, int most)
 {
 	static char message[LOG_MAX];
-	struct iovec iov = { message, sizeof(message) };
-	struct msghdr msg = { .msg_iov = &iov, .msg_iovlen = 1 };
+	struct iovec iov = {message, sizeof(message)};
+	struct msghdr msg = {.msg_iov = &iov, .msg_iovlen = 1};
 	int n = 0;
 
 	while (n < most && !clients_blocked(m)) {
@@ -161,25 +164,28 @@ static void told_denied(void *arg, const char *line)
 /* Before BZ_GO: BZ_HELLO with the filter's listener, or the template's word on why it cannot start. */
 static void control_hello(struct monitor *m)
 {
-	struct bz_request request;
-	struct bz_reply go = { .result = BZ_GO };
-	struct iovec iov = { &request, sizeof(request) };
+	struct template_failure message = {0};
+	struct bz_reply go = {.result = BZ_GO};
+	struct iovec iov = {&message, sizeof(message)};
 	char space[CMSG_SPACE(sizeof(int))] __attribute__((aligned(8)));
-	struct msghdr msg = { .msg_iov = &iov, .msg_iovlen = 1, .msg_control = space, .msg_controllen = sizeof(space) };
+	struct msghdr msg = {
+	    .msg_iov = &iov, .msg_iovlen = 1, .msg_control = space, .msg_controllen = sizeof(space)};
 	ssize_t len = recvmsg(m->control, &msg, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
 	struct cmsghdr *cmsg = len > 0 ? CMSG_FIRSTHDR(&msg) : NULL;
-	struct monitor_msg started = { .kind = MONITOR_STARTED };
+	struct monitor_msg started = {.kind = MONITOR_STARTED};
 
 	if (len < 0 && errno == EAGAIN)
 		return;
-	if (len == sizeof(request) && request.op == 0)
-		monitor_fail(m, request.mode, template_step(request.flags));
-	if (len != sizeof(request) || request.op != BZ_HELLO)
+	if (len == sizeof(message) && message.head.op == 0) {
+		message.what[sizeof(message.what) - 1] = 0;
+		monitor_fail(m, message.head.mode, message.what);
+	}
+	if (len != sizeof(message.head) || message.head.op != BZ_HELLO)
 		monitor_fail(m, EPROTO, "the host layer did not start");
 	if (cmsg && cmsg->cmsg_type == SCM_RIGHTS && cmsg->cmsg_len == CMSG_LEN(sizeof(int)))
 		memcpy(&m->notify, CMSG_DATA(cmsg), sizeof(int));
-	iov = (struct iovec){ &go, sizeof(go) };
-	msg = (struct msghdr){ .msg_iov = &iov, .msg_iovlen = 1 };
+	iov = (struct iovec){&go, sizeof(go)};
+	msg = (struct msghdr){.msg_iov = &iov, .msg_iovlen = 1};
 	if (sendmsg(m->control, &msg, MSG_DONTWAIT | MSG_NOSIGNAL) < 0)
 		monitor_fail(m, errno, "the host layer went away");
 	run.running = true;
@@ -189,17 +195,17 @@ static void control_hello(struct monitor *m)
 
 static void answer_send(struct monitor *m, struct answer *answer)
 {
-	struct iovec iov[2] = { { &answer->reply, sizeof(answer->reply) },
-				{ answer->payload, answer->reply.payload_len } };
-	char space[CMSG_SPACE(sizeof(int))] __attribute__((aligned(8))) = { 0 };
-	struct msghdr msg = { .msg_iov = iov, .msg_iovlen = answer->reply.payload_len ? 2 : 1 };
+	struct iovec iov[2] = {{&answer->reply, sizeof(answer->reply)},
+			       {answer->payload, answer->reply.payload_len}};
+	char space[CMSG_SPACE(sizeof(int))] __attribute__((aligned(8))) = {0};
+	struct msghdr msg = {.msg_iov = iov, .msg_iovlen = answer->reply.payload_len ? 2 : 1};
 	struct cmsghdr *cmsg;
 
 	if (answer->fd >= 0) {
 		msg.msg_control = space;
 		msg.msg_controllen = sizeof(space);
 		cmsg = CMSG_FIRSTHDR(&msg);
-		*cmsg = (struct cmsghdr){ CMSG_LEN(sizeof(int)), SOL_SOCKET, SCM_RIGHTS };
+		*cmsg = (struct cmsghdr){CMSG_LEN(sizeof(int)), SOL_SOCKET, SCM_RIGHTS};
 		memcpy(CMSG_DATA(cmsg), &answer->fd, sizeof(int));
 	}
 	/* One outstanding request a channel: an answer always fits, unless answers are not taken. */
@@ -212,8 +218,8 @@ static void control_serve(struct monitor *m)
 {
 	static char message[REQUEST_MAX + 1];
 	static struct answer answer;
-	struct iovec iov = { message, sizeof(message) };
-	struct msghdr msg = { .msg_iov = &iov, .msg_iovlen = 1 }; /* no room for descriptors: none is taken */
+	struct iovec iov = {message, sizeof(message)};
+	struct msghdr msg = {.msg_iov = &iov, .msg_iovlen = 1}; /* no room for descriptors: none is taken */
 
 	for (int i = 0; i < BATCH && !run.ended; i++) {
 		ssize_t len = recvmsg(m->control, &msg, MSG_DONTWAIT);
@@ -267,9 +273,9 @@ static void notify_serve(struct monitor *m)
 
 static void event_send(struct monitor *m, uint32_t kind, uint32_t arg, uint16_t rows, uint16_t cols)
 {
-	struct bz_control control = { .kind = kind, .arg = arg, .rows = rows, .cols = cols };
-	struct iovec iov = { &control, sizeof(control) };
-	struct msghdr msg = { .msg_iov = &iov, .msg_iovlen = 1 };
+	struct bz_control control = {.kind = kind, .arg = arg, .rows = rows, .cols = cols};
+	struct iovec iov = {&control, sizeof(control)};
+	struct msghdr msg = {.msg_iov = &iov, .msg_iovlen = 1};
 
 	sendmsg(m->events, &msg, MSG_DONTWAIT | MSG_NOSIGNAL); /* a sandbox that does not listen misses it */
 }
@@ -301,8 +307,8 @@ static void client_message(struct monitor *m, const struct monitor_msg *msg)
 static bool client_read(struct monitor *m, uint32_t i)
 {
 	struct monitor_msg in;
-	struct iovec iov = { &in, sizeof(in) };
-	struct msghdr msg = { .msg_iov = &iov, .msg_iovlen = 1 };
+	struct iovec iov = {&in, sizeof(in)};
+	struct msghdr msg = {.msg_iov = &iov, .msg_iovlen = 1};
 	ssize_t len;
 
 	for (int n = 0; n < BATCH; n++) {
@@ -326,24 +332,22 @@ static bool client_read(struct monitor *m, uint32_t i)
  * The end
  */
 
+_Static_assert(BZ_OP_COUNT == 20, "send_statistics names each request");
+
 static void send_statistics(struct monitor *m)
 {
-	static const struct {
-		uint32_t op;
-		const char *name;
-	} names[] = { { BZ_REQ_OPEN, "open" }, { BZ_REQ_GETATTR, "getattr" }, { BZ_REQ_SETATTR, "setattr" },
-		      { BZ_REQ_RESIZE, "resize" }, { BZ_REQ_FLUSH, "flush" }, { BZ_REQ_RENAME, "rename" },
-		      { BZ_REQ_LINK, "link" }, { BZ_REQ_REMOVE, "remove" }, { BZ_REQ_READLINK, "readlink" },
-		      { BZ_REQ_ENUMERATE, "enumerate" }, { BZ_REQ_LOCK, "lock" }, { BZ_REQ_XATTR, "xattr" },
-		      { BZ_REQ_FORGET, "forget" }, { BZ_REQ_WAITSET, "waitset" }, { BZ_REQ_EVENT, "event" },
-		      { BZ_REQ_RANDOM, "random" } };
+	static const char *const names[BZ_OP_COUNT] = {
+	    "",	     "",       "",	  "open",   "getattr",	"setattr",   "resize",
+	    "flush", "rename", "link",	  "remove", "readlink", "enumerate", "lock",
+	    "xattr", "forget", "waitset", "event",  "exit",	"random",
+	};
 	char text[1024];
 	size_t n = 0;
 
-	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
-		if (m->server.requests[names[i].op])
-			n += snprintf(text + n, sizeof(text) - n, "monitor %s %" PRIu64 "\n", names[i].name,
-				      m->server.requests[names[i].op]);
+	for (uint32_t op = BZ_REQ_OPEN; op < BZ_OP_COUNT; op++)
+		if (m->server.requests[op])
+			n += snprintf(text + n, sizeof(text) - n, "monitor %s %" PRIu64 "\n", names[op],
+				      m->server.requests[op]);
 	n += snprintf(text + n, sizeof(text) - n, "monitor_requests %" PRIu64 "\n", ended.requests);
 	clients_flush(m, 1000);
 	clients_line(m, MONITOR_STATISTICS, BZ_LOG_STATS, text, n);
@@ -358,7 +362,7 @@ static void reap(struct monitor *m, struct rusage *usage)
 static void finish(struct monitor *m) __attribute__((noreturn));
 static void finish(struct monitor *m)
 {
-	struct rusage usage = { 0 };
+	struct rusage usage = {0};
 
 	sandbox_kill(m);
 	if (m->spec->flags & SANDBOX_STATS)
@@ -399,30 +403,26 @@ static void template_died(struct monitor *m)
 	if (run.panic[0])
 		end(m, ENDED_PANIC, status & 0x7f ? status & 0x7f : SIGABRT, "%s", run.panic);
 	else
-		end(m, ENDED_DIED, status & 0x7f ? status & 0x7f : SIGKILL, "the sandbox's first process %s %d",
-		    status & 0x7f ? "was killed by signal" : "ended with", status & 0x7f ? status & 0x7f : status >> 8);
+		end(m, ENDED_DIED, status & 0x7f ? status & 0x7f : SIGKILL,
+		    "the sandbox's first process %s %d",
+		    status & 0x7f ? "was killed by signal" : "ended with",
+		    status & 0x7f ? status & 0x7f : status >> 8);
 }
 
 /* ------------------------------------------------------------------------------------------------------
  * The loop
  */
 
-static void earliest(uint64_t *at, uint64_t other)
-{
-	if (other && (!*at || other < *at))
-		*at = other;
-}
-
 /* Nanoseconds until something has to happen by itself; -1: never. */
 static int64_t time_left(struct monitor *m)
 {
-	uint64_t at = 0, now;
+	uint64_t at = run.timeout_ns ? run.timeout_ns : UINT64_MAX, now;
 
-	earliest(&at, run.timeout_ns);
-	earliest(&at, run.grace_ns);
-	if (!run.running)
-		earliest(&at, m->started_ns + HELLO_TIMEOUT_MS * 1000000ull);
-	if (!at)
+	if (run.grace_ns && run.grace_ns < at)
+		at = run.grace_ns;
+	if (!run.running && m->started_ns + HELLO_TIMEOUT_NS < at)
+		at = m->started_ns + HELLO_TIMEOUT_NS;
+	if (at == UINT64_MAX)
 		return -1;
 	now = now_ns();
 	return at > now ? (int64_t)(at - now) : 0;
@@ -435,7 +435,7 @@ static void check_times(struct monitor *m)
 	if (!run.timeout_ns && !run.grace_ns && run.running)
 		return;
 	now = now_ns();
-	if (!run.running && now > m->started_ns + HELLO_TIMEOUT_MS * 1000000ull)
+	if (!run.running && now > m->started_ns + HELLO_TIMEOUT_NS)
 		monitor_fail(m, ETIMEDOUT, "the host layer did not start");
 	if (run.timeout_ns && now >= run.timeout_ns)
 		end(m, ENDED_TIMEOUT, SIGKILL, "its time was over (--timeout)");
@@ -443,7 +443,8 @@ static void check_times(struct monitor *m)
 		end(m, ENDED_KILLED, SIGKILL, "it did not stop in time");
 }
 
-/* SIGTERM to the monitor is for its guest; a command that waits for the sandbox got one too, and passes it on. */
+/* SIGTERM to the monitor is for its guest; a command that waits for the sandbox got one too, and passes it
+ * on. */
 static volatile sig_atomic_t term_caught;
 
 static void on_term(int sig)
@@ -464,13 +465,13 @@ static nfds_t fill_poll(struct monitor *m, struct pollfd *fds)
 {
 	short in = POLLIN;
 
-	fds[AT_CONTROL] = (struct pollfd){ m->control, in, 0 };
-	fds[AT_TEMPLATE] = (struct pollfd){ m->template_pidfd, in, 0 };
-	fds[AT_LOG] = (struct pollfd){ clients_blocked(m) ? -1 : m->log, in, 0 };
-	fds[AT_NOTIFY] = (struct pollfd){ m->notify, in, 0 };
-	fds[AT_LISTEN] = (struct pollfd){ m->listen, in, 0 };
+	fds[AT_CONTROL] = (struct pollfd){m->control, in, 0};
+	fds[AT_TEMPLATE] = (struct pollfd){m->template_pidfd, in, 0};
+	fds[AT_LOG] = (struct pollfd){clients_blocked(m) ? -1 : m->log, in, 0};
+	fds[AT_NOTIFY] = (struct pollfd){m->notify, in, 0};
+	fds[AT_LISTEN] = (struct pollfd){m->listen, in, 0};
 	for (uint32_t i = 0; i < m->client_count; i++)
-		fds[AT_CLIENTS + i] = (struct pollfd){ m->clients[i], in, 0 };
+		fds[AT_CLIENTS + i] = (struct pollfd){m->clients[i], in, 0};
 	if (clients_blocked(m))
 		fds[AT_CLIENTS].events |= POLLOUT;
 	return AT_CLIENTS + m->client_count;
@@ -523,7 +524,7 @@ void serve_loop(struct monitor *m)
 	while (!run.ended) {
 		nfds_t n = fill_poll(m, fds);
 		int64_t left = time_left(m);
-		struct timespec wait = { left / 1000000000, left % 1000000000 };
+		struct timespec wait = {left / 1000000000, left % 1000000000};
 		int ready = ppoll(fds, n, left < 0 ? NULL : &wait, NULL);
 
 		if (ready > 0)

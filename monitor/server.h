@@ -1,6 +1,7 @@
 /*
- * What one sandbox may ask of its monitor: granted volumes, kept descriptors, and the handler of requests.  All
- * of it is plain memory of the monitor (no lock: one thread), so that tests and fuzzers run it without a sandbox.
+ * What one sandbox may ask of its monitor: granted volumes, kept descriptors, and the handler of requests.
+ * All of it is plain memory of the monitor (no lock: one thread), so that tests and fuzzers run it without a
+ * sandbox.
  */
 #ifndef BARTIZAN_SERVER_H
 #define BARTIZAN_SERVER_H
@@ -19,10 +20,10 @@
 
 /* A granted tree or file.  Volume n is root n + 1 on the wire. */
 struct volume {
-	int fd;			/* O_PATH */
+	int fd; /* O_PATH */
 	bool readonly;
 	bool is_file;
-	const char *guest_path;	/* for messages */
+	const char *guest_path; /* for messages */
 };
 
 /* A kept stream; fd < 0: free. */
@@ -35,12 +36,13 @@ struct handle {
 struct server {
 	struct volume volumes[SERVER_VOLUMES_MAX];
 	uint32_t volume_count;
-	int proc_fd;		/* O_PATH of /proc/self/fd: the way from an O_PATH descriptor to an open one */
+	int proc_fd; /* O_PATH of /proc/self/fd: the way from an O_PATH descriptor to an open one */
 
-	struct handle *handles;	/* handle_max of them */
+	struct handle *handles; /* handle_max of them */
 	uint32_t handle_max, handle_used, handle_next;
 
-	/* Ownership: what belongs to the monitor's own user on the host belongs to the guest's first user inside. */
+	/* Ownership: what belongs to the monitor's own user on the host belongs to the guest's first user
+	 * inside. */
 	uint32_t host_uid, host_gid, guest_uid, guest_gid;
 
 	/* File systems seen so far, by device number; `refused` ones are kernel interfaces. */
@@ -49,7 +51,7 @@ struct server {
 		bool refused;
 	} devices[SERVER_DEVICES_MAX];
 	uint32_t device_count;
-	dev_t dev_refused;	/* of /dev, which no file system type gives away; 0: none */
+	dev_t dev_refused; /* of /dev, which no file system type gives away; 0: none */
 
 	/* Refusals, each once. */
 	uint64_t denied_seen[SERVER_DENIED_MAX];
@@ -65,10 +67,10 @@ struct server {
 struct answer {
 	struct bz_reply reply;
 	char payload[BZ_PAYLOAD_MAX];
-	int fd;			/* to be sent, -1: none */
-	bool keep;		/* fd stays the server's: do not close it after sending */
-	bool silent;		/* the request has no reply */
-	bool exit;		/* the sandbox asks to end with `status` */
+	int fd;	     /* to be sent, -1: none */
+	bool keep;   /* fd stays the server's: do not close it after sending */
+	bool silent; /* the request has no reply */
+	bool exit;   /* the sandbox asks to end with `status` */
 	uint32_t status;
 };
 
@@ -77,8 +79,9 @@ struct answer {
 /* Returns 0 or a negative error number. */
 int server_init(struct server *server, uint32_t handle_max);
 void server_close(struct server *server);
-/* Grant the tree or file behind `fd` (which stays the server's).  Returns its root number, or a negative error number:
- * -EACCES if it lies on a file system that is a kernel interface, -ENOTDIR if it is neither tree nor regular file. */
+/* Grant the tree or file behind `fd` (which stays the server's).  Returns its root number, or a negative
+ * error number: -EACCES if it lies on a file system that is a kernel interface, -ENOTDIR if it is neither
+ * tree nor regular file. */
 int server_grant(struct server *server, int fd, bool readonly, bool is_file, const char *guest_path);
 
 /* Serve one message of `len` bytes.  Whatever the bytes are, it answers. */
@@ -86,7 +89,8 @@ void request_serve(struct server *server, const void *message, size_t len, struc
 
 /* --- between request.c and volume.c --------------------------------------------------------------------- */
 
-/* A name that was checked: in volume `volume`, `path` without leading slash, NUL-terminated; "" is its root. */
+/* A name that was checked: in volume `volume`, `path` without leading slash, NUL-terminated; "" is its root.
+ */
 struct place {
 	struct volume *volume;
 	char path[BZ_PATH_MAX + 1];

@@ -31,12 +31,13 @@ uint64_t now_ns(void)
 
 void monitor_fail(struct monitor *m, int error, const char *what)
 {
-	struct monitor_msg msg = { .kind = MONITOR_FAILED, .arg = error };
+	struct monitor_msg msg = {.kind = MONITOR_FAILED, .arg = error};
 	char text[1024];
-	struct iovec iov[2] = { { &msg, sizeof(msg) }, { text, 0 } };
-	struct msghdr packet = { .msg_iov = iov, .msg_iovlen = 2 };
+	struct iovec iov[2] = {{&msg, sizeof(msg)}, {text, 0}};
+	struct msghdr packet = {.msg_iov = iov, .msg_iovlen = 2};
 
-	snprintf(text, sizeof(text), "%s: %s", what, strerrordesc_np(error) ? strerrordesc_np(error) : "unknown error");
+	snprintf(text, sizeof(text), "%s: %s", what,
+		 strerrordesc_np(error) ? strerrordesc_np(error) : "unknown error");
 	msg.len = iov[1].iov_len = strlen(text);
 	sendmsg(m->clients[0], &packet, MSG_NOSIGNAL);
 	if (m->template_pid > 0)
@@ -87,7 +88,7 @@ static void close_others(struct keeping *list)
 static void keep_needed(struct monitor *m)
 {
 	const struct sandbox_spec *spec = m->spec;
-	struct keeping list = { .count = 0 };
+	struct keeping list = {.count = 0};
 	int fd, root;
 
 	stdio_reopen(m);
@@ -105,8 +106,9 @@ static void keep_needed(struct monitor *m)
 		root = server_grant(&m->server, fd, spec->mounts[i].flags & BZ_MOUNT_READONLY,
 				    spec->mounts[i].is_file, spec->mounts[i].guest_path);
 		if (root < 0)
-			monitor_fail(m, -root, spec->mounts[i].host_path ? spec->mounts[i].host_path
-									 : spec->mounts[i].guest_path);
+			monitor_fail(m, -root,
+				     spec->mounts[i].host_path ? spec->mounts[i].host_path
+							       : spec->mounts[i].guest_path);
 	}
 	m->server.proc_fd = keep(m, &list, m->server.proc_fd);
 	close_others(&list);
@@ -139,8 +141,9 @@ static void make_sandbox_table(struct monitor *m)
 			monitor_fail(m, errno, "cannot make room for the sandbox's descriptors");
 	arena = arena_make(m);
 	if (arena < 0)
-		monitor_fail(m, -arena, arena == -E2BIG ? "arguments, environment and mounts are too large"
-							: "cannot make the arena");
+		monitor_fail(m, -arena,
+			     arena == -E2BIG ? "arguments, environment and mounts are too large"
+					     : "cannot make the arena");
 	place(m, arena, BZ_FD_ARENA);
 	close(arena);
 	m->host_layer_fd = host_layer_make(m);
@@ -212,8 +215,8 @@ static void prepare_signals(void)
 }
 
 /* ------------------------------------------------------------------------------------------------------
- * Forgetting: arguments and environment of the command and of the guest are no business of the monitor's, which
- * lives longer than they matter.  What lies in writable memory that we know is overwritten.
+ * Forgetting: arguments and environment of the command and of the guest are no business of the monitor's,
+ * which lives longer than they matter.  What lies in writable memory that we know is overwritten.
  */
 
 extern char **environ;
@@ -294,8 +297,8 @@ static int make_cgroup(struct monitor *m, struct sandbox *sandbox, char *err, si
 	if (!m->plan.cgroup)
 		return 0;
 	/* Behind the threads that were asked for come the host layer's own. */
-	fd = cgroup_make(spec->id, spec->memory.value, spec->pids.value ? spec->pids.value + 8 : 0, spec->cpus.value,
-			 sandbox->cgroup, sizeof(sandbox->cgroup), why, sizeof(why));
+	fd = cgroup_make(spec->id, spec->memory.value, spec->pids.value ? spec->pids.value + 8 : 0,
+			 spec->cpus.value, sandbox->cgroup, sizeof(sandbox->cgroup), why, sizeof(why));
 	if (fd < 0) {
 		sandbox->cgroup[0] = 0;
 		snprintf(err, err_size, "cannot make a cgroup: %s", why);
@@ -351,7 +354,7 @@ int sandbox_start(const struct sandbox_spec *spec, struct sandbox *sandbox, char
 
 int sandbox_tell(const struct sandbox *sandbox, uint32_t kind, uint32_t arg, uint16_t rows, uint16_t cols)
 {
-	struct monitor_msg msg = { .kind = kind, .arg = arg, .rows = rows, .cols = cols };
+	struct monitor_msg msg = {.kind = kind, .arg = arg, .rows = rows, .cols = cols};
 
 	return send(sandbox->control, &msg, sizeof(msg), MSG_NOSIGNAL) < 0 ? -errno : 0;
 }

@@ -1,11 +1,12 @@
 /*
  * Standard streams of a sandbox, with just the access that it needs.
  *
- * What the command was given is shared with the shell and its other children: O_NONBLOCK must not be set on it, and a
- * descriptor opened for reading and writing says more than was meant.  So FIFOs, terminals, and files that are open
- * for more than needed, are opened again through /proc/self/fd.  A file that is open for just reading or just
- * writing is handed over as it is: `(a; b) >log 2>&1` works because all share one offset, and the sandbox has no call
- * to move it but by reading and writing.  So are sockets, and what the invoking user could not open by himself.
+ * What the command was given is shared with the shell and its other children: O_NONBLOCK must not be set on
+ * it, and a descriptor opened for reading and writing says more than was meant.  So FIFOs, terminals, and
+ * files that are open for more than needed, are opened again through /proc/self/fd.  A file that is open for
+ * just reading or just writing is handed over as it is: `(a; b) >log 2>&1` works because all share one
+ * offset, and the sandbox has no call to move it but by reading and writing.  So are sockets, and what the
+ * invoking user could not open by himself.
  */
 #define _GNU_SOURCE
 #include <errno.h>
@@ -33,28 +34,9 @@ static uint32_t stdio_kind(const struct stat *st, int fd, bool console)
 		return BZ_STDIO_NONE;
 	if (st->st_rdev == makedev(1, 3))
 		return BZ_STDIO_NULL;
-	/* A terminal that is not the sandbox's own pty keeps its discipline: to the guest it is a pipe, as in docker
-	 * run without -t. */
+	/* A terminal that is not the sandbox's own pty keeps its discipline: to the guest it is a pipe, as in
+	 * docker run without -t. */
 	return console && tcgetattr(fd, &tio) == 0 ? BZ_STDIO_CONSOLE : BZ_STDIO_PIPE;
-}
-
-static void fill_attr(struct monitor *m, const struct stat *st, struct bz_stdio *out)
-{
-	struct bz_attr *attr = &out->attr;
-
-	attr->valid = BZ_ATTR_BASIC | BZ_ATTR_MODE | BZ_ATTR_OWNER | BZ_ATTR_ATIME | BZ_ATTR_MTIME;
-	attr->kind = out->kind == BZ_STDIO_PIPE ? BZ_KIND_FIFO : (st->st_mode & S_IFMT) >> 12;
-	attr->mode = st->st_mode & 0777;
-	attr->uid = m->spec->uid;
-	attr->gid = m->spec->gid;
-	attr->nlink = st->st_nlink;
-	attr->size = st->st_size;
-	attr->blocks = st->st_blocks;
-	attr->dev = st->st_dev;
-	attr->ino = st->st_ino;
-	attr->atime = st->st_atim.tv_sec * 1000000000ll + st->st_atim.tv_nsec;
-	attr->mtime = st->st_mtim.tv_sec * 1000000000ll + st->st_mtim.tv_nsec;
-	attr->ctime = st->st_ctim.tv_sec * 1000000000ll + st->st_ctim.tv_nsec;
 }
 
 static int reopen_stream(int fd, uint32_t access, uint32_t kind, int now)
@@ -115,7 +97,9 @@ static void reopen_one(struct monitor *m, int i)
 		out->access |= BZ_OPEN_APPEND;
 	if (out->kind == BZ_STDIO_FILE)
 		out->pos = lseek(fd, 0, SEEK_CUR);
-	fill_attr(m, &st, out);
+	attr_of_fd(&m->server, fd, 0, &out->attr);
+	if (out->kind == BZ_STDIO_PIPE)
+		out->attr.kind = BZ_KIND_FIFO;
 	twin = shared_with(m, i);
 	m->stdio_fd[i] = twin >= 0 ? fcntl(m->stdio_fd[twin], F_DUPFD_CLOEXEC, FD_LOWEST)
 				   : reopen_stream(fd, out->access, out->kind, flags);

@@ -1,5 +1,6 @@
 /*
- * Names of x86-64 system calls, for people: the table is made from the kernel's header when the monitor is built.
+ * Names of x86-64 system calls, for people: the table is made from the kernel's header when the monitor is
+ * built.
  */
 #include <stddef.h>
 

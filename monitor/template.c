@@ -1,9 +1,10 @@
 /*
  * Making the template: a process with nothing, which then executes the host layer.
  *
- * It is cloned from the monitor into namespaces of its own and lays down, step by step, everything that section 3.4
- * of the design lists.  Each step that fails ends the start: its number and errno go to the monitor as a request with
- * op 0, which means something only before BZ_HELLO.  Between clone and exec only plain system calls are made.
+ * It is cloned from the monitor into namespaces of its own and lays down, step by step, everything that
+ * section 3.4 of the design lists.  Each step that fails ends the start: its number and errno go to the
+ * monitor as a request with op 0, which means something only before BZ_HELLO.  Between clone and exec only
+ * plain system calls are made.
  */
 #define _GNU_SOURCE
 #include <errno.h>
@@ -23,29 +24,15 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "monitor/files.h"
 #include "monitor/process.h"
 
-enum step { STEP_WAIT = 1, STEP_IDS, STEP_ROOT, STEP_LIMITS, STEP_CPUS, STEP_CAPABILITIES, STEP_LANDLOCK, STEP_DEATH,
-	    STEP_DESCRIPTORS, STEP_EXEC };
-
-const char *template_step(uint32_t step)
+static void fail(const char *what) __attribute__((noreturn));
+static void fail(const char *what)
 {
-	static const char *const names[] = {
-		[STEP_WAIT] = "waiting for its user namespace", [STEP_IDS] = "taking an unprivileged user id",
-		[STEP_ROOT] = "taking an empty root",		[STEP_LIMITS] = "setting resource limits",
-		[STEP_CPUS] = "binding to processors",		[STEP_CAPABILITIES] = "dropping capabilities",
-		[STEP_LANDLOCK] = "giving up the file system",	[STEP_DEATH] = "tying its life to the monitor",
-		[STEP_DESCRIPTORS] = "closing descriptors",	[STEP_EXEC] = "executing the host layer",
-	};
+	struct template_failure report = {.head = {.op = 0, .mode = errno}};
 
-	return step < sizeof(names) / sizeof(names[0]) && names[step] ? names[step] : "starting";
-}
-
-static void fail(enum step step) __attribute__((noreturn));
-static void fail(enum step step)
-{
-	struct bz_request report = { .op = 0, .flags = step, .mode = errno };
-
+	snprintf(report.what, sizeof(report.what), "%s", what);
 	send(BZ_FD_CONTROL, &report, sizeof(report), MSG_NOSIGNAL);
 	_exit(125);
 }
@@ -56,27 +43,28 @@ static void take_ids(struct monitor *m)
 	gid_t gid = m->plan.userns ? SANDBOX_INNER_ID : m->plan.gid;
 
 	if (!m->plan.root)
-		return; /* the one id that is mapped is ours; groups cannot be dropped, --explain names them */
+		return; /* the one id that is mapped is ours; groups cannot be dropped, --explain names them
+			 */
 	if (syscall(SYS_setgroups, 0, NULL) < 0 || syscall(SYS_setresgid, gid, gid, gid) < 0 ||
 	    syscall(SYS_setresuid, uid, uid, uid) < 0)
-		fail(STEP_IDS);
+		fail("taking an unprivileged user id");
 }
 
 static void take_limit(int resource, rlim_t value)
 {
-	struct rlimit now, want = { value, value };
+	struct rlimit now, want = {value, value};
 
 	if (getrlimit(resource, &now) < 0)
-		fail(STEP_LIMITS);
+		fail("setting resource limits");
 	if (want.rlim_max > now.rlim_max)
 		want.rlim_max = want.rlim_cur = now.rlim_max;
 	if (setrlimit(resource, &want) < 0)
-		fail(STEP_LIMITS);
+		fail("setting resource limits");
 }
 
 static void take_limits(struct monitor *m)
 {
-	take_limit(RLIMIT_CORE, 1);	  /* 0 would still run a dump handler that core_pattern pipes to */
+	take_limit(RLIMIT_CORE, 1); /* 0 would still run a dump handler that core_pattern pipes to */
 	take_limit(RLIMIT_MEMLOCK, 0);
 	take_limit(RLIMIT_MSGQUEUE, 0);
 	take_limit(RLIMIT_RTPRIO, 0);
@@ -84,8 +72,8 @@ static void take_limits(struct monitor *m)
 	take_limit(RLIMIT_NOFILE, m->plan.files_max + 16);
 	take_limit(RLIMIT_FSIZE, m->plan.fsize);
 	take_limit(RLIMIT_DATA, m->plan.data_limit);
-	/* Counted per user in a user namespace, or for an id of the sandbox's own: otherwise it would count all that
-	 * the user runs.  The host layer's own threads come on top. */
+	/* Counted per user in a user namespace, or for an id of the sandbox's own: otherwise it would count
+	 * all that the user runs.  The host layer's own threads come on top. */
 	if (m->plan.userns || m->plan.root)
 		take_limit(RLIMIT_NPROC, m->plan.threads_max + 8);
 }
@@ -99,7 +87,7 @@ static void take_processors(struct monitor *m)
 	if (!m->plan.affinity)
 		return;
 	if (sched_getaffinity(0, sizeof(have), &have) < 0)
-		fail(STEP_CPUS);
+		fail("binding to processors");
 	/* Sandboxes of different monitors begin at different processors. */
 	for (int i = 0, at = m->started_ns / 1000 % CPU_SETSIZE; i < CPU_SETSIZE && n < m->plan.cpus; i++) {
 		int cpu = (at + i) % CPU_SETSIZE;
@@ -110,16 +98,18 @@ static void take_processors(struct monitor *m)
 		}
 	}
 	if (sched_setaffinity(0, sizeof(want), &want) < 0)
-		fail(STEP_CPUS);
+		fail("binding to processors");
 }
 
 /*
- * What is ignored stays so behind exec: a signal that somebody on the host sends to a whole cgroup (systemd at a stop) or
- * session is for the command or the monitor, who pass it on to the guest.  Faults and SIGCHLD keep their default.
+ * What is ignored stays so behind exec: a signal that somebody on the host sends to a whole cgroup (systemd
+ * at a stop) or session is for the command or the monitor, who pass it on to the guest.  Faults and SIGCHLD
+ * keep their default.
  */
 static void take_signals(void)
 {
-	static const int keep[] = { SIGILL, SIGTRAP, SIGABRT, SIGBUS, SIGFPE, SIGSEGV, SIGSYS, SIGCHLD, SIGCONT };
+	static const int keep[] = {SIGILL,  SIGTRAP, SIGABRT, SIGBUS, SIGFPE,
+				   SIGSEGV, SIGSYS,  SIGCHLD, SIGCONT};
 	uint64_t kept = 0;
 
 	for (size_t i = 0; i < sizeof(keep) / sizeof(keep[0]); i++)
@@ -131,35 +121,35 @@ static void take_signals(void)
 static void template_main(struct monitor *m, int go) __attribute__((noreturn));
 static void template_main(struct monitor *m, int go)
 {
-	char *const empty[] = { "", NULL };
+	char *const empty[] = {"", NULL};
 	uint64_t count;
 	int host = m->host_layer_fd;
 
 	if (read(go, &count, sizeof(count)) != sizeof(count))
-		fail(STEP_WAIT);
+		fail("the wait for its user namespace");
 	setsid();
 	take_signals();
 	umask(077);
 	if (m->plan.namespaces && empty_root(true) < 0)
-		fail(STEP_ROOT);
+		fail("taking an empty root");
 	take_processors(m);
 	if (capabilities_bound() < 0)
-		fail(STEP_CAPABILITIES);
+		fail("dropping capabilities");
 	take_ids(m);
 	take_limits(m);
 	if (capabilities_drop(0) < 0)
-		fail(STEP_CAPABILITIES);
+		fail("dropping capabilities");
 	if (landlock_nothing() < 0)
-		fail(STEP_LANDLOCK);
+		fail("giving up the file system");
 	/* Behind the change of ids, which clears it. */
 	if (prctl(PR_SET_PDEATHSIG, SIGKILL) < 0)
-		fail(STEP_DEATH);
+		fail("tying its life to the monitor");
 	/* All that is not the sandbox's own has O_CLOEXEC; this makes sure of it. */
 	if (syscall(SYS_close_range, BZ_FD_LIBOS + 1, host - 1, 0) < 0 ||
 	    syscall(SYS_close_range, host + 1, ~0u, 0) < 0)
-		fail(STEP_DESCRIPTORS);
+		fail("closing descriptors");
 	syscall(SYS_execveat, host, "", empty, empty + 1, AT_EMPTY_PATH);
-	fail(STEP_EXEC);
+	fail("executing the host layer");
 }
 
 /* ------------------------------------------------------------------------------------------------------
@@ -169,13 +159,12 @@ static void template_main(struct monitor *m, int go)
 static void write_proc(struct monitor *m, const char *file, const char *text)
 {
 	char path[64];
-	int fd;
+	int error;
 
 	snprintf(path, sizeof(path), "/proc/%d/%s", m->template_pid, file);
-	fd = open(path, O_WRONLY | O_CLOEXEC);
-	if (fd < 0 || write(fd, text, strlen(text)) < 0)
-		monitor_fail(m, errno, path);
-	close(fd);
+	error = file_write(path, text);
+	if (error)
+		monitor_fail(m, -error, path);
 }
 
 static void map_ids(struct monitor *m)
@@ -193,16 +182,21 @@ static void map_ids(struct monitor *m)
 static void clone_failed(struct monitor *m, int error)
 {
 	if (m->plan.userns)
-		monitor_fail(m, error, error == ENOSPC || error == EUSERS
-			? "no user namespace: the limit user.max_user_namespaces is reached (raise it, or use --no-userns)"
-			: "no user namespace: this host does not allow one (see bartizan check, or use --no-userns)");
+		monitor_fail(m, error,
+			     error == ENOSPC || error == EUSERS
+				 ? "no user namespace: the limit user.max_user_namespaces is reached (raise "
+				   "it, or use --no-userns)"
+				 : "no user namespace: this host does not allow one (see bartizan check, or "
+				   "use --no-userns)");
 	monitor_fail(m, error, "cannot make the sandbox's first process");
 }
 
 static long clone_template(struct monitor *m, unsigned long flags)
 {
-	struct clone_args args = { .flags = flags | CLONE_INTO_CGROUP, .exit_signal = SIGCHLD,
-				   .pidfd = (uintptr_t)&m->template_pidfd, .cgroup = m->plan.cgroup_fd };
+	struct clone_args args = {.flags = flags | CLONE_INTO_CGROUP,
+				  .exit_signal = SIGCHLD,
+				  .pidfd = (uintptr_t)&m->template_pidfd,
+				  .cgroup = m->plan.cgroup_fd};
 
 	if (m->plan.cgroup_fd >= 0)
 		return syscall(SYS_clone3, &args, sizeof(args));
@@ -221,7 +215,8 @@ void template_start(struct monitor *m)
 		monitor_fail(m, errno, "eventfd");
 	if (m->plan.userns)
 		flags |= CLONE_NEWUSER;
-	/* No network namespace: the filter has no call that could make or connect a socket, and one costs 0.4 ms. */
+	/* No network namespace: the filter has no call that could make or connect a socket, and one costs 0.4
+	 * ms. */
 	if (m->plan.namespaces)
 		flags |= CLONE_NEWPID | CLONE_NEWNS | CLONE_NEWIPC | CLONE_NEWUTS | CLONE_NEWCGROUP;
 	pid = clone_template(m, flags);

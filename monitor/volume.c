@@ -1,10 +1,10 @@
 /*
  * Volumes: what the monitor does in granted trees on behalf of a sandbox.
  *
- * Every name is resolved by openat2 from the grant's own descriptor, beneath it, through no symbolic link of any kind.
- * A descriptor with O_PATH comes first: it opens nothing, so that a FIFO or a device cannot act; only what proves to
- * be a regular file or a directory is opened then, through /proc/self/fd, which leads to the very same inode.
- * Nothing is served from file systems that are interfaces of the kernel.
+ * Every name is resolved by openat2 from the grant's own descriptor, beneath it, through no symbolic link of
+ * any kind. A descriptor with O_PATH comes first: it opens nothing, so that a FIFO or a device cannot act;
+ * only what proves to be a regular file or a directory is opened then, through /proc/self/fd, which leads to
+ * the very same inode. Nothing is served from file systems that are interfaces of the kernel.
  */
 #define _GNU_SOURCE
 #include <dirent.h>
@@ -27,37 +27,37 @@
 
 /* f_type of file systems that are interfaces of the kernel, from <linux/magic.h> and their sources. */
 static const uint32_t refused_types[] = {
-	0x00009fa0, /* proc */
-	0x62656572, /* sysfs */
-	0x0027e0eb, /* cgroup */
-	0x63677270, /* cgroup2 */
-	0x64626720, /* debugfs */
-	0x74726163, /* tracefs */
-	0xcafe4a11, /* bpf */
-	0x00001cd1, /* devpts */
-	0x73636673, /* securityfs */
-	0xf97cff8c, /* selinuxfs */
-	0x43415d53, /* smackfs */
-	0x5a3c69f0, /* apparmorfs */
-	0x6165676c, /* pstore */
-	0xde5e81e4, /* efivarfs */
-	0x62656570, /* configfs */
-	0x65735543, /* fusectl */
-	0x19800202, /* mqueue */
-	0x42494e4d, /* binfmt_misc */
-	0x67596969, /* rpc_pipefs */
-	0x6e667364, /* nfsd */
-	0x6e736673, /* nsfs */
-	0x50494446, /* pidfs */
-	0x6c6f6f70, /* binder */
-	0xabba1974, /* xenfs */
-	0x07655821, /* resctrl */
-	0x09041934, /* anonymous inodes */
+    0x00009fa0, /* proc */
+    0x62656572, /* sysfs */
+    0x0027e0eb, /* cgroup */
+    0x63677270, /* cgroup2 */
+    0x64626720, /* debugfs */
+    0x74726163, /* tracefs */
+    0xcafe4a11, /* bpf */
+    0x00001cd1, /* devpts */
+    0x73636673, /* securityfs */
+    0xf97cff8c, /* selinuxfs */
+    0x43415d53, /* smackfs */
+    0x5a3c69f0, /* apparmorfs */
+    0x6165676c, /* pstore */
+    0xde5e81e4, /* efivarfs */
+    0x62656570, /* configfs */
+    0x65735543, /* fusectl */
+    0x19800202, /* mqueue */
+    0x42494e4d, /* binfmt_misc */
+    0x67596969, /* rpc_pipefs */
+    0x6e667364, /* nfsd */
+    0x6e736673, /* nsfs */
+    0x50494446, /* pidfs */
+    0x6c6f6f70, /* binder */
+    0xabba1974, /* xenfs */
+    0x07655821, /* resctrl */
+    0x09041934, /* anonymous inodes */
 };
 
 static int openat2_(int dir, const char *path, uint64_t flags, uint64_t mode)
 {
-	struct open_how how = { .flags = flags | O_CLOEXEC, .mode = mode, .resolve = RESOLVE_FLAGS };
+	struct open_how how = {.flags = flags | O_CLOEXEC, .mode = mode, .resolve = RESOLVE_FLAGS};
 	int fd = syscall(SYS_openat2, dir, path, &how, sizeof(how));
 
 	return fd < 0 ? -errno : fd;
@@ -213,7 +213,7 @@ int attr_of_fd(struct server *server, int fd, uint32_t what, struct bz_attr *att
 
 static struct timespec time_to_set(int64_t ns, bool set)
 {
-	struct timespec t = { .tv_nsec = UTIME_OMIT };
+	struct timespec t = {.tv_nsec = UTIME_OMIT};
 
 	if (!set)
 		return t;
@@ -243,7 +243,8 @@ static int set_owner(struct server *server, int fd, uint32_t uid, uint32_t gid)
 	return fchownat(fd, "", -1, gid, AT_EMPTY_PATH) < 0 ? -errno : 0;
 }
 
-/* No setuid and setgid bits are made on volumes: they are left out, as on a volume mounted elsewhere by nobody. */
+/* No setuid and setgid bits are made on volumes: they are left out, as on a volume mounted elsewhere by
+ * nobody. */
 static int set_mode(struct server *server, int fd, uint32_t mode)
 {
 	char name[16];
@@ -380,9 +381,9 @@ static int open_unnamed(struct server *server, const struct place *place, uint32
 	if (dir < 0)
 		return dir;
 	snprintf(name, sizeof(name), "%d", dir);
-	fd = S_ISDIR(st.st_mode) ? openat(server->proc_fd, name, O_TMPFILE | O_CLOEXEC | open_access(flags),
-					  mode & 0777)
-				 : (errno = ENOTDIR, -1);
+	fd = S_ISDIR(st.st_mode)
+		 ? openat(server->proc_fd, name, O_TMPFILE | O_CLOEXEC | open_access(flags), mode & 0777)
+		 : (errno = ENOTDIR, -1);
 	if (fd < 0)
 		fd = -errno;
 	close(dir);
@@ -403,8 +404,8 @@ static int open_existing(struct server *server, const struct place *place, uint3
 		fd = -ELOOP;
 	else if (S_ISDIR(st.st_mode))
 		fd = (flags & BZ_OPEN_DIRECTORY) && !(flags & mutating)
-			     ? reopen(server, path_fd, O_RDONLY | O_DIRECTORY)
-			     : -EISDIR;
+			 ? reopen(server, path_fd, O_RDONLY | O_DIRECTORY)
+			 : -EISDIR;
 	else if (flags & BZ_OPEN_DIRECTORY)
 		fd = -ENOTDIR;
 	else if (!S_ISREG(st.st_mode))
@@ -417,7 +418,8 @@ static int open_existing(struct server *server, const struct place *place, uint3
 	return fd;
 }
 
-/* Open what is there, or create it: whoever else works in this tree may come in between, so try a few times. */
+/* Open what is there, or create it: whoever else works in this tree may come in between, so try a few times.
+ */
 static int open_file(struct server *server, const struct place *place, uint32_t flags, uint32_t mode)
 {
 	int fd = -EAGAIN;
@@ -470,34 +472,13 @@ int volume_open(struct server *server, const struct place *place, const struct b
  * Names
  */
 
-int volume_rename(struct server *server, const struct place *from, const struct place *to, uint32_t flags)
-{
-	static const unsigned int linux_flags[] = { 0, RENAME_NOREPLACE, RENAME_EXCHANGE };
-	const char *last_from, *last_to;
-	int dir_from, dir_to, error;
-
-	if (flags > 2)
-		return -EINVAL;
-	dir_from = place_parent(server, from, &last_from);
-	if (dir_from < 0)
-		return dir_from;
-	dir_to = place_parent(server, to, &last_to);
-	if (dir_to < 0) {
-		close(dir_from);
-		return dir_to;
-	}
-	error = renameat2(dir_from, last_from, dir_to, last_to, linux_flags[flags]) < 0 ? -errno : 0;
-	close(dir_to);
-	close(dir_from);
-	return error;
-}
-
-int volume_link(struct server *server, const struct place *from, const struct place *to)
+/* Rename or link: both parents are found before anything is done. */
+static int act_on_two(struct server *server, const struct place *from, const struct place *to, bool link,
+		      int flags)
 {
 	const char *last_from, *last_to;
-	int dir_from, dir_to, error;
+	int dir_from = place_parent(server, from, &last_from), dir_to, n;
 
-	dir_from = place_parent(server, from, &last_from);
 	if (dir_from < 0)
 		return dir_from;
 	dir_to = place_parent(server, to, &last_to);
@@ -506,10 +487,24 @@ int volume_link(struct server *server, const struct place *from, const struct pl
 		return dir_to;
 	}
 	/* Without AT_SYMLINK_FOLLOW a symbolic link is linked, not followed. */
-	error = linkat(dir_from, last_from, dir_to, last_to, 0) < 0 ? -errno : 0;
+	n = link ? linkat(dir_from, last_from, dir_to, last_to, 0)
+		 : renameat2(dir_from, last_from, dir_to, last_to, flags);
+	n = n < 0 ? -errno : 0;
 	close(dir_to);
 	close(dir_from);
-	return error;
+	return n;
+}
+
+int volume_rename(struct server *server, const struct place *from, const struct place *to, uint32_t flags)
+{
+	static const int linux_flags[] = {0, RENAME_NOREPLACE, RENAME_EXCHANGE};
+
+	return flags > 2 ? -EINVAL : act_on_two(server, from, to, false, linux_flags[flags]);
+}
+
+int volume_link(struct server *server, const struct place *from, const struct place *to)
+{
+	return act_on_two(server, from, to, true, 0);
 }
 
 int volume_remove(struct server *server, const struct place *place, bool directory)
@@ -580,7 +575,8 @@ struct linux_dirent {
 };
 
 /* Append one entry.  Returns its size, 0 if it vanished, -ENOSPC if there is no room. */
-static int enumerate_one(struct server *server, int dir, const struct linux_dirent *entry, char *to, uint64_t room)
+static int enumerate_one(struct server *server, int dir, const struct linux_dirent *entry, char *to,
+			 uint64_t room)
 {
 	size_t name_len = strlen(entry->name);
 	size_t size = (sizeof(struct bz_dirent) + name_len + 7) & ~7ul;
@@ -632,7 +628,8 @@ int volume_enumerate(struct server *server, const struct place *place, uint64_t 
 	struct stat st;
 	int path_fd, dir, result;
 
-	/* Room for one entry with the longest name, or an honest caller would take "no room" for "no more". */
+	/* Room for one entry with the longest name, or an honest caller would take "no room" for "no more".
+	 */
 	if (room > BZ_PAYLOAD_MAX || room < sizeof(struct bz_dirent) + 256 + 8)
 		return -EINVAL;
 	path_fd = place_find(server, place, &st);
