@@ -25,7 +25,6 @@
 #include <unistd.h>
 
 #include "monitor/cgroup.h"
-#include "monitor/check.h"
 #include "monitor/files.h"
 #include "monitor/process.h"
 

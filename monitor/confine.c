@@ -28,9 +28,7 @@
 #include "monitor/files.h"
 #include "monitor/process.h"
 
-/* ------------------------------------------------------------------------------------------------------
- * Capabilities
- */
+/* --- Capabilities -------------------------------------------------------------------------------------- */
 
 /* No capability can be had back by an exec.  Before the change of ids, which takes the right to do this away;
  * who has not that right anyway has no_new_privs alone. */
@@ -57,9 +55,7 @@ int capabilities_drop(uint64_t keep)
 	return syscall(SYS_capset, &head, none) < 0 ? -errno : 0;
 }
 
-/* ------------------------------------------------------------------------------------------------------
- * Landlock.  Numbers by ABI version, so that an older <linux/landlock.h> will do.
- */
+/* --- Landlock.  Numbers by ABI version, so that an older <linux/landlock.h> will do -------------------- */
 
 struct ruleset {
 	uint64_t fs, net, scoped;
@@ -266,9 +262,7 @@ static int mounts_confine(struct monitor *m)
 	return error ? error : empty_root(false);
 }
 
-/* ------------------------------------------------------------------------------------------------------
- * The monitor's filter: what serving needs.  Everything else kills the monitor, and the sandbox with it.
- */
+/* --- The monitor's filter: what serving needs.  Everything else kills the monitor, and the sandbox with it --- */
 
 #define FILTER_ROOM 224
 #define RULES_MAX 80

@@ -11,7 +11,6 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
-#include "monitor/check.h"
 #include "monitor/process.h"
 
 struct list {

@@ -155,9 +155,7 @@ struct monitor_msg {
 	char text[];
 };
 
-/* ------------------------------------------------------------------------------------------------------
- * What is in force: for --explain.  Tells what sandbox_start would do with this spec on this host.
- */
+/* --- What is in force: for --explain.  Tells what sandbox_start would do with this spec on this host --- */
 enum layer_state { LAYER_ON, LAYER_LOST, LAYER_WEAK };
 
 struct layer {
@@ -169,9 +167,7 @@ struct layer {
 /* Fills at most `max` layers, returns how many. */
 size_t sandbox_explain(const struct sandbox_spec *spec, struct layer *out, size_t max);
 
-/* ------------------------------------------------------------------------------------------------------
- * What this host supports: for `bartizan check`.
- */
+/* --- What this host supports: for `bartizan check` ----------------------------------------------------- */
 enum check_state { CHECK_OK, CHECK_MISSING /* something is lost without it */, CHECK_FATAL /* nothing runs */ };
 
 struct host_check {

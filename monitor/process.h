@@ -72,6 +72,10 @@ const char *plan_ids(struct plan *plan);
 /* start.c: give up before the sandbox runs; never returns */
 void monitor_fail(struct monitor *m, int error, const char *what) __attribute__((noreturn));
 uint64_t now_ns(void);
+/* check.c: what bartizan check and --explain share; 0, or the errno with which the thing failed */
+int probe_user_namespace(void);
+int probe_notifications(void);
+const char *user_namespace_remedy(int error);
 /* stdio.c */
 void stdio_reopen(struct monitor *m);
 /* boot.c */

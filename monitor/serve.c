@@ -46,9 +46,7 @@ static struct {
 
 static struct monitor_msg ended; /* MONITOR_ENDED, being filled */
 
-/* ------------------------------------------------------------------------------------------------------
- * Ending
- */
+/* --- Ending -------------------------------------------------------------------------------------------- */
 
 static void sandbox_kill(struct monitor *m)
 {
@@ -75,9 +73,7 @@ static void end(struct monitor *m, enum monitor_reason reason, int status, const
 	va_end(args);
 }
 
-/* ------------------------------------------------------------------------------------------------------
- * Log messages of the sandbox
- */
+/* --- Log messages of the sandbox ----------------------------------------------------------------------- */
 
 static bool log_allowed(uint64_t now)
 {
@@ -157,9 +153,7 @@ static void told_denied(void *arg, const char *line)
 	clients_line(m, MONITOR_DENIED, BZ_LOG_DENIED, line, strlen(line));
 }
 
-/* ------------------------------------------------------------------------------------------------------
- * The control channel
- */
+/* --- The control channel ------------------------------------------------------------------------------- */
 
 /* Before BZ_GO: BZ_HELLO with the filter's listener, or the template's word on why it cannot start. */
 static void control_hello(struct monitor *m)
@@ -239,9 +233,7 @@ static void control_serve(struct monitor *m)
 	}
 }
 
-/* ------------------------------------------------------------------------------------------------------
- * A call outside the filter
- */
+/* --- A call outside the filter ------------------------------------------------------------------------- */
 
 static void notify_serve(struct monitor *m)
 {
@@ -267,9 +259,7 @@ static void notify_serve(struct monitor *m)
 	    (uint64_t)call.data.instruction_pointer);
 }
 
-/* ------------------------------------------------------------------------------------------------------
- * The operator
- */
+/* --- The operator -------------------------------------------------------------------------------------- */
 
 static void event_send(struct monitor *m, uint32_t kind, uint32_t arg, uint16_t rows, uint16_t cols)
 {
@@ -328,9 +318,7 @@ static bool client_read(struct monitor *m, uint32_t i)
 	return false;
 }
 
-/* ------------------------------------------------------------------------------------------------------
- * The end
- */
+/* --- The end ------------------------------------------------------------------------------------------- */
 
 _Static_assert(BZ_OP_COUNT == 20, "send_statistics names each request");
 
@@ -409,9 +397,7 @@ static void template_died(struct monitor *m)
 		    status & 0x7f ? status & 0x7f : status >> 8);
 }
 
-/* ------------------------------------------------------------------------------------------------------
- * The loop
- */
+/* --- The loop ------------------------------------------------------------------------------------------ */
 
 /* Nanoseconds until something has to happen by itself; -1: never. */
 static int64_t time_left(struct monitor *m)

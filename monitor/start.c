@@ -45,9 +45,7 @@ void monitor_fail(struct monitor *m, int error, const char *what)
 	_exit(125);
 }
 
-/* ------------------------------------------------------------------------------------------------------
- * Descriptors: the monitor keeps what is on a list and closes everything else it inherited
- */
+/* --- Descriptors: the monitor keeps what is on a list and closes everything else it inherited ---------- */
 
 struct keeping {
 	int fd[SANDBOX_MOUNTS_MAX + 16];

@@ -152,9 +152,7 @@ static void template_main(struct monitor *m, int go)
 	fail("executing the host layer");
 }
 
-/* ------------------------------------------------------------------------------------------------------
- * The monitor's side
- */
+/* --- The monitor's side -------------------------------------------------------------------------------- */
 
 static void write_proc(struct monitor *m, const char *file, const char *text)
 {

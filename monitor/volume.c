@@ -149,9 +149,7 @@ static int reopen(struct server *server, int path_fd, int flags)
 	return fd < 0 ? -errno : fd;
 }
 
-/* ------------------------------------------------------------------------------------------------------
- * Attributes
- */
+/* --- Attributes ---------------------------------------------------------------------------------------- */
 
 static int64_t nanoseconds(struct statx_timestamp t)
 {
@@ -310,9 +308,7 @@ int volume_setattr(struct server *server, const struct place *place, const struc
 	return error;
 }
 
-/* ------------------------------------------------------------------------------------------------------
- * Opening and creating
- */
+/* --- Opening and creating ------------------------------------------------------------------------------ */
 
 static int open_access(uint32_t flags)
 {
@@ -323,35 +319,18 @@ static int open_access(uint32_t flags)
 	return access;
 }
 
-static int open_make_directory(struct server *server, const struct place *place, uint32_t mode)
+/* A directory, or a symbolic link if there is a target.  Nothing is opened. */
+static int make_name(struct server *server, const struct place *place, uint32_t mode, const char *target)
 {
 	const char *last;
-	int parent = place_parent(server, place, &last), error;
+	int parent = place_parent(server, place, &last), n;
 
-	if (parent == -EBUSY)
-		return -EEXIST; /* the root of a volume is there */
 	if (parent < 0)
-		return parent;
-	error = mkdirat(parent, last, mode & 01777) < 0 ? -errno : 0;
+		return parent == -EBUSY ? -EEXIST : parent; /* the root of a volume is there */
+	n = target ? symlinkat(target, parent, last) : mkdirat(parent, last, mode & 01777);
+	n = n < 0 ? -errno : 0;
 	close(parent);
-	return error;
-}
-
-static int open_make_link(struct server *server, const struct place *place, const char *target)
-{
-	const char *last;
-	int parent, error;
-
-	if (!target[0])
-		return -ENOENT;
-	parent = place_parent(server, place, &last);
-	if (parent == -EBUSY)
-		return -EEXIST;
-	if (parent < 0)
-		return parent;
-	error = symlinkat(target, parent, last) < 0 ? -errno : 0;
-	close(parent);
-	return error;
+	return n;
 }
 
 /* O_EXCL makes a new regular file or fails: it never opens what is there. */
@@ -444,9 +423,9 @@ int volume_open(struct server *server, const struct place *place, const struct b
 	if ((flags & BZ_OPEN_TRUNC) && !(flags & BZ_OPEN_WRITE))
 		return -EINVAL;
 	if ((flags & BZ_OPEN_CREATE) && (flags & BZ_OPEN_DIRECTORY))
-		return open_make_directory(server, place, request->mode);
+		return make_name(server, place, request->mode, NULL);
 	if ((flags & BZ_OPEN_CREATE) && (flags & BZ_OPEN_SYMLINK))
-		return open_make_link(server, place, target);
+		return make_name(server, place, 0, target); /* the kernel refuses an empty one */
 	if (flags & BZ_OPEN_SYMLINK)
 		return -EINVAL;
 	fd = flags & BZ_OPEN_UNNAMED ? open_unnamed(server, place, flags, request->mode)
@@ -468,9 +447,7 @@ int volume_open(struct server *server, const struct place *place, const struct b
 	return 0;
 }
 
-/* ------------------------------------------------------------------------------------------------------
- * Names
- */
+/* --- Names --------------------------------------------------------------------------------------------- */
 
 /* Rename or link: both parents are found before anything is done. */
 static int act_on_two(struct server *server, const struct place *from, const struct place *to, bool link,
@@ -562,9 +539,7 @@ int volume_open_xattr(struct server *server, const struct place *place, bool wri
 	return fd;
 }
 
-/* ------------------------------------------------------------------------------------------------------
- * Directories
- */
+/* --- Directories --------------------------------------------------------------------------------------- */
 
 struct linux_dirent {
 	uint64_t ino;
