@@ -153,9 +153,9 @@ static int map_segment(struct file *f, const Elf64_Phdr *p, u64 bias, bool first
 		ret = mm_map(start, p->p_filesz + skip, prot, flags, f, p->p_offset - skip);
 		if (ret < 0)
 			return ret;
-		/* What follows in the last page belongs to no section: zero, as far as it may be written. */
+		/* The rest of the last page is zero to its end: glibc's loader allocates from behind its data. */
 		if (end > file_end && (file_end & ~PAGE_MASK) && (prot & PROT_WRITE) &&
-		    clear_user((void *)file_end, min(anon, end) - file_end))
+		    clear_user((void *)file_end, anon - file_end))
 			return -EFAULT;
 	}
 	if (end > anon) {
