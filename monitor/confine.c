@@ -28,7 +28,7 @@
 #include "monitor/files.h"
 #include "monitor/process.h"
 
-/* --- Capabilities -------------------------------------------------------------------------------------- */
+/* Capabilities -------------------------------------------------------------------------------------- */
 
 /* No capability can be had back by an exec.  Before the change of ids, which takes the right to do this away;
  * who has not that right anyway has no_new_privs alone. */
@@ -55,7 +55,7 @@ int capabilities_drop(uint64_t keep)
 	return syscall(SYS_capset, &head, none) < 0 ? -errno : 0;
 }
 
-/* --- Landlock.  Numbers by ABI version, so that an older <linux/landlock.h> will do -------------------- */
+/* Landlock.  Numbers by ABI version, so that an older <linux/landlock.h> will do -------------------- */
 
 struct ruleset {
 	uint64_t fs, net, scoped;
@@ -196,7 +196,7 @@ static int find_again(int fd)
 	if (n < 0)
 		return -errno;
 	path[n] = 0;
-	found = syscall(SYS_openat2, AT_FDCWD, path, &how, sizeof(how));
+	found = syscall(SYS_openat2, SYS_fstat, AT_FDCWD, path, &how, sizeof(how));
 	if (found < 0)
 		return -errno;
 	if (fstat(fd, &was) < 0 || fstat(found, &is) < 0 || was.st_dev != is.st_dev ||
@@ -262,7 +262,7 @@ static int mounts_confine(struct monitor *m)
 	return error ? error : empty_root(false);
 }
 
-/* --- The monitor's filter: what serving needs.  Everything else kills the monitor, and the sandbox with it --- */
+/* The monitor's filter: what serving needs.  Everything else kills the monitor, and the sandbox with it */
 
 #define FILTER_ROOM 224
 #define RULES_MAX 80

@@ -77,7 +77,7 @@ int server_grant(struct server *server, int fd, bool readonly, bool is_file, con
 	return ++server->volume_count;
 }
 
-/* --- Handles: number = index + 1, with the entry's generation above it, so that a stale number finds nothing --- */
+/* Handles: number = index + 1, with the entry's generation above it, so that a stale number finds nothing */
 
 int handle_add(struct server *server, int fd, uint32_t volume, uint32_t *number)
 {
@@ -121,7 +121,7 @@ void handle_drop(struct server *server, uint32_t number)
 	server->handle_next = (number & 0xffff) - 1;
 }
 
-/* --- Taking a message apart ---------------------------------------------------------------------------- */
+/* Taking a message apart ---------------------------------------------------------------------------- */
 
 static bool name_clean(const char *name, size_t len)
 {
@@ -167,7 +167,7 @@ static int parse(struct server *server, const void *message, size_t len, struct 
 	return 0;
 }
 
-/* --- Requests on kept streams -------------------------------------------------------------------------- */
+/* Requests on kept streams -------------------------------------------------------------------------- */
 
 static int serve_resize(const struct handle *handle, const struct bz_request *head)
 {
@@ -216,7 +216,7 @@ static int serve_lock(int fd, const struct bz_lock *lock, struct bz_lock *out)
 	return 0;
 }
 
-/* --- Extended attributes: only those in user., of regular files and directories ------------------------ */
+/* Extended attributes: only those in user., of regular files and directories ------------------------ */
 
 /* flistxattr names everything; a guest sees what is in user. */
 static int xattr_list(int fd, char *out)
@@ -292,7 +292,7 @@ static int serve_xattr(struct server *server, const struct parsed *p, const stru
 	return result;
 }
 
-/* --- The rest ------------------------------------------------------------------------------------------ */
+/* The rest ------------------------------------------------------------------------------------------ */
 
 static int serve_descriptor(int fd, struct answer *answer)
 {
@@ -394,7 +394,7 @@ static int serve(struct server *server, struct parsed *p, struct answer *answer)
 	return serve_with_name(server, p, answer);
 }
 
-/* --- Telling the operator ------------------------------------------------------------------------------ */
+/* Telling the operator ------------------------------------------------------------------------------ */
 
 static const char *const op_names[BZ_OP_COUNT] = {
     [BZ_REQ_OPEN] = "open",	 [BZ_REQ_GETATTR] = "stat",  [BZ_REQ_SETATTR] = "change attributes of",

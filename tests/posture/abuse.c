@@ -86,6 +86,54 @@ static void noisy(void)
 	host->process_exit(5 << 8);
 }
 
+/* Each request once, as a library OS would make it: the confined monitor must be able to serve them all. */
+static void sweep(void)
+{
+	struct bz_name dir = { BZ_VOLUME, 2, "", 0 }, a = { BZ_VOLUME, 2, "a", 1 }, b = { BZ_VOLUME, 2, "b", 1 };
+	struct bz_name d = { BZ_VOLUME, 2, "d", 1 }, single = { BZ_VOLUME, 3, "", 0 };
+	struct bz_attr attr = { .valid = BZ_ATTR_MODE | BZ_ATTR_OWNER | BZ_ATTR_ATIME | BZ_ATTR_MTIME, .mode = 0640,
+				.uid = 1000, .gid = 1000, .mtime = 1000000007 };
+	struct bz_lock lock = { .type = 1, .len = 10 }, whole = { .type = 1, .flags = BZ_LOCK_WHOLE };
+	int f = host->stream_open(&a, BZ_OPEN_READ | BZ_OPEN_WRITE | BZ_OPEN_CREATE, 0644, NULL, NULL);
+	char text[16];
+
+	EXPECT(f >= 0);
+	EXPECT(host->stream_resize(f, 0, 5000, 0) == 0);
+	for (uint32_t op = 1; op <= 3; op++) {
+		int ret = host->stream_resize(f, op, 4096, 4096);
+
+		EXPECT(ret == 0 || ret == -BZ_EOPNOTSUPP);
+	}
+	EXPECT(host->stream_flush(f, 0) == 0 && host->stream_flush(f, 1) == 0);
+	EXPECT(host->stream_lock(f, &lock) == 0);
+	lock.flags = BZ_LOCK_TEST;
+	EXPECT(host->stream_lock(f, &lock) == 0);
+	EXPECT(host->stream_lock(f, &whole) == 0);
+	if (host->stream_xattr(f, NULL, 1, "user.x", "v", 1) >= 0) {
+		EXPECT(host->stream_xattr(-1, &a, 0, "user.x", text, sizeof(text)) == 1);
+		EXPECT(host->stream_xattr(-1, &a, 3, NULL, text, sizeof(text)) == 7);
+		EXPECT(host->stream_xattr(-1, &a, 2, "user.x", NULL, 0) == 0);
+	}
+	EXPECT(host->stream_setattr(f, NULL, &attr) == 0);
+	EXPECT(host->stream_setattr(-1, &a, &attr) == 0);
+	EXPECT(host->stream_getattr(-1, &a, BZ_ATTR_FS, &attr) == 0 && attr.mode == 0640 && attr.mtime == 1000000007);
+	EXPECT(host->stream_rename(&a, &b, 1) == 0);
+	EXPECT(host->stream_link(&b, &a) == 0);
+	EXPECT(host->stream_open(&d, BZ_OPEN_CREATE | BZ_OPEN_SYMLINK, 0, "target", NULL) == 0);
+	EXPECT(host->stream_readlink(&d, text, sizeof(text)) == 6);
+	EXPECT(host->stream_remove(&d, 0) == 0);
+	EXPECT(host->stream_open(&d, BZ_OPEN_CREATE | BZ_OPEN_DIRECTORY, 0755, NULL, NULL) == 0);
+	EXPECT(host->stream_enumerate(&dir, 0, message, sizeof(message)) > 0);
+	EXPECT(host->stream_enumerate(&dir, ((struct bz_dirent *)message)->cookie, message, sizeof(message)) > 0);
+	EXPECT(host->stream_open(&dir, BZ_OPEN_UNNAMED | BZ_OPEN_WRITE, 0600, NULL, NULL) >= 0);
+	EXPECT(host->stream_open(&single, BZ_OPEN_READ | BZ_OPEN_WRITE | BZ_OPEN_TRUNC, 0, NULL, NULL) >= 0);
+	EXPECT(host->stream_remove(&d, 1) == 0 && host->stream_remove(&a, 0) == 0 && host->stream_remove(&b, 0) == 0);
+	EXPECT(host->stream_close(f) == 0);
+	host->random_bytes(message, 100);
+	say("survived");
+	host->process_exit(0);
+}
+
 void on_thread(void *arg, struct bz_context *ctx)
 {
 }
@@ -107,6 +155,8 @@ void test_main(void)
 		garbage();
 	if (is("deaf"))
 		deaf();
+	if (is("sweep"))
+		sweep();
 	if (is("noisy"))
 		noisy();
 	if (is("forbidden"))

@@ -7,6 +7,7 @@
 #define _GNU_SOURCE
 #include <errno.h>
 #include <fcntl.h>
+#include <ftw.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdio.h>
@@ -40,6 +41,7 @@ static union {
 static struct sandbox_spec spec;
 static int listener;
 static struct sockaddr_un address;
+static char tree[] = "/tmp/monitor-survives.XXXXXX", file[64];
 
 static bool receive(int fd)
 {
@@ -96,6 +98,7 @@ static int act_by_listener(struct sandbox *sandbox)
 }
 
 static const struct expectation expectations[] = {
+	{ "sweep", ENDED_BY_GUEST, 0, "", "survived", NULL, 0, false },
 	{ "garbage", ENDED_BY_GUEST, 0, "", "survived", NULL, 0, false },
 	{ "deaf", ENDED_PROTOCOL, SIGKILL, "does not take the monitor's answers", NULL, NULL, 0, false },
 	{ "noisy", ENDED_BY_GUEST, 5 << 8, "", "\\x1b[2Jnoise", NULL, 0, false },
@@ -170,10 +173,16 @@ static int check_caller_gone(void)
 	return 0;
 }
 
+static int remove_one(const char *name, const struct stat *st, int type, struct FTW *ftw)
+{
+	return remove(name);
+}
+
 static void fill_spec(char **argv)
 {
 	static const char *environment[] = { NULL };
-	static struct sandbox_mount mount = { .guest_path = "/data", .flags = BZ_MOUNT_READONLY };
+	static struct sandbox_mount mounts[] = { { .guest_path = "/data", .flags = BZ_MOUNT_READONLY },
+						 { .guest_path = "/rw" }, { .guest_path = "/file", .is_file = true } };
 	struct stat st;
 	int fd = open(argv[1], O_RDONLY | O_CLOEXEC);
 
@@ -185,14 +194,21 @@ static void fill_spec(char **argv)
 	if (spec.libos_fd < 0 || fstat(spec.libos_fd, &st) < 0)
 		exit(1);
 	spec.libos_size = st.st_size;
-	mount.fd = open("/usr", O_PATH | O_DIRECTORY | O_CLOEXEC);
+	if (!mkdtemp(tree))
+		exit(1);
+	snprintf(file, sizeof(file), "%s/file", tree);
+	close(open(file, O_CREAT | O_WRONLY, 0644));
+	mounts[0].fd = open("/usr", O_PATH | O_DIRECTORY | O_CLOEXEC);
+	mounts[1].fd = open(tree, O_PATH | O_DIRECTORY | O_CLOEXEC);
+	mounts[2].fd = open(file, O_PATH | O_CLOEXEC);
+	spec.uid = spec.gid = 1000;
 	spec.id = "abuse";
 	spec.exe = "abuse";
 	spec.envp = environment;
 	spec.image_fd = -1;
 	spec.memory = (struct limit){ true, 64 << 20 };
-	spec.mounts = &mount;
-	spec.mount_count = 1;
+	spec.mounts = mounts;
+	spec.mount_count = 3;
 	spec.stdio[0] = spec.stdio[1] = spec.stdio[2] = -1;
 	spec.listen_fd = listener;
 }
@@ -212,6 +228,7 @@ int main(int argc, char **argv)
 	for (size_t i = 0; i < sizeof(expectations) / sizeof(expectations[0]); i++)
 		failed += check(&expectations[i]);
 	failed += check_caller_gone();
+	nftw(tree, remove_one, 16, FTW_DEPTH | FTW_PHYS); /* random requests may have made something */
 	printf("%d of %zu failed\n", failed, sizeof(expectations) / sizeof(expectations[0]) + 1);
 	return failed != 0;
 }
