@@ -278,6 +278,8 @@ struct file *file_open_path(const struct path *p, u32 flags);
 int inode_permission(struct inode *inode, u32 mask);
 int vfs_getattr(const struct path *p, struct kstat *st);
 ssize_t file_read_kernel(struct file *f, void *buf, size_t n, i64 pos);
+/* Copy up to n bytes; a null position is the file's own. */
+ssize_t vfs_copy(struct file *in, i64 *ipos, struct file *out, i64 *opos, size_t n);
 struct dentry *dentry_get(struct dentry *d);
 void dentry_put(struct dentry *d);
 
