@@ -1,5 +1,6 @@
 /* Guest memory access in C: range checks around the routines of usercopy.S. */
 #include "libos/kernel/kernel.h"
+#include "libos/mm/mm.h"
 
 size_t usercopy_raw(void *dst, const void *src, size_t n);
 size_t userzero_raw(void *dst, size_t n);
@@ -20,12 +21,21 @@ bool access_ok(const void *addr, size_t len)
 
 size_t copy_from_user_partial(void *dst, const void *uaddr, size_t n)
 {
-	return access_ok(uaddr, n) ? usercopy_raw(dst, uaddr, n) : n;
+	size_t left = access_ok(uaddr, n) ? usercopy_raw(dst, uaddr, n) : n;
+
+	/* Pages that memory management brings in on a guest's fault (a stack, a file that grew) come for us as well. */
+	if (unlikely(left) && mm_fault_in((u64)uaddr + n - left, left, false))
+		left = usercopy_raw((char *)dst + n - left, (const char *)uaddr + n - left, left);
+	return left;
 }
 
 size_t copy_to_user_partial(void *uaddr, const void *src, size_t n)
 {
-	return access_ok(uaddr, n) ? usercopy_raw(uaddr, src, n) : n;
+	size_t left = access_ok(uaddr, n) ? usercopy_raw(uaddr, src, n) : n;
+
+	if (unlikely(left) && mm_fault_in((u64)uaddr + n - left, left, true))
+		left = usercopy_raw((char *)uaddr + n - left, (const char *)src + n - left, left);
+	return left;
 }
 
 int copy_from_user(void *dst, const void *uaddr, size_t n)

@@ -115,31 +115,40 @@ bool mm_fault(u64 addr, u64 err, int *sig, int *code)
 	return ok;
 }
 
+/* Usercopy may hold locks that come behind mm->lock in the order (an inode's): so this only tries, for a while. */
+static bool try_lock(struct mm *mm)
+{
+	for (int i = 0; i < 1000; i++) {
+		if (mutex_trylock(&mm->lock))
+			return true;
+		host->thread_yield();
+	}
+	return false;
+}
+
 bool mm_fault_in(u64 addr, size_t len, bool write)
 {
 	u64 end = addr + len;
 	int sig = BZ_EXC_SEGV, code = 1;
+	bool any = false;
 	struct mm *mm;
-	bool ok = true;
+	struct vma *v;
 
-	if (!current || !access_ok((void *)addr, len) || !len)
+	if (!current || !len || !access_ok((void *)addr, len))
 		return false;
 	mm = current->process->mm;
-	/* Usercopy under mm->lock: the fault stays a fault. */
-	if (!mm || mutex_is_mine(&mm->lock))
+	if (!mm || mutex_is_mine(&mm->lock) || !try_lock(mm))
 		return false;
-	mutex_lock(&mm->lock);
-	while (addr < end && ok) {
-		ok = fault_locked(mm, addr, write ? FAULT_WRITE : 0, &sig, &code);
-		if (ok) {
-			struct vma *v = vma_find(mm, addr);
-
-			ok = v && v->start <= addr;
-			addr = ok ? (v->file ? max(v->backed_end, (addr & PAGE_MASK) + PAGE_SIZE) : v->end) : addr;
-		}
+	while (addr < end && fault_locked(mm, addr, write ? FAULT_WRITE : 0, &sig, &code)) {
+		v = vma_find(mm, addr);
+		if (!v || v->start > addr)
+			break;
+		any = true;
+		addr = v->file ? max(v->backed_end, (addr & PAGE_MASK) + PAGE_SIZE) : v->end;
+		sig = BZ_EXC_SEGV;
 	}
 	mutex_unlock(&mm->lock);
-	return ok;
+	return any;
 }
 
 /* --- files that change their size or place --- */

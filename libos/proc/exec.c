@@ -6,6 +6,7 @@
 #include "libos/mm/mm.h"
 #include "libos/proc/internal.h"
 #include "libos/signal/signal.h"
+#include "libos/vfs/fdtable.h"
 #include <linux/capability.h>
 #include <linux/securebits.h>
 
@@ -461,17 +462,18 @@ static long do_exec(int dirfd, char *name, const char *const *uargv, const char 
 	struct exec_image *img;
 	char *told = name;
 	size_t size = strlen(name) + 32;
+	bool told_by_fd = dirfd != AT_FDCWD && name[0] != '/';
 	long ret;
 
 	/* What the program and a script's interpreter are told of a file that was named relative to a descriptor. */
-	if (dirfd != AT_FDCWD && name[0] != '/') {
+	if (told_by_fd) {
 		told = kmalloc(size);
 		if (!told)
 			return -ENOMEM;
 		snprintf(told, size, name[0] ? "/dev/fd/%d/%s" : "/dev/fd/%d", dirfd, name);
 	}
 	img = exec_image_new(told);
-	if (told != name)
+	if (told_by_fd)
 		kfree(told);
 	if (!img)
 		return -ENOMEM;
@@ -481,6 +483,7 @@ static long do_exec(int dirfd, char *name, const char *const *uargv, const char 
 		img->file = NULL;
 		goto fail;
 	}
+	img->path_inaccessible = told_by_fd && fd_cloexec_get(dirfd);
 	ret = args_add_vector(&img->args, uargv, false);
 	/* argv[0] is always there: Linux adds an empty one. */
 	if (!ret && !img->args.argc)

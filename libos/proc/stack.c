@@ -35,10 +35,10 @@ static void cpu_init(void)
 	hwcap = d;
 	min_sigstack = 2048;
 	if (c & (1u << 27)) {
-		/* Linux's arithmetic: frame with siginfo and ucontext (440), the state and its tail mark (4), padding (63),
-		 * alignment (16, 8). */
+		/* What Linux tells on processors of this kind: the state (for what XCR0 enables), and 944 bytes for frame,
+		 * siginfo, ucontext, marks and alignment. */
 		cpuid(0xd, 0, &a, &b, &c, &d);
-		min_sigstack = ROUND_UP(b + 680u, 16u);
+		min_sigstack = ROUND_UP(b + 944u, 16u);
 	}
 }
 INITCALL(INIT_LATE, cpu_init);

@@ -165,9 +165,13 @@ static int fake_stream_map(bz_stream s, u64 addr, size_t len, u32 prot, u32 flag
 	return -EINVAL;
 }
 
+static void fake_yield(void)
+{
+}
+
 static const struct bz_abi fake = {
 	.mem_map = fake_map, .mem_unmap = fake_unmap, .mem_protect = fake_protect, .mem_advise = fake_advise,
-	.mem_move = fake_move, .random_bytes = fake_random, .stream_map = fake_stream_map,
+	.mem_move = fake_move, .random_bytes = fake_random, .thread_yield = fake_yield, .stream_map = fake_stream_map,
 };
 const struct bz_abi *host = &fake;
 static struct bz_start start;
@@ -205,6 +209,7 @@ void *kzalloc(size_t n) { return calloc(1, n); }
 void kfree(void *p) { free(p); }
 void mutex_init(struct mutex *m, u8 rank) { m->word = 0; }
 void mutex_lock(struct mutex *m) { CHECK(!m->word); m->word = 1; }
+bool mutex_trylock(struct mutex *m) { mutex_lock(m); return true; }
 void mutex_unlock(struct mutex *m) { CHECK(m->word); m->word = 0; }
 bool mutex_is_mine(const struct mutex *m) { return m->word; }
 bool access_ok(const void *addr, size_t len) { return range_ok((u64)addr, len); }
