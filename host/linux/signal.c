@@ -166,6 +166,7 @@ void host_signal(int sig, const void *siginfo, void *ucontext, struct block *b)
 	struct sigcontext *s = &((struct ucontext *)ucontext)->uc_mcontext;
 	struct bz_exception exc;
 
+	syscall_count(HOST_CALL_rt_sigreturn); /* at the handler's end */
 	switch (sig) {
 	case HOST_SIGNAL_TEMPLATE:
 		/* Of interest to control_next alone: other calls of the template go on. */

@@ -31,6 +31,7 @@
 #include "abi/bartizan_wire.h"
 #include "monitor/filter.h"
 #include "tests/hostile/probe.h"
+#include "tests/hostile/step.h"
 
 #define ARENA_SIZE (256ul << 20)
 
@@ -38,6 +39,8 @@ static bool no_dispatch, kill_unlisted, expect_death;
 static int control[2], events[2], log_channel[2], pipe_ends[2], listener = -1;
 static int exit_status = -1;
 static pid_t sandbox_pid;
+static const char *host_path;
+static int steps;
 static unsigned long failures, stopped;
 
 static void die(const char *what)
@@ -247,12 +250,17 @@ static bool serve_log(void)
 	buf[n] = 0;
 	if (!strncmp(buf + 1, "FAIL", 4) || buf[0] == BZ_LOG_PANIC)
 		failures++;
-	/* A wish of the test: send it an event of the operator. */
+	/* A wish of the test: send it an event of the operator (with the number of interrupts sent by `step`). */
 	if (!strncmp(buf + 1, "event", 5)) {
-		struct bz_control ctl = { .kind = BZ_CTL_SIGNAL, .arg = 15 };
+		struct bz_control ctl = { .kind = BZ_CTL_SIGNAL, .arg = steps ? steps : 15 };
 
 		if (send(events[0], &ctl, sizeof(ctl), MSG_NOSIGNAL) < 0)
 			die("event");
+		return true;
+	}
+	if (!strncmp(buf + 1, "step ", 5)) {
+		steps = step_through(sandbox_pid, host_path, buf + 6);
+		failures += steps < 0;
 		return true;
 	}
 	if (!strncmp(buf + 1, "freeze", 6)) {
@@ -310,6 +318,7 @@ int main(int argc, char **argv)
 	int arg = 1, host, arena, libos, status;
 	pid_t pid;
 
+	setvbuf(stdout, NULL, _IOLBF, 0);
 	for (; arg < argc && !strncmp(argv[arg], "--", 2); arg++) {
 		no_dispatch |= !strcmp(argv[arg], "--no-dispatch");
 		kill_unlisted |= !strcmp(argv[arg], "--kill-unlisted");
@@ -317,7 +326,8 @@ int main(int argc, char **argv)
 	}
 	if (argc - arg < 2)
 		return 99;
-	host = copy_to_memfd(argv[arg]);
+	host_path = argv[arg];
+	host = copy_to_memfd(host_path);
 	libos = open_checked(argv[arg + 1]);
 	arena = make_arena(lseek(libos, 0, SEEK_END), argc - arg > 2 ? strtoull(argv[arg + 2], NULL, 0) : 0);
 	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, control) ||
