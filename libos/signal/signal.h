@@ -4,10 +4,15 @@
 
 #include "libos/proc/proc.h"
 #include <asm/signal.h>
+#include <asm/siginfo.h>
+
+struct posix_timer;
 
 /* Send to one thread or to a process (any thread that does not block it).  info null: kernel-made, SI_KERNEL. */
 int signal_send_thread(struct thread *t, int sig, const struct siginfo_kernel *info);
 int signal_send_process(struct process *p, int sig, const struct siginfo_kernel *info);
+/* Both of them; timer: the POSIX timer that sends, or null.  1: ignored (a timer then goes on by itself). */
+int signal_post(struct process *p, struct thread *t, int sig, const struct siginfo_kernel *info, struct posix_timer *timer);
 int signal_send_pgrp(i32 pgrp, int sig, const struct siginfo_kernel *info);
 /* A fault of the current thread: cannot be blocked or ignored (then it kills). */
 void signal_force(int sig, const struct siginfo_kernel *info);

@@ -1,0 +1,177 @@
+/*
+ * Sending signals: to a thread, a process, a group; forcing one on the current thread.  sighand->lock of the target
+ * protects its queues; the thread list is walked under process->lock, which comes before it.
+ */
+#include "libos/signal/internal.h"
+#include <linux/resource.h>
+
+void signal_kick(struct thread *t)
+{
+	__atomic_store_n(&t->signal_pending, 1, __ATOMIC_SEQ_CST);
+	if (t == current)
+		return;
+	thread_wake(t);
+	/* In guest code, or in a host call that is no thread_sleep (a private futex, a stream): the host's interrupt. */
+	if (t->host_tid > 0)
+		host->thread_interrupt(t->host_tid, 0);
+}
+
+bool signal_ignored(struct process *p, int sig)
+{
+	u64 h = p->sighand->action[sig - 1].handler;
+
+	return h == (u64)SIG_IGN || (h == (u64)SIG_DFL && (IGNORED_BY_DEFAULT & SIG_BIT(sig)));
+}
+
+static u32 queued_limit(const struct process *p)
+{
+	u64 soft = p->rlimit[RLIMIT_SIGPENDING].soft;
+
+	return soft > 1000000 ? 1000000 : soft;
+}
+
+/* SIGCONT undoes pending stops, a stop signal a pending SIGCONT (signal(7)).  sighand locked. */
+static void cancel_opposites(struct process *p, int sig)
+{
+	sigset_kernel drop = 0;
+	struct thread *t;
+
+	if (sig == SIGCONT)
+		drop = STOP_SIGNALS;
+	else if (STOP_SIGNALS & SIG_BIT(sig))
+		drop = SIG_BIT(SIGCONT);
+	if (!drop)
+		return;
+	sigpending_drop(&p->shared_pending, drop);
+	list_for_each(t, &p->threads, node)
+		sigpending_drop(&t->pending, drop);
+}
+
+static int enqueue(struct process *p, struct sigpending *pending, int sig, const struct siginfo_kernel *info,
+		   struct posix_timer *timer)
+{
+	struct sigqueue *q;
+
+	/* Standard signals do not queue. */
+	if (sig < 32 && (pending->set & SIG_BIT(sig)))
+		return 0;
+	q = pending->count < queued_limit(p) ? kzalloc(sizeof(*q)) : NULL;
+	if (q) {
+		if (info)
+			q->info = *info;
+		else
+			q->info.si_code = SI_KERNEL;
+		q->info.si_signo = sig;
+		q->timer = timer;
+		list_add_tail(&q->node, &pending->queue);
+		pending->count++;
+	} else if (sig >= 32 && info && info->si_code != SI_USER) {
+		return -EAGAIN;
+	}
+	pending->set |= SIG_BIT(sig);
+	return 0;
+}
+
+static void wake_signalfd(struct sighand *s)
+{
+	if (s->signalfd_waitq)
+		waitq_wake_all(s->signalfd_waitq, 0x41);
+}
+
+/* A thread that can take it now: the first that does not block it.  process->lock held. */
+static struct thread *pick_thread(struct process *p, int sig)
+{
+	struct thread *t;
+
+	list_for_each(t, &p->threads, node)
+		if (!(t->blocked & SIG_BIT(sig)) && t->state != THREAD_DEAD)
+			return t;
+	return NULL;
+}
+
+static void resume_stopped(struct process *p)
+{
+	struct thread *t;
+
+	if (!p->stopped)
+		return;
+	p->stopped = 0;
+	process_report_state(p, PROC_WAIT_CONTINUED, SIGCONT);
+	list_for_each(t, &p->threads, node)
+		signal_kick(t);
+}
+
+static bool blocked_somewhere(struct process *p, struct thread *t, int sig)
+{
+	return t ? t->blocked & SIG_BIT(sig) : !pick_thread(p, sig);
+}
+
+int signal_post(struct process *p, struct thread *t, int sig, const struct siginfo_kernel *info, struct posix_timer *timer)
+{
+	struct thread *target;
+	int err = 0;
+	bool cont = sig == SIGCONT || sig == SIGKILL;
+
+	mutex_lock(&p->lock);
+	if (!p->sighand || (t ? t->state == THREAD_DEAD : list_empty(&p->threads))) {
+		mutex_unlock(&p->lock);
+		return p->zombie ? 0 : -ESRCH;
+	}
+	mutex_lock(&p->sighand->lock);
+	cancel_opposites(p, sig);
+	/* An ignored signal is kept only while it is blocked: the action may change meanwhile. */
+	if (!signal_ignored(p, sig) || blocked_somewhere(p, t, sig))
+		err = enqueue(p, t ? &t->pending : &p->shared_pending, sig, info, timer);
+	else if (timer)
+		err = 1;
+	mutex_unlock(&p->sighand->lock);
+	if (cont)
+		resume_stopped(p);
+	target = t ? t : pick_thread(p, sig);
+	if (!err && target && !(target->blocked & SIG_BIT(sig)))
+		signal_kick(target);
+	wake_signalfd(p->sighand);
+	mutex_unlock(&p->lock);
+	return err;
+}
+
+int signal_send_thread(struct thread *t, int sig, const struct siginfo_kernel *info)
+{
+	return signal_post(t->process, t, sig, info, NULL);
+}
+
+int signal_send_process(struct process *p, int sig, const struct siginfo_kernel *info)
+{
+	return signal_post(p, NULL, sig, info, NULL);
+}
+
+int signal_send_pgrp(i32 pgrp, int sig, const struct siginfo_kernel *info)
+{
+	struct process *p;
+	int found = -ESRCH;
+
+	mutex_lock(&tasklist_lock);
+	list_for_each(p, &all_processes, hash)
+		if (p->pgrp == pgrp && signal_send_process(p, sig, info) == 0)
+			found = 0;
+	mutex_unlock(&tasklist_lock);
+	return found;
+}
+
+/* A fault cannot wait: where it is blocked or ignored, the default action takes its place (force_sig_info). */
+void signal_force(int sig, const struct siginfo_kernel *info)
+{
+	struct thread *t = current;
+	struct process *p = t->process;
+	struct sigaction_kernel *a = &p->sighand->action[sig - 1];
+
+	mutex_lock(&p->sighand->lock);
+	if ((t->blocked & SIG_BIT(sig)) || a->handler == (u64)SIG_IGN) {
+		a->handler = (u64)SIG_DFL;
+		t->blocked &= ~SIG_BIT(sig);
+	}
+	sigpending_drop(&t->pending, SIG_BIT(sig));
+	enqueue(p, &t->pending, sig, info, NULL);
+	signal_recalc(t);
+	mutex_unlock(&p->sighand->lock);
+}
