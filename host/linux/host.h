@@ -153,6 +153,7 @@ struct shared {
 	uint32_t control_waiters;
 	uint32_t control_busy;	/* a request is out whose reply was not read */
 	int32_t template_tid;
+	uint32_t broken;	/* a picoprocess gave up (host_die): the template ends the sandbox */
 	uint64_t control_word;	/* the word that the template watches in control_next */
 	struct poll_slot poll[POLL_SLOTS];
 };
@@ -296,7 +297,7 @@ void random_bytes(void *buf, size_t len);
 /* log.c */
 void debug_log(uint32_t level, const char *text, size_t len);
 void log_stats(void);
-/* Give up: `text` is the reason, for the operator. */
+/* Give up, and with it the sandbox: `text` is the reason, for the operator. */
 void host_die(const char *text) __noreturn;
 
 /* string.c */

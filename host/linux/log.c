@@ -68,6 +68,10 @@ void log_stats(void)
 void host_die(const char *text)
 {
 	debug_log(BZ_LOG_PANIC, text, strlen(text));
+	if (host.start && !host.is_template) {
+		__atomic_store_n(&sandbox->broken, 1, __ATOMIC_SEQ_CST);
+		SYS(tgkill, sandbox->template_tid, sandbox->template_tid, HOST_SIGNAL_TEMPLATE);
+	}
 	/* The template cannot be killed from inside its own pid namespace, but it has one thread and can end. */
 	for (;;) {
 		if (host.pid && !host.is_template)

@@ -152,6 +152,8 @@ int control_next(struct bz_control *ctl, uint32_t *word, uint32_t expected, int6
 	if (__atomic_exchange_n(&host.template_woken, 0, __ATOMIC_SEQ_CST) ||
 	    __atomic_load_n(word, __ATOMIC_SEQ_CST) != expected)
 		deadline = 0;
+	if (__atomic_load_n(&sandbox->broken, __ATOMIC_SEQ_CST))
+		host_die("the sandbox cannot go on");
 	ret = waitset_wait(host.control_epoll, &ready, 1, deadline);
 	__atomic_store_n(&host.template_watching, 0, __ATOMIC_SEQ_CST);
 	__atomic_store_n(&sandbox->control_word, 0, __ATOMIC_SEQ_CST);

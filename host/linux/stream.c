@@ -126,9 +126,13 @@ int stream_close(bz_stream s)
 	return ret == -BZ_EINTR ? 0 : ret; /* Linux closes it all the same */
 }
 
-static int io_flags(uint32_t flags)
+/* NOWAIT at an offset is for files, which do not make their readers wait; the filter stops it, for it would tell what
+ * is in the page cache. */
+static int io_flags(bz_stream s, int64_t off, uint32_t flags)
 {
-	return (flags & BZ_IO_NOWAIT ? RWF_NOWAIT : 0) | (flags & BZ_IO_SYNC ? RWF_SYNC : 0) |
+	bool nowait = (flags & BZ_IO_NOWAIT) && off == BZ_OFFSET_NONE && s != BZ_STREAM_IMAGE;
+
+	return (nowait ? RWF_NOWAIT : 0) | (flags & BZ_IO_SYNC ? RWF_SYNC : 0) |
 	       (flags & BZ_IO_DSYNC ? RWF_DSYNC : 0) | (flags & BZ_IO_APPEND ? RWF_APPEND : 0);
 }
 
@@ -161,7 +165,7 @@ int64_t stream_read(bz_stream s, const struct bz_iov *iov, uint32_t n, int64_t o
 	if (off < BZ_OFFSET_NONE || (flags & ~BZ_IO_NOWAIT))
 		return -BZ_EINVAL;
 	do {
-		ret = SYS_BLOCKING(preadv2, s, iov, n, off, 0, io_flags(flags));
+		ret = SYS_BLOCKING(preadv2, s, iov, n, off, 0, io_flags(s, off, flags));
 		/* Kinds without RWF_NOWAIT are handed over non-blocking: the flag is not needed. */
 		if (ret == -BZ_EOPNOTSUPP && (flags & BZ_IO_NOWAIT))
 			ret = SYS_BLOCKING(preadv2, s, iov, n, off, 0, 0);
@@ -179,9 +183,9 @@ int64_t stream_write(bz_stream s, const struct bz_iov *iov, uint32_t n, int64_t 
 	if (off < BZ_OFFSET_NONE || (flags & ~(BZ_IO_NOWAIT | BZ_IO_SYNC | BZ_IO_DSYNC | BZ_IO_APPEND)))
 		return -BZ_EINVAL;
 	do {
-		ret = SYS_BLOCKING(pwritev2, s, iov, n, off, 0, io_flags(flags));
+		ret = SYS_BLOCKING(pwritev2, s, iov, n, off, 0, io_flags(s, off, flags));
 		if (ret == -BZ_EOPNOTSUPP && (flags & BZ_IO_NOWAIT))
-			ret = SYS_BLOCKING(pwritev2, s, iov, n, off, 0, io_flags(flags & ~BZ_IO_NOWAIT));
+			ret = SYS_BLOCKING(pwritev2, s, iov, n, off, 0, io_flags(s, off, flags & ~BZ_IO_NOWAIT));
 	} while (again(ret, s, BZ_WAIT_OUT, flags, &result));
 	return result;
 }

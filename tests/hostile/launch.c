@@ -4,7 +4,7 @@
  * not end a sandbox that makes a forbidden call: it answers the call with STOPPED, so that one run can probe all of
  * them.  Lines "FAIL ..." in the sandbox's log make the test fail; so does an end other than exit code 0.
  *
- * launch [--no-dispatch] [--kill-unlisted] [--expect-death] HOST-LAYER LIBRARY-OS [NUMBER]
+ * launch [--no-dispatch] [--kill-unlisted] [--expect-death] [--expect-panic] HOST-LAYER LIBRARY-OS [NUMBER]
  */
 #define _GNU_SOURCE
 #include <errno.h>
@@ -35,13 +35,13 @@
 
 #define ARENA_SIZE (256ul << 20)
 
-static bool no_dispatch, kill_unlisted, expect_death;
+static bool no_dispatch, kill_unlisted, expect_death, expect_panic;
 static int control[2], events[2], log_channel[2], pipe_ends[2], listener = -1;
 static int exit_status = -1;
 static pid_t sandbox_pid;
 static const char *host_path;
 static int steps;
-static unsigned long failures, stopped;
+static unsigned long failures, panics, stopped;
 
 static void die(const char *what)
 {
@@ -248,8 +248,8 @@ static bool serve_log(void)
 	if (n <= 0)
 		return false;
 	buf[n] = 0;
-	if (!strncmp(buf + 1, "FAIL", 4) || buf[0] == BZ_LOG_PANIC)
-		failures++;
+	failures += !strncmp(buf + 1, "FAIL", 4);
+	panics += buf[0] == BZ_LOG_PANIC;
 	/* A wish of the test: send it an event of the operator (with the number of interrupts sent by `step`). */
 	if (!strncmp(buf + 1, "event", 5)) {
 		struct bz_control ctl = { .kind = BZ_CTL_SIGNAL, .arg = steps ? steps : 15 };
@@ -322,6 +322,7 @@ int main(int argc, char **argv)
 	for (; arg < argc && !strncmp(argv[arg], "--", 2); arg++) {
 		no_dispatch |= !strcmp(argv[arg], "--no-dispatch");
 		kill_unlisted |= !strcmp(argv[arg], "--kill-unlisted");
+		expect_panic |= !strcmp(argv[arg], "--expect-panic");
 		expect_death |= !strcmp(argv[arg], "--expect-death");
 	}
 	if (argc - arg < 2)
@@ -348,6 +349,9 @@ int main(int argc, char **argv)
 	close(log_channel[1]);
 	status = serve(pid);
 	printf("stopped %lu, exit status %d, template ended with %#x\n", stopped, exit_status, status);
+	if (expect_panic)
+		return panics && !failures && WIFEXITED(status) && WEXITSTATUS(status) == 125 ? 0 : 1;
+	failures += panics;
 	if (expect_death)
 		return exit_status == -1 && WIFSIGNALED(status) && WTERMSIG(status) == SIGSYS && !failures ? 0 : 1;
 	return exit_status == 0 && !failures ? 0 : 1;

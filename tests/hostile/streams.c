@@ -41,6 +41,8 @@ static void files(void)
 	EXPECT(put(s, " world", 6, 0, BZ_IO_APPEND) == 6);
 	EXPECT(get(s, buf, 32, 100, 0) == 11 && !memcmp(buf, "hello world", 11));
 	EXPECT(get(s, buf, 32, 111, 0) == 0);
+	EXPECT(get(s, buf, 5, 100, BZ_IO_NOWAIT) == 5);
+	EXPECT(put(s, "hello", 5, 100, BZ_IO_NOWAIT | BZ_IO_DSYNC) == 5);
 	EXPECT(get(s, buf, 32, 100, 0x100) == -BZ_EINVAL);
 	EXPECT(host->stream_map(s, 0x20000000, 4096, 3, BZ_MAP_SHARED, 0) == 0);
 	EXPECT(!memcmp((char *)0x20000064, "hello", 5));
