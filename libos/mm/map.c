@@ -186,7 +186,8 @@ int mm_back_range(struct vma *v, u64 start, u64 end)
 	i64 n;
 
 	if (!v->file)
-		return host->mem_map(start, end - start, host_prot(v->prot), 0);
+		return host->mem_map(start, end - start, host_prot(v->prot),
+				     v->flags & MAP_NORESERVE ? BZ_MAP_NORESERVE : 0);
 	n = back_file(v, start, end);
 	if (n < 0)
 		return n;
@@ -374,7 +375,7 @@ static int check_anon(u32 flags)
 static long map_locked(struct mm *mm, u64 addr, u64 len, u32 prot, u32 flags, struct file *file, u64 off,
 		       const char *name)
 {
-	u32 vflags = flags & (MAP_SHARED | MAP_PRIVATE | MAP_GROWSDOWN);
+	u32 vflags = flags & (MAP_SHARED | MAP_PRIVATE | MAP_GROWSDOWN | MAP_NORESERVE);
 	bool anon = !file;
 	struct vma *v;
 	long ret;

@@ -15,7 +15,7 @@ struct file;
 struct vma {
 	u64 start, end;
 	u32 prot;		/* PROT_* as the guest asked */
-	u32 flags;		/* MAP_SHARED or MAP_PRIVATE, MAP_GROWSDOWN, VMA_* */
+	u32 flags;		/* MAP_SHARED or MAP_PRIVATE, MAP_GROWSDOWN, MAP_NORESERVE, VMA_* */
 	struct file *file;	/* referenced, or null; also behind shared anonymous memory */
 	u64 offset;		/* in file, bytes */
 	const char *name;	/* "[heap]", "[stack]", "[vdso]", "[anon:...]" or null; never freed */

@@ -34,8 +34,9 @@ static int check_flags(const struct clone_args *a)
 	/* Namespaces are the sandbox's; there is none to make inside of it. */
 	if (f & CLONE_NS_FLAGS)
 		return -EPERM;
-	if (f & (CLONE_PIDFD | CLONE_INTO_CGROUP))
-		return -EINVAL;
+	/* No cgroup file system, hence no descriptor of one. */
+	if (f & CLONE_INTO_CGROUP)
+		return -EBADF;
 	/* A process that shares memory with its maker is possible for as long as the maker waits. */
 	if ((f & CLONE_VM) && !(f & (CLONE_THREAD | CLONE_VFORK)))
 		return -ENOSYS;
@@ -249,12 +250,30 @@ static void unattach_process(struct process *p, struct thread *t)
 	mutex_unlock(&tasklist_lock);
 }
 
+/* The parent's descriptor of the child, made before there is one, so that failure costs nothing. */
+static int give_pidfd(struct process *p, const struct clone_args *a)
+{
+	int fd;
+
+	ref_get(&p->refs);
+	fd = pidfd_create(p, 0);
+	if (fd < 0) {
+		process_put(p);
+		return fd;
+	}
+	if (put_user(fd, (int *)a->pidfd)) {
+		fd_close(fd);
+		return -EFAULT;
+	}
+	return fd;
+}
+
 static long clone_process(const struct clone_args *a)
 {
 	struct process *parent = current->process, *p = process_create_struct(parent);
 	struct thread *t;
+	int ret, pidfd = -1;
 	i32 pid;
-	int ret;
 
 	if (!p)
 		return -ENOMEM;
@@ -274,6 +293,11 @@ static long clone_process(const struct clone_args *a)
 		sighand_exec(p);
 	pid = t->tid;
 	ref_get(&p->refs);
+	if (a->flags & CLONE_PIDFD) {
+		ret = pidfd = give_pidfd(p, a);
+		if (ret < 0)
+			goto fail;
+	}
 	mutex_lock(&parent->mm->lock);
 	p->mm = mm_copy(parent->mm);
 	if (!p->mm) {
@@ -301,6 +325,8 @@ static long clone_process(const struct clone_args *a)
 	process_put(p);
 	return pid;
 fail:
+	if (pidfd >= 0)
+		fd_close(pidfd);
 	forget_thread(t);
 	process_undo(p);
 	p->mm = NULL;

@@ -157,6 +157,7 @@ static bool notify_parent(struct process *p)
 
 	fill_child_info(&info, p);
 	p->zombie = 1;
+	waitq_wake_all(&p->pidfd_waitq, ~0u);
 	if (reap)
 		process_unhash(p);
 	if (p->exit_signal)

@@ -15,6 +15,8 @@ void thread_unhash(struct thread *t);		/* tasklist locked */
 void thread_kick(struct thread *t);
 /* End all threads of the current process but this one, and wait until they are gone (exec).  -EINTR: another was first. */
 int process_single_thread(void);
+int pidfd_create(struct process *p, u32 flags);	/* takes the reference on success */
+struct process *pidfd_process(int fd);		/* referenced, or an ERR_PTR */
 /* The parent of a vfork goes on. */
 void vfork_release(struct process *p);
 

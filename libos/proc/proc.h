@@ -108,10 +108,12 @@ struct process {
 	u32 exit_code;		  /* as wait(2) encodes it */
 	u32 exit_signal;
 	struct waitq exit_waitq;  /* threads that wait for children */
-	struct list timers;	  /* POSIX timers */
+	struct waitq pidfd_waitq; /* who polls a descriptor of this process */
+	struct list timers;	  /* POSIX timers; time/posix_timer.c */
+	struct process_timers *itimers; /* setitimer; time/itimer.c */
 	i32 next_timer_id;
 	i64 start_time;		  /* monotonic ns */
-	struct itimer { i64 expires, interval; } itimer[3];
+
 	u32 dumpable;
 	bool child_subreaper;
 	/* Copies for /proc/PID, in the arena (rule of section 4). */

@@ -192,6 +192,7 @@ struct process *process_create_struct(struct process *parent)
 	list_init(&p->threads);
 	list_init(&p->timers);
 	waitq_init(&p->exit_waitq);
+	waitq_init(&p->pidfd_waitq);
 	sigpending_init(&p->shared_pending);
 	p->start_time = now_mono();
 	p->dumpable = 1;

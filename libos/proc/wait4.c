@@ -141,6 +141,7 @@ SYSCALL(waitid, int which, int id, struct siginfo *uinfo, int options, struct ru
 {
 	struct wait_request r = {.type = which, .id = id, .options = options};
 	struct siginfo_kernel info = {0};
+	struct process *p;
 	long ret;
 
 	if (options & ~(WNOHANG | WNOWAIT | WEXITED | WSTOPPED | WCONTINUED | (int)(__WNOTHREAD | __WCLONE | __WALL)))
@@ -159,7 +160,13 @@ SYSCALL(waitid, int which, int id, struct siginfo *uinfo, int options, struct ru
 			return -EINVAL;
 		break;
 	case P_PIDFD:
-		return id < 0 ? -EINVAL : -EBADF;
+		p = id < 0 ? ERR_PTR(-EINVAL) : pidfd_process(id);
+		if (IS_ERR(p))
+			return PTR_ERR(p);
+		r.type = P_PID;
+		r.id = p->pid;
+		process_put(p);
+		break;
 	default:
 		return -EINVAL;
 	}
