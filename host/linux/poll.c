@@ -24,6 +24,8 @@ int waitset_change(bz_stream set, uint32_t op, bz_stream s, uint32_t events, uin
 {
 	struct bz_ready event = {events, data};
 
+	if (op < BZ_WAITSET_ADD || op > BZ_WAITSET_CHANGE)
+		return -BZ_EINVAL;
 	if (!stream_is_descriptor(set) || !stream_is_descriptor(s))
 		return -BZ_EBADF;
 	return SYS(epoll_ctl, set, op, s, &event);

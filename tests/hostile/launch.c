@@ -4,7 +4,7 @@
  * not end a sandbox that makes a forbidden call: it answers the call with STOPPED, so that one run can probe all of
  * them.  Lines "FAIL ..." in the sandbox's log make the test fail; so does an end other than exit code 0.
  *
- * launch [--no-dispatch] [--kill-unlisted] [--expect-death] [--expect-panic] HOST-LAYER LIBRARY-OS [NUMBER]
+ * launch [--no-dispatch] [--kill-unlisted] [--expect-death] [--expect-panic] [--none-stopped] HOST-LAYER LIBRARY-OS [NUMBER]
  */
 #define _GNU_SOURCE
 #include <errno.h>
@@ -35,7 +35,7 @@
 
 #define ARENA_SIZE (256ul << 20)
 
-static bool no_dispatch, kill_unlisted, expect_death, expect_panic;
+static bool no_dispatch, kill_unlisted, expect_death, expect_panic, none_stopped;
 static int control[2], events[2], log_channel[2], pipe_ends[2], listener = -1;
 static int exit_status = -1;
 static pid_t sandbox_pid;
@@ -322,6 +322,7 @@ int main(int argc, char **argv)
 	for (; arg < argc && !strncmp(argv[arg], "--", 2); arg++) {
 		no_dispatch |= !strcmp(argv[arg], "--no-dispatch");
 		kill_unlisted |= !strcmp(argv[arg], "--kill-unlisted");
+		none_stopped |= !strcmp(argv[arg], "--none-stopped");
 		expect_panic |= !strcmp(argv[arg], "--expect-panic");
 		expect_death |= !strcmp(argv[arg], "--expect-death");
 	}
@@ -351,7 +352,7 @@ int main(int argc, char **argv)
 	printf("stopped %lu, exit status %d, template ended with %#x\n", stopped, exit_status, status);
 	if (expect_panic)
 		return panics && !failures && WIFEXITED(status) && WEXITSTATUS(status) == 125 ? 0 : 1;
-	failures += panics;
+	failures += panics + (none_stopped ? stopped : 0);
 	if (expect_death)
 		return exit_status == -1 && WIFSIGNALED(status) && WTERMSIG(status) == SIGSYS && !failures ? 0 : 1;
 	return exit_status == 0 && !failures ? 0 : 1;
