@@ -268,7 +268,7 @@ static void wrote(struct file *f, i64 *pos, size_t n)
 		*pos += n;
 	inode->size = max(inode->size, (u64)*pos);
 	/* Times and size are what the host says: ask when they matter. */
-	hnode_of(inode)->attr_time = 0;
+	hnode_changed(inode);
 }
 
 static ssize_t file_write(struct file *f, struct iov_iter *it, i64 *pos)
@@ -350,7 +350,7 @@ static int file_fallocate(struct file *f, u32 mode, u64 off, u64 len)
 		if (ops[i].mode != mode)
 			continue;
 		err = host->stream_resize(f->stream, ops[i].op, off, len);
-		hnode_of(f->inode)->attr_time = 0;
+		hnode_changed(f->inode);
 		if (!err)
 			hnode_refresh(f->inode, true);
 		return err;

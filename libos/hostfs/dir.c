@@ -148,7 +148,7 @@ void hostfs_dir_forget(struct inode *dir)
 	struct hnode *n = hnode_of(dir);
 
 	drop_listing(n);
-	n->attr_time = 0;
+	hnode_changed(dir);
 }
 
 static struct listing *current_listing(struct hnode *n)
@@ -221,11 +221,17 @@ static struct listing *dir_listing(struct inode *dir)
 static int from_listing(struct inode *dir, const struct listing *l, const char *name, u32 len, struct inode **out)
 {
 	const struct hent *e = listing_find(l, name, len);
+	struct hnode *n;
 
 	if (!e)
 		return -ENOENT;
-	*out = hnode_get(dir->sb, dir, name, len, &e->attr, l->time + LISTED_ATTR_NS - hostfs_of(dir)->ttl);
-	return *out ? 0 : -ENOMEM;
+	*out = hnode_get(dir->sb, dir, name, len, &e->attr, l->time);
+	if (!*out)
+		return -ENOMEM;
+	n = hnode_of(*out);
+	if (n->attr_time == l->time)
+		n->attr_time += max(LISTED_ATTR_NS - hostfs_of(dir)->ttl, 0ll);
+	return 0;
 }
 
 static int ask_single(struct inode *dir, const char *name, u32 len, struct inode **out)

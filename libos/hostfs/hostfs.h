@@ -40,7 +40,8 @@ struct hnode {
 	struct list idle;	/* rd is open and unused */
 	bz_stream lock_stream;	/* locks of the whole sandbox on this file, -1: none yet */
 	u32 open_files;		/* atomic but for the last one */
-	i64 attr_time;		/* monotonic: when the attributes were told; 0: they are out of date */
+	i64 attr_time;		/* monotonic: the attributes are taken for true from then on; 0: they are out of date */
+	i64 known;		/* monotonic: what was told before that is older than what we know */
 	struct listing *listing; /* directories: what they hold, or null */
 	u32 version;		/* directories: counts changes that were noticed; starts at 1 */
 	u32 singles;		/* names that were asked for one by one since */
@@ -80,6 +81,7 @@ void hname_put(struct hname *h);
 /* `at`: monotonic time at which the attributes were asked for. */
 struct inode *hnode_get(struct super *sb, struct inode *dir, const char *name, u32 len, const struct bz_attr *a, i64 at);
 void hnode_attr(struct inode *inode, const struct bz_attr *a, i64 at);
+void hnode_changed(struct inode *inode);		/* by ourselves: what was told so far is out of date */
 int hnode_refresh(struct inode *inode, bool force);
 bool hnode_is(const struct inode *inode, const struct bz_attr *a);
 void hnode_moved(struct inode *inode, struct inode *dir, const char *name, u32 len);

@@ -84,7 +84,7 @@ int hostfs_link(struct inode *dir, const char *name, u32 len, struct inode *inod
 	hname_put(&from);
 	if (!err) {
 		inode->nlink++;
-		hnode_of(inode)->attr_time = 0;
+		hnode_changed(inode);
 		hostfs_dir_forget(dir);
 	}
 	return err;
@@ -139,7 +139,7 @@ int hostfs_rename(struct inode *olddir, const char *oldname, u32 oldlen, struct 
 		hnode_moved(target, olddir, oldname, oldlen);
 	else if (target && target != inode)
 		hnode_unlinked(target);
-	hnode_of(inode)->attr_time = 0;
+	hnode_changed(inode);
 	hostfs_dir_forget(olddir);
 	hostfs_dir_forget(newdir);
 	return 0;

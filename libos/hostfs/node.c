@@ -78,8 +78,22 @@ bool hnode_is(const struct inode *inode, const struct bz_attr *a)
 	       (!a->btime || !n->btime || a->btime == n->btime);
 }
 
+void hnode_changed(struct inode *inode)
+{
+	struct hnode *n = hnode_of(inode);
+
+	n->known = now_mono();
+	n->attr_time = 0;
+}
+
 void hnode_attr(struct inode *inode, const struct bz_attr *a, i64 at)
 {
+	struct hnode *n = hnode_of(inode);
+
+	if (at < n->known)
+		return;
+	n->known = at;
+	n->attr_time = at;
 	inode->mode = a->kind << 12 | (a->mode & 07777);
 	inode->uid = a->uid;
 	inode->gid = a->gid;
@@ -90,7 +104,6 @@ void hnode_attr(struct inode *inode, const struct bz_attr *a, i64 at)
 	inode->mtime = a->mtime;
 	inode->ctime = a->ctime;
 	inode->btime = a->btime;
-	hnode_of(inode)->attr_time = at;
 }
 
 static bool fresh(const struct inode *inode, i64 since)
@@ -245,7 +258,7 @@ static int hostfs_setxattr(struct inode *inode, const char *name, const void *va
 	u32 op = flags & XATTR_CREATE ? 4 : flags & XATTR_REPLACE ? 5 : 1;
 	long ret = xattr_call(inode, op, name, (void *)val, size);
 
-	hnode_of(inode)->attr_time = 0;
+	hnode_changed(inode);
 	return ret < 0 ? ret : 0;
 }
 
@@ -258,7 +271,7 @@ static int hostfs_removexattr(struct inode *inode, const char *name)
 {
 	long ret = xattr_call(inode, 2, name, NULL, 0);
 
-	hnode_of(inode)->attr_time = 0;
+	hnode_changed(inode);
 	return ret < 0 ? ret : 0;
 }
 
@@ -329,8 +342,7 @@ void hnode_unlinked(struct inode *inode)
 	if (S_ISDIR(inode->mode))
 		inode->nlink = 0;
 	n->gone = !inode->nlink;
-	if (!n->gone)
-		n->attr_time = 0;
+	hnode_changed(inode);
 }
 
 static struct inode *hnode_new(struct super *sb, const struct bz_attr *a, i64 at)

@@ -213,6 +213,8 @@ static long link_in(struct parent *p, const struct path *from)
 		err = may_create(&p->dir);
 	if (!err && S_ISDIR(inode->mode))
 		err = -EPERM;
+	if (!err && !inode->nlink && !(inode->flags & INODE_LINKABLE))
+		err = -ENOENT;
 	if (!err)
 		err = dir->ops->link ? dir->ops->link(dir, p->name, p->len, inode) : -EPERM;
 	if (!err) {
@@ -418,12 +420,14 @@ static int rename_check(struct parent *from, struct dentry *old, struct parent *
 	if (!inode)
 		return -ENOENT;
 	dir = S_ISDIR(inode->mode);
-	if (!dir && (from->slash || (to->slash && !(flags & RENAME_EXCHANGE))))
-		return -ENOTDIR;
 	if ((flags & RENAME_NOREPLACE) && victim)
 		return -EEXIST;
 	if ((flags & RENAME_EXCHANGE) && !victim)
 		return -ENOENT;
+	if ((flags & RENAME_EXCHANGE) && to->slash && !S_ISDIR(victim->mode))
+		return -ENOTDIR;
+	if (!dir && (from->slash || (to->slash && !(flags & RENAME_EXCHANGE))))
+		return -ENOTDIR;
 	if (dir && is_ancestor(old, to->dir.dentry))
 		return -EINVAL;
 	if (victim && is_ancestor(target, from->dir.dentry))

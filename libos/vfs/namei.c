@@ -43,9 +43,12 @@ static bool same_path(const struct path *a, const struct path *b)
 struct dentry *child_lookup_locked(struct dentry *dir, const char *name, u32 len)
 {
 	struct inode *inode = NULL;
-	struct dentry *d = dcache_find(dir, name, len);
+	struct dentry *d;
 	int err;
 
+	if (len > NAME_MAX)
+		return ERR_PTR(-ENAMETOOLONG);
+	d = dcache_find(dir, name, len);
 	if (d) {
 		if (!dir->inode->ops->revalidate || dir->inode->ops->revalidate(d))
 			return d;
@@ -376,9 +379,12 @@ static void parent_fill(struct walk *w, struct parent *out)
 {
 	u32 n = component_length(w->rest);
 
-	out->len = min(n, (u32)NAME_MAX);
-	memcpy(out->name, w->rest, out->len);
-	out->name[out->len] = 0;
+	/* A name that is too long keeps its length, so that looking it up says so, in its turn. */
+	out->len = n;
+	n = min(n, (u32)NAME_MAX);
+	memcpy(out->name, w->rest, n);
+	out->name[n] = 0;
+	n = out->len;
 	out->slash = w->rest[n] == '/';
 	out->special = n == 0 || is_dots(w->rest, n);
 	out->dir = w->at;
@@ -395,8 +401,6 @@ int path_parent_kernel(int dirfd, const char *name, u32 flags, struct parent *ou
 	err = walk_begin(&w, dirfd, name, flags | LOOKUP_FOLLOW);
 	if (!err)
 		err = walk_components(&w, true);
-	if (!err && component_length(w.rest) > NAME_MAX)
-		err = -ENAMETOOLONG;
 	if (!err)
 		parent_fill(&w, out);
 	walk_end(&w);
@@ -458,7 +462,7 @@ static int open_flags_check(u32 flags, struct inode *inode, const struct path *p
 
 	if (S_ISLNK(inode->mode))
 		return -ELOOP;
-	if (S_ISDIR(inode->mode) && (mask & 2 || flags & O_CREAT))
+	if (S_ISDIR(inode->mode) && (mask & 2 || flags & (O_CREAT | O_TRUNC)))
 		return -EISDIR;
 	if ((flags & O_DIRECTORY) && !S_ISDIR(inode->mode))
 		return -ENOTDIR;
@@ -587,6 +591,8 @@ static struct file *open_tmpfile(const struct path *dir, u32 flags, u32 mode)
 		inode_put(inode);
 		return ERR_PTR(-ENOMEM);
 	}
+	if (!(flags & O_EXCL))
+		inode->flags |= INODE_LINKABLE;
 	p = (struct path){dir->mount, dentry};
 	f = file_open_path(&p, flags & ~(O_TMPFILE | O_CREAT | O_TRUNC));
 	dentry_put(dentry);

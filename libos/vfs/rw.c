@@ -168,6 +168,8 @@ static ssize_t rwv(int fd, const struct iovec *uiov, u64 count, i64 *pos, u32 fl
 	ret = load_iov(uiov, count, fast, &iov);
 	if (!ret) {
 		iov_iter_init(&it, iov, count, false);
+		if (!it.left && (write ? FMODE_CAN_WRITE(f) : FMODE_CAN_READ(f)))
+			goto out;
 		saved = f->flags;
 		/* The flags of one call, as if the file had been opened so; other users of f see them for that long only. */
 		if (flags & RWF_NOWAIT && !seekable(f))
@@ -180,6 +182,7 @@ static ssize_t rwv(int fd, const struct iovec *uiov, u64 count, i64 *pos, u32 fl
 		if (ret > 0 && write && (flags & (RWF_DSYNC | RWF_SYNC)) && f->ops->fsync)
 			f->ops->fsync(f, !(flags & RWF_SYNC));
 	}
+out:
 	if (iov != fast)
 		kfree(iov);
 	file_put(f);
@@ -359,21 +362,27 @@ SYSCALL(sendfile, int out_fd, int in_fd, i64 *uoff, size_t n)
 	return ret;
 }
 
-static int copy_range_check(struct file *in, struct file *out, i64 ipos, i64 opos, size_t n, unsigned int flags)
+/* The order of Linux's generic_copy_file_checks.  *n becomes what there is to copy. */
+static int copy_range_check(struct file *in, struct file *out, i64 ipos, i64 opos, size_t *n)
 {
-	if (flags)
-		return -EINVAL;
-	if (!FMODE_CAN_READ(in) || !FMODE_CAN_WRITE(out) || (out->flags & O_APPEND))
-		return -EBADF;
+	struct kstat st;
+
 	if (!in->inode || !out->inode)
 		return -EINVAL;
 	if (S_ISDIR(in->inode->mode) || S_ISDIR(out->inode->mode))
 		return -EISDIR;
-	if (!S_ISREG(in->inode->mode) || !S_ISREG(out->inode->mode) || ipos < 0 || opos < 0)
+	if (!S_ISREG(in->inode->mode) || !S_ISREG(out->inode->mode))
 		return -EINVAL;
-	if (ipos + (i64)n < ipos || opos + (i64)n < opos)
+	if (!FMODE_CAN_READ(in) || !FMODE_CAN_WRITE(out) || (out->flags & O_APPEND))
+		return -EBADF;
+	if (ipos < 0 || opos < 0)
+		return -EINVAL;
+	if (ipos + (i64)*n < ipos || opos + (i64)*n < opos)
 		return -EOVERFLOW;
-	if (in->inode == out->inode && ipos < opos + (i64)n && opos < ipos + (i64)n)
+	if (inode_getattr(in->inode, &st))
+		return -EIO;
+	*n = (u64)ipos >= st.size ? 0 : min((u64)*n, st.size - ipos);
+	if (in->inode == out->inode && ipos < opos + (i64)*n && opos < ipos + (i64)*n)
 		return -EINVAL;
 	return 0;
 }
@@ -389,7 +398,7 @@ SYSCALL(copy_file_range, int in_fd, i64 *uin, int out_fd, i64 *uout, size_t n, u
 	else if ((uin && get_user(ipos, uin)) || (uout && get_user(opos, uout)))
 		ret = -EFAULT;
 	else
-		ret = copy_range_check(in, out, ipos, opos, n, flags);
+		ret = flags ? -EINVAL : copy_range_check(in, out, ipos, opos, &n);
 	if (!ret) {
 		ret = vfs_copy(in, uin ? &ipos : NULL, out, uout ? &opos : NULL, n);
 		if (ret > 0 && ((uin && put_user(ipos, uin)) || (uout && put_user(opos, uout))))

@@ -97,7 +97,7 @@ struct inode {
 	u32 mode, uid, gid, nlink;
 	u64 rdev, size, blocks;
 	i64 atime, mtime, ctime, btime;
-	u32 flags;
+	u32 flags;		/* INODE_*; upper bits are the file system's own */
 	struct list mappings;	/* mm's: vmas of this inode */
 	struct flock_list *locks; /* vfs/locks.c */
 	struct inotify_marks *marks; /* vfs/inotify.c */
@@ -107,6 +107,8 @@ struct inode {
 	u32 map_count;		/* atomic: vmas that map it; 0 lets truncation skip the search */
 	union { void *priv; u64 priv_word; };
 };
+
+#define INODE_LINKABLE 1u	/* made by O_TMPFILE without O_EXCL: may get its first name by linkat */
 
 struct super_ops {
 	void (*evict)(struct inode *inode);	/* the last reference went: free what is behind it */

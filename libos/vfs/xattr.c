@@ -30,6 +30,7 @@ static int name_from_user(char *name, const char *uname)
 static int check(const struct path *p, const char *name, u32 mask)
 {
 	struct inode *inode = p->dentry->inode;
+	int err;
 
 	if (mask == WRITE_MASK && ((p->mount && (p->mount->flags & MNT_RDONLY)) || (inode->sb->flags & SB_RDONLY)))
 		return -EROFS;
@@ -39,14 +40,18 @@ static int check(const struct path *p, const char *name, u32 mask)
 		return mask == WRITE_MASK && !capable(CAP_SYS_ADMIN) ? -EPERM : 0;
 	if (has_prefix(name, XATTR_SYSTEM_PREFIX))
 		return -EOPNOTSUPP;
-	if (!has_prefix(name, XATTR_USER_PREFIX) || !name[strlen(XATTR_USER_PREFIX)])
-		return has_prefix(name, XATTR_USER_PREFIX) ? -EINVAL : -EOPNOTSUPP;
+	if (!has_prefix(name, XATTR_USER_PREFIX)) {
+		/* No namespace of this name: permission first, as Linux does. */
+		err = inode_permission(inode, mask);
+		return err ? err : -EOPNOTSUPP;
+	}
 	if (!S_ISREG(inode->mode) && !S_ISDIR(inode->mode))
 		return mask == WRITE_MASK ? -EPERM : -ENODATA;
 	if (S_ISDIR(inode->mode) && (inode->mode & S_ISVTX) && mask == WRITE_MASK &&
 	    current->process->cred.fsuid != inode->uid && !capable(CAP_FOWNER))
 		return -EPERM;
-	return inode_permission(inode, mask);
+	err = inode_permission(inode, mask);
+	return err ? err : name[strlen(XATTR_USER_PREFIX)] ? 0 : -EINVAL;
 }
 
 static long do_set(const struct path *p, const char *uname, const void *uvalue, size_t size, int flags)
