@@ -193,6 +193,7 @@ static int process_inherit(struct process *p, struct process *parent, u64 flags)
 	p->tty = parent->tty;
 	p->loaded = true;
 	mutex_unlock(&parent->lock);
+	process_hold_exe(p, parent->exe_inode);
 	return 0;
 }
 
@@ -293,6 +294,7 @@ static long clone_process(const struct clone_args *a)
 		sighand_exec(p);
 	pid = t->tid;
 	ref_get(&p->refs);
+	ref_get(&t->refs);
 	if (a->flags & CLONE_PIDFD) {
 		ret = pidfd = give_pidfd(p, a);
 		if (ret < 0)
@@ -322,11 +324,13 @@ static long clone_process(const struct clone_args *a)
 		put_user(pid, (i32 *)a->parent_tid);
 	if (a->flags & CLONE_VFORK)
 		wait_for_vfork(p);
+	thread_put(t);
 	process_put(p);
 	return pid;
 fail:
 	if (pidfd >= 0)
 		fd_close(pidfd);
+	thread_put(t);
 	forget_thread(t);
 	process_undo(p);
 	p->mm = NULL;

@@ -343,6 +343,7 @@ static void set_names(struct exec_image *img)
 	p->loaded = true;
 	p->did_exec = true;
 	mutex_unlock(&p->lock);
+	process_hold_exe(p, img->file->inode);
 	if (old)
 		dentry_put(old);
 	kfree(buf);

@@ -199,6 +199,7 @@ static void process_finish(struct process *p)
 	files_put(files);
 	p->fs = NULL;
 	fs_context_put(fs);
+	process_hold_exe(p, NULL);
 	vfork_release(p);
 	if (p == init_process) {
 		/* The sandbox ends with its first process, as a container does; the template ends all others. */

@@ -15,6 +15,8 @@ void thread_unhash(struct thread *t);		/* tasklist locked */
 void thread_kick(struct thread *t);
 /* End all threads of the current process but this one, and wait until they are gone (exec).  -EINTR: another was first. */
 int process_single_thread(void);
+/* Execute inode from now on (null: none), instead of what was executed before: ETXTBSY for writers. */
+void process_hold_exe(struct process *p, struct inode *inode);
 int pidfd_create(struct process *p, u32 flags);	/* takes the reference on success */
 struct process *pidfd_process(int fd);		/* referenced, or an ERR_PTR */
 /* The parent of a vfork goes on. */

@@ -121,6 +121,7 @@ struct process {
 	char *environ;  size_t environ_len;
 	u64 auxv[48];	u32 auxv_len;
 	struct dentry *exe;	  /* referenced */
+	struct inode *exe_inode;  /* referenced, and held against writing: process_hold_exe */
 	char *exe_path;
 	u64 utime_dead, stime_dead; /* ns, of threads that are gone */
 	u64 child_utime, child_stime; /* ns, of waited-for children */

@@ -110,6 +110,21 @@ void thread_put(struct thread *t)
 	kfree(t);
 }
 
+void process_hold_exe(struct process *p, struct inode *inode)
+{
+	struct inode *old = p->exe_inode;
+
+	if (inode) {
+		inode_get(inode);
+		__atomic_fetch_add(&inode->deny_write, 1, __ATOMIC_SEQ_CST);
+	}
+	p->exe_inode = inode;
+	if (old) {
+		__atomic_fetch_sub(&old->deny_write, 1, __ATOMIC_SEQ_CST);
+		inode_put(old);
+	}
+}
+
 void process_put(struct process *p)
 {
 	if (!ref_put(&p->refs))
@@ -117,6 +132,7 @@ void process_put(struct process *p)
 	sigpending_flush(&p->shared_pending);
 	if (p->sighand)
 		sighand_put(p->sighand);
+	process_hold_exe(p, NULL);
 	if (p->exe)
 		dentry_put(p->exe);
 	kfree(p->cmdline);

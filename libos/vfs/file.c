@@ -51,6 +51,8 @@ void file_put(struct file *f)
 	}
 	if (f->ops && f->ops->release && !(f->flags & O_PATH))
 		f->ops->release(f);
+	if (f->writer)
+		__atomic_fetch_sub(&f->inode->writers, 1, __ATOMIC_RELAXED);
 	path_put(&f->path);
 	inode_put(f->inode);
 	kfree(f);
@@ -84,7 +86,16 @@ struct file *file_open_path(const struct path *p, u32 flags)
 		f->flags = flags & (O_PATH | O_DIRECTORY | O_NOFOLLOW);
 		return f;
 	}
-	if ((flags & O_TRUNC) && S_ISREG(inode->mode)) {
+	/* A program that runs is not written to, and what is written is not run: exec looks at `writers`. */
+	if (S_ISREG(inode->mode) && FMODE_CAN_WRITE(f)) {
+		if (__atomic_load_n(&inode->deny_write, __ATOMIC_SEQ_CST)) {
+			err = -ETXTBSY;
+		} else {
+			__atomic_fetch_add(&inode->writers, 1, __ATOMIC_SEQ_CST);
+			f->writer = true;
+		}
+	}
+	if (!err && (flags & O_TRUNC) && S_ISREG(inode->mode)) {
 		err = vfs_truncate(inode, f, 0);
 		if (!err)
 			fsnotify(inode, p->dentry, IN_MODIFY, 0);

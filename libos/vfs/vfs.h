@@ -103,7 +103,7 @@ struct inode {
 	struct inotify_marks *marks; /* vfs/inotify.c */
 	struct pipe *fifo;	/* pipe/: a FIFO's buffer while it is open */
 	struct inode *bound;	/* overlay and others: the inode that holds the data */
-	u32 deny_write, writers;
+	u32 deny_write, writers; /* atomic: processes that execute it; descriptions that may write it (ETXTBSY) */
 	u32 map_count;		/* atomic: vmas that map it; 0 lets truncation skip the search */
 	union { void *priv; u64 priv_word; };
 };
@@ -205,6 +205,7 @@ struct file {
 	const char *anon_name;	/* "anon_inode:[eventfd]", "pipe:[ino]" prefix for /proc/PID/fd */
 	i32 owner_pid, owner_sig; /* F_SETOWN, F_SETSIG */
 	struct list epoll_items; /* epoll/: items that watch this file; file->lock */
+	bool writer;		/* counted in inode->writers: the file cannot be executed meanwhile */
 };
 
 #define FMODE_CAN_READ(f) (((f)->flags & O_ACCMODE) != O_WRONLY && !((f)->flags & O_PATH))
