@@ -153,31 +153,21 @@ bool mm_fault_in(u64 addr, size_t len, bool write)
 
 /* --- files that change their size or place --- */
 
-static bool maps_inode(const struct vma *v, const struct inode *inode)
+bool vma_maps_inode(const struct vma *v, const struct inode *inode)
 {
 	const struct inode *i = v->file ? v->file->inode : NULL;
 
 	return i && (i == inode || i->bound == inode);
 }
 
-static bool may_be_mapped(const struct inode *inode)
+void mm_cut_mappings(struct mm *mm, const struct inode *inode, u64 size)
 {
-	return current && current->process->mm &&
-	       (__atomic_load_n(&inode->map_count, __ATOMIC_RELAXED) || !inode->sb);
-}
-
-void mm_truncate_notify(struct inode *inode, u64 size)
-{
-	struct mm *mm;
 	struct vma *v;
 
-	if (!current || !current->process->mm)
-		return;
-	mm = lock_mm();
 	list_for_each(v, &mm->vmas, node) {
 		u64 keep;
 
-		if (!maps_inode(v, inode))
+		if (!vma_maps_inode(v, inode))
 			continue;
 		keep = size > v->offset ? PAGE_ALIGN(size - v->offset) : 0;
 		if (keep >= v->backed_end - v->start)
@@ -186,7 +176,24 @@ void mm_truncate_notify(struct inode *inode, u64 size)
 			panic("the host does not cut a mapping");
 		v->backed_end = v->start + keep;
 	}
+}
+
+void mm_truncate_notify(struct inode *inode, u64 size)
+{
+	struct mm *mm;
+
+	if (!current || !current->process->mm)
+		return;
+	mm = lock_mm();
+	mm_cut_mappings(mm, inode, size);
 	mutex_unlock(&mm->lock);
+	mm_truncate_others(inode, size);
+}
+
+static bool may_be_mapped(const struct inode *inode)
+{
+	return current && current->process->mm &&
+	       (__atomic_load_n(&inode->map_count, __ATOMIC_RELAXED) || !inode->sb);
 }
 
 /* Write back to v's new mapping the pages in which it differed from its file: private changes survive. */
@@ -240,7 +247,7 @@ void mm_remap_notify(struct inode *inode)
 		return;
 	mm = lock_mm();
 	list_for_each(v, &mm->vmas, node)
-		if (maps_inode(v, inode))
+		if (vma_maps_inode(v, inode))
 			remap_vma(v);
 	mutex_unlock(&mm->lock);
 }

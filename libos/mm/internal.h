@@ -56,6 +56,13 @@ int mm_back_range(struct vma *v, u64 start, u64 end);	/* as above, part of v; ba
 u32 host_prot(u32 prot);
 void mm_account(struct mm *mm, const struct vma *v, bool add);
 
+bool vma_maps_inode(const struct vma *v, const struct inode *inode);
+/* fault.c: take away what lies behind `size` of the file, in the current address space. */
+void mm_cut_mappings(struct mm *mm, const struct inode *inode, u64 size);
+/* remote.c */
+void mm_truncate_others(struct inode *inode, u64 size);
+void mm_drop_requests(struct mm *mm);
+
 static inline struct mm *lock_mm(void)
 {
 	struct mm *mm = current->process->mm;

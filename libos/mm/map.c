@@ -22,6 +22,7 @@ struct mm *mm_create(void)
 	mm->refs = 1;
 	mutex_init(&mm->lock, RANK_MM);
 	list_init(&mm->vmas);
+	list_init(&mm->requests);
 	return mm;
 }
 
@@ -41,6 +42,7 @@ void mm_put(struct mm *mm)
 		list_del(&v->node);
 		vma_free(v);
 	}
+	mm_drop_requests(mm);
 	kfree(mm);
 }
 

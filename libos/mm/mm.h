@@ -48,6 +48,7 @@ struct mm {
 	u64 vdso;
 	u64 def_flags;		/* VMA_LOCKED after mlockall(MCL_FUTURE) */
 	u64 stack_limit_low;	/* the initial stack may grow down to here whatever the rlimit becomes */
+	struct list requests;	/* what other processes ask of this one (remote.c) */
 	u32 membarrier_ready;	/* registrations, MEMBARRIER_CMD_* bits */
 };
 
@@ -80,6 +81,8 @@ u64 mm_brk_start(struct mm *mm);
  * lock (RANK_MM comes before RANK_INODE). */
 struct inode;
 void mm_truncate_notify(struct inode *inode, u64 size);
+/* Do what other processes asked for; called on the way to the guest. */
+void mm_serve_requests(struct mm *mm);
 /* The data of a file moved (a tmpfs window grew): map it anew wherever it is mapped.  No inode lock held. */
 void mm_remap_notify(struct inode *inode);
 /* Make [addr, addr+len) accessible if it is to be faulted in by us (stack growth, grown file): before usercopy is

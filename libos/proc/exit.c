@@ -49,6 +49,8 @@ void thread_check_exit(void)
 {
 	struct thread *t = current;
 
+	if (t->process->mm)
+		mm_serve_requests(t->process->mm);
 	if (thread_must_exit(t))
 		thread_exit(t->process->group_exit ? t->process->exit_code : 0);
 }

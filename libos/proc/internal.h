@@ -11,8 +11,6 @@ void process_publish(struct process *p, struct thread *t, struct process *parent
 void process_unhash(struct process *p);
 void thread_become_leader(struct thread *t);	/* exec: its tid becomes the pid */
 void thread_unhash(struct thread *t);		/* tasklist locked */
-/* Make a thread look at what is pending, wherever it is. */
-void thread_kick(struct thread *t);
 /* End all threads of the current process but this one, and wait until they are gone (exec).  -EINTR: another was first. */
 int process_single_thread(void);
 /* Execute inode from now on (null: none), instead of what was executed before: ETXTBSY for writers. */

@@ -191,6 +191,8 @@ static inline bool thread_must_exit(const struct thread *t)
 /* For signal code: called first on the way to the guest; does not return if the thread must end.  signal_recalc keeps
  * signal_pending set while thread_must_exit. */
 void thread_check_exit(void);
+/* Make a thread look at what is pending, wherever it is. */
+void thread_kick(struct thread *t);
 /* Job control told the parent's wait(2): state changes of p that are to be reported (signal code calls this). */
 #define PROC_WAIT_STOPPED 1u
 #define PROC_WAIT_CONTINUED 2u
