@@ -1,0 +1,28 @@
+/*
+ * Waiting for many files at once, for poll(2), select(2) and epoll(7): arena objects wake through their wait queues, host
+ * streams through a wait set of the host.
+ */
+#ifndef LIBOS_POLL_H
+#define LIBOS_POLL_H
+
+#include "libos/vfs/vfs.h"
+
+struct poll_wait {
+	struct poll_table pt;		/* first: the callbacks get this */
+	struct poll_entry {
+		struct waiter waiter;
+		struct file *file;
+	} *entries;
+	u32 count, room;
+	bz_stream set;			/* the thread's wait set */
+	bz_stream *streams;		/* that are in it, to be taken out again */
+	u32 stream_count, stream_room;
+	bool failed;
+};
+
+void poll_wait_init(struct poll_wait *w);
+void poll_wait_free(struct poll_wait *w);	/* off all queues, out of the set */
+/* Sleep until something happened, the deadline, or a signal: 0, -ETIMEDOUT, -EINTR. */
+int poll_wait_sleep(struct poll_wait *w, u32 seq, i64 deadline);
+
+#endif
