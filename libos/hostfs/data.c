@@ -362,18 +362,19 @@ int hostfs_resize(struct inode *inode, u64 size)
 {
 	struct hnode *n = hnode_of(inode);
 	bz_stream s = hostfs_stream_take(n, true);
-	int err = 0;
+	struct bz_attr a;
+	int err;
 
 	if (s >= 0) {
 		err = host->stream_resize(s, 0, size, 0);
 		hostfs_stream_drop(n, true);
 		return err;
 	}
-	s = open_stream(inode, BZ_OPEN_WRITE | (size ? 0 : BZ_OPEN_TRUNC), NULL);
+	s = open_stream(inode, BZ_OPEN_WRITE, &a);
 	if (s < 0)
 		return s;
-	if (size)
-		err = host->stream_resize(s, 0, size, 0);
+	/* Not BZ_OPEN_TRUNC: the name may be another file's by now. */
+	err = hnode_is(inode, &a) ? host->stream_resize(s, 0, size, 0) : -ENOENT;
 	close_stream(s);
 	return err;
 }

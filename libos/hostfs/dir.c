@@ -349,8 +349,11 @@ static int dir_fsync(struct file *f, bool data_only)
 {
 	struct hname h;
 	bz_stream s;
-	int err = hname_of(f->inode, &h);
+	int err;
 
+	if (hnode_of(f->inode)->gone)
+		return 0;
+	err = hname_of(f->inode, &h);
 	if (err)
 		return err;
 	s = host->stream_open(&h.n, BZ_OPEN_READ | BZ_OPEN_DIRECTORY, 0, NULL, NULL);

@@ -26,6 +26,15 @@ struct hstream {
 	u32 users;
 };
 
+/* Another name of a file with several, for when the one in use is removed. */
+struct halias {
+	struct halias *next;
+	struct inode *parent;	/* referenced */
+	u32 len;
+	char name[];
+};
+#define HALIAS_MAX 8
+
 /* inode->priv */
 struct hnode {
 	struct inode *inode;
@@ -35,7 +44,9 @@ struct hnode {
 	struct inode *parent;	/* referenced; where it was last found; null for the root */
 	char *name;
 	u32 name_len;
+	struct halias *aliases;
 	bool gone;		/* its last name was removed */
+	bool lost;		/* it has names, but none that we know */
 	struct hstream rd, wr;
 	struct list idle;	/* rd is open and unused */
 	bz_stream lock_stream;	/* locks of the whole sandbox on this file, -1: none yet */
@@ -84,8 +95,10 @@ void hnode_attr(struct inode *inode, const struct bz_attr *a, i64 at);
 void hnode_changed(struct inode *inode);		/* by ourselves: what was told so far is out of date */
 int hnode_refresh(struct inode *inode, bool force);
 bool hnode_is(const struct inode *inode, const struct bz_attr *a);
-void hnode_moved(struct inode *inode, struct inode *dir, const char *name, u32 len);
-void hnode_unlinked(struct inode *inode);
+void hnode_found(struct inode *inode, struct inode *dir, const char *name, u32 len);	/* it has this name */
+void hnode_renamed(struct inode *inode, struct inode *olddir, const char *oldname, u32 oldlen, struct inode *newdir,
+		   const char *newname, u32 newlen);
+void hnode_unlinked(struct inode *inode, struct inode *dir, const char *name, u32 len);
 extern const struct inode_ops hostfs_inode_ops;
 
 /* dir.c */

@@ -72,8 +72,12 @@ int hostfs_symlink(struct inode *dir, const char *name, u32 len, const char *tar
 int hostfs_link(struct inode *dir, const char *name, u32 len, struct inode *inode)
 {
 	struct hname from, to;
-	int err = hname_of(inode, &from);
+	int err;
 
+	/* The ABI names what it links: a file made by O_TMPFILE has no name.  The caller copies it, as across devices. */
+	if (hnode_of(inode)->gone)
+		return -EXDEV;
+	err = hname_of(inode, &from);
 	if (err)
 		return err;
 	err = hname_child(dir, name, len, &to);
@@ -84,6 +88,7 @@ int hostfs_link(struct inode *dir, const char *name, u32 len, struct inode *inod
 	hname_put(&from);
 	if (!err) {
 		inode->nlink++;
+		hnode_found(inode, dir, name, len);
 		hnode_changed(inode);
 		hostfs_dir_forget(dir);
 	}
@@ -100,7 +105,7 @@ static int remove_name(struct inode *dir, const char *name, u32 len, struct inod
 	err = host->stream_remove(&h.n, directory);
 	hname_put(&h);
 	if (!err)
-		hnode_unlinked(inode);
+		hnode_unlinked(inode, dir, name, len);
 	hostfs_dir_forget(dir);
 	return err;
 }
@@ -134,11 +139,11 @@ int hostfs_rename(struct inode *olddir, const char *oldname, u32 oldlen, struct 
 	hname_put(&from);
 	if (err)
 		return err;
-	hnode_moved(inode, newdir, newname, newlen);
+	if (target && flags != 2)
+		hnode_unlinked(target, newdir, newname, newlen);
+	hnode_renamed(inode, olddir, oldname, oldlen, newdir, newname, newlen);
 	if (target && flags == 2)
-		hnode_moved(target, olddir, oldname, oldlen);
-	else if (target && target != inode)
-		hnode_unlinked(target);
+		hnode_renamed(target, newdir, newname, newlen, olddir, oldname, oldlen);
 	hnode_changed(inode);
 	hostfs_dir_forget(olddir);
 	hostfs_dir_forget(newdir);

@@ -55,7 +55,9 @@ static int hname_fill(const struct inode *inode, const char *name, u32 len, stru
 
 int hname_of(struct inode *inode, struct hname *h)
 {
-	return hnode_of(inode)->gone ? -ENOENT : hname_fill(inode, "", 0, h);
+	const struct hnode *n = hnode_of(inode);
+
+	return n->gone || n->lost ? -ENOENT : hname_fill(inode, "", 0, h);
 }
 
 int hname_child(struct inode *dir, const char *name, u32 len, struct hname *h)
@@ -160,6 +162,21 @@ static int hostfs_getattr(struct inode *inode, struct kstat *st)
 	return 0;
 }
 
+static void set_copy(struct inode *inode, const struct iattr *attr)
+{
+	if (attr->valid & ATTR_MODE)
+		inode->mode = (inode->mode & S_IFMT) | (attr->mode & 07777);
+	if (attr->valid & ATTR_UID)
+		inode->uid = attr->uid;
+	if (attr->valid & ATTR_GID)
+		inode->gid = attr->gid;
+	if (attr->valid & ATTR_ATIME)
+		inode->atime = attr->atime;
+	if (attr->valid & ATTR_MTIME)
+		inode->mtime = attr->mtime;
+	inode->ctime = now_real();
+}
+
 static int set_attributes(struct inode *inode, const struct iattr *attr)
 {
 	struct bz_attr a = {.uid = ~0u, .gid = ~0u};
@@ -193,6 +210,11 @@ static int set_attributes(struct inode *inode, const struct iattr *attr)
 		err = host->stream_setattr(s, NULL, &a);
 		hostfs_stream_drop(n, true);
 		return err;
+	}
+	if (n->gone) {
+		/* Nobody but open files of this sandbox can see it any more: what they see is the copy. */
+		set_copy(inode, attr);
+		return 0;
 	}
 	err = hname_of(inode, &h);
 	if (err)
@@ -308,32 +330,135 @@ static struct inode *find_locked(struct super *sb, const struct bz_attr *a)
 	return NULL;
 }
 
-void hnode_moved(struct inode *inode, struct inode *dir, const char *name, u32 len)
+static bool has_name(const struct inode *parent, const char *own, u32 own_len, const struct inode *dir, const char *name,
+		     u32 len)
 {
-	struct hnode *n = hnode_of(inode);
-	struct inode *old_parent;
-	char *copy, *old_name;
+	return parent == dir && own_len == len && !memcmp(own, name, len);
+}
 
-	if (n->parent == dir && n->name_len == len && !memcmp(n->name, name, len))
-		return;
-	copy = kmalloc(len + 1);
-	if (!copy)
-		return;
-	memcpy(copy, name, len);
-	copy[len] = 0;
+static struct halias *alias_new(struct inode *dir, const char *name, u32 len)
+{
+	struct halias *a = kmalloc(sizeof(*a) + len + 1);
+
+	if (!a)
+		return NULL;
+	a->len = len;
+	memcpy(a->name, name, len);
+	a->name[len] = 0;
+	a->parent = dir;
 	inode_get(dir);
+	return a;
+}
+
+static void alias_free(struct halias *a)
+{
+	if (!a)
+		return;
+	inode_put(a->parent);
+	kfree(a);
+}
+
+/* hostfs_lock held: take the alias of this name (any, if dir is null) off the list. */
+static struct halias *alias_take(struct hnode *n, const struct inode *dir, const char *name, u32 len)
+{
+	struct halias **at, *a;
+
+	for (at = &n->aliases; (a = *at); at = &a->next)
+		if (!dir || has_name(a->parent, a->name, a->len, dir, name, len)) {
+			*at = a->next;
+			return a;
+		}
+	return NULL;
+}
+
+/* hostfs_lock held: the name in use becomes `a`, which is consumed; the former one comes back in it. */
+static void alias_swap(struct hnode *n, struct halias *a, char **old_name, struct inode **old_parent)
+{
+	*old_name = n->name;
+	*old_parent = n->parent;
+	n->name = kmalloc(a->len + 1);
+	n->name_len = n->name ? a->len : 0;
+	if (n->name)
+		memcpy(n->name, a->name, a->len + 1);
+	n->parent = a->parent;
+	n->lost = !n->name;
+}
+
+static void use_name(struct hnode *n, struct halias *a)
+{
+	struct inode *old_parent;
+	char *old_name;
+
 	mutex_lock(&hostfs_lock);
-	old_parent = n->parent;
-	old_name = n->name;
-	n->parent = dir;
-	n->name = copy;
-	n->name_len = len;
+	alias_swap(n, a, &old_name, &old_parent);
 	mutex_unlock(&hostfs_lock);
+	kfree(a);
 	kfree(old_name);
 	inode_put(old_parent);
 }
 
-void hnode_unlinked(struct inode *inode)
+static u32 alias_count(const struct hnode *n)
+{
+	u32 k = 0;
+
+	for (const struct halias *a = n->aliases; a; a = a->next)
+		k++;
+	return k;
+}
+
+void hnode_found(struct inode *inode, struct inode *dir, const char *name, u32 len)
+{
+	struct hnode *n = hnode_of(inode);
+	struct halias *a, *keep = NULL, *known;
+
+	if (!n->lost && has_name(n->parent, n->name, n->name_len, dir, name, len))
+		return;
+	a = alias_new(dir, name, len);
+	if (!a)
+		return;
+	/* The former name is still good if the file has several. */
+	if (n->parent && !n->lost && inode->nlink > 1 && !S_ISDIR(inode->mode))
+		keep = alias_new(n->parent, n->name, n->name_len);
+	mutex_lock(&hostfs_lock);
+	known = alias_take(n, dir, name, len);
+	if (keep && alias_count(n) < HALIAS_MAX) {
+		keep->next = n->aliases;
+		n->aliases = keep;
+		keep = NULL;
+	}
+	mutex_unlock(&hostfs_lock);
+	use_name(n, a);
+	alias_free(keep);
+	alias_free(known);
+}
+
+/* Forget a name; where it was the one in use another takes its place. */
+static void forget_name(struct hnode *n, struct inode *dir, const char *name, u32 len)
+{
+	struct halias *other = NULL, *gone;
+
+	mutex_lock(&hostfs_lock);
+	gone = alias_take(n, dir, name, len);
+	if (has_name(n->parent, n->name, n->name_len, dir, name, len)) {
+		other = alias_take(n, NULL, NULL, 0);
+		n->lost = !other;
+	}
+	mutex_unlock(&hostfs_lock);
+	alias_free(gone);
+	if (other)
+		use_name(n, other);
+}
+
+void hnode_renamed(struct inode *inode, struct inode *olddir, const char *oldname, u32 oldlen, struct inode *newdir,
+		   const char *newname, u32 newlen)
+{
+	forget_name(hnode_of(inode), olddir, oldname, oldlen);
+	hnode_found(inode, newdir, newname, newlen);
+	/* The old name may have been the only one, and was kept as an alias just now. */
+	forget_name(hnode_of(inode), olddir, oldname, oldlen);
+}
+
+void hnode_unlinked(struct inode *inode, struct inode *dir, const char *name, u32 len)
 {
 	struct hnode *n = hnode_of(inode);
 
@@ -342,6 +467,8 @@ void hnode_unlinked(struct inode *inode)
 	if (S_ISDIR(inode->mode))
 		inode->nlink = 0;
 	n->gone = !inode->nlink;
+	if (!n->gone)
+		forget_name(n, dir, name, len);
 	hnode_changed(inode);
 }
 
@@ -395,7 +522,7 @@ struct inode *hnode_get(struct super *sb, struct inode *dir, const char *name, u
 	hnode_attr(inode, a, at);
 	if (dir) {
 		hnode_of(inode)->gone = false;
-		hnode_moved(inode, dir, name, len);
+		hnode_found(inode, dir, name, len);
 	}
 	return inode;
 }
@@ -409,6 +536,8 @@ static void hostfs_evict(struct inode *inode)
 	mutex_unlock(&hostfs_lock);
 	hostfs_streams_close(n);
 	listing_put(n->listing);
+	while (n->aliases)
+		alias_free(alias_take(n, NULL, NULL, 0));
 	inode_put(n->parent);
 	kfree(n->name);
 	kfree(n);

@@ -218,6 +218,7 @@ static long link_in(struct parent *p, const struct path *from)
 	if (!err)
 		err = dir->ops->link ? dir->ops->link(dir, p->name, p->len, inode) : -EPERM;
 	if (!err) {
+		inode->flags &= ~INODE_LINKABLE;
 		inode_get(inode);
 		dcache_instantiate(d, inode);
 		if (dentry_unhashed(d))
@@ -417,8 +418,6 @@ static int rename_check(struct parent *from, struct dentry *old, struct parent *
 	bool dir;
 	int err;
 
-	if (!inode)
-		return -ENOENT;
 	dir = S_ISDIR(inode->mode);
 	if ((flags & RENAME_NOREPLACE) && victim)
 		return -EEXIST;
@@ -456,6 +455,10 @@ static int rename_locked(struct parent *from, struct parent *to, u32 flags)
 
 	if (IS_ERR(old))
 		return PTR_ERR(old);
+	if (!old->inode) {
+		dentry_put(old);
+		return -ENOENT;
+	}
 	target = child_lookup_locked(to->dir.dentry, to->name, to->len);
 	if (IS_ERR(target)) {
 		dentry_put(old);
@@ -496,7 +499,7 @@ static long do_rename(int fromfd, const char *ufrom, int tofd, const char *uto, 
 	if (from.dir.mount != to.dir.mount || sb != to.dir.dentry->sb) {
 		err = -EXDEV;
 	} else if (from.special || to.special) {
-		err = to.special && (flags & RENAME_NOREPLACE) ? -EEXIST : -EBUSY;
+		err = !from.special && (flags & RENAME_NOREPLACE) ? -EEXIST : -EBUSY;
 	} else {
 		mutex_lock(&sb->rename_lock);
 		lock_two(from.dir.dentry->inode, to.dir.dentry->inode);

@@ -508,12 +508,12 @@ SYSCALL(fallocate, int fd, int mode, i64 off, i64 n)
 	struct file *f;
 	long ret;
 
-	if (off < 0 || n <= 0)
-		return -EINVAL;
 	f = fd_get(fd);
 	if (!f)
 		return -EBADF;
-	if (mode & ~0x7f)
+	if (off < 0 || n <= 0)
+		ret = -EINVAL;
+	else if (mode & ~0x7f)
 		ret = -EOPNOTSUPP;
 	else if ((mode & 2) && !(mode & 1))	/* PUNCH_HOLE without KEEP_SIZE */
 		ret = -EOPNOTSUPP;
