@@ -59,8 +59,11 @@ static void return_to_guest(struct bz_context *ctx)
 static void upcall_thread_start(void *arg, struct bz_context *ctx)
 {
 	struct thread *t = arg;
+	struct service *service = arg;
 	struct bz_tcb *tcb = current_tcb();
 
+	if (service->magic == SERVICE_MAGIC)
+		service->run(service->arg);
 	tcb->libos = t;
 	tcb->resume_flag = (u64)&t->in_guest;
 	t->host_tid = tcb->tid;

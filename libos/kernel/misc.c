@@ -4,7 +4,7 @@
 #include "libos/signal/signal.h"
 #include <linux/capability.h>
 #include <linux/sysinfo.h>
-#include <linux/utsname.h>
+#include "libos/kernel/uts.h"
 #include <linux/random.h>
 
 /* The interface that the library OS follows (issue of record: Linux 6.1's x86-64 table). */

@@ -230,6 +230,7 @@ struct thread *init_start(u32 *status)
 		return NULL;
 	/* Names are looked up as the first process will see them. */
 	tcb->libos = t;
+	console_attach(t->process);
 	err = open_stdio();
 	if (err)
 		printk(BZ_LOG_WARN, "the standard streams cannot be opened (error %d)", -err);

@@ -211,6 +211,14 @@ void process_kill_threads(struct process *p, u32 wait_status);
 /* The template's loop (proc/template.c): starts init, runs kernel timers, passes on the operator's wishes. */
 void template_main(void) __noreturn;
 
+/* A thread of the template that serves the library OS and never runs guest code; thread_start tells it by its magic. */
+#define SERVICE_MAGIC 0x5e41ce5e41ce0001ull
+struct service {
+	u64 magic;
+	void (*run)(void *arg);	/* does not return */
+	void *arg;
+};
+
 /* Kernel timers (time/ktimer.c): fire in the template; callbacks must not sleep.  Embedded in their owner. */
 struct ktimer {
 	struct list node;

@@ -1,9 +1,8 @@
 /* /proc itself: the machine as the guest sees it, and a directory for each process; see proc(5). */
 #include "libos/procfs/procfs.h"
-#include <linux/utsname.h>
+#include "libos/kernel/uts.h"
 #include <linux/magic.h>
 
-void uts_copy(struct new_utsname *out);
 
 static int meminfo_show(struct seq *s, const struct pnode *n)
 {

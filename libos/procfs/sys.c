@@ -3,9 +3,8 @@
  * Linux as root can be written here too where the library OS has the setting; the rest is read-only.
  */
 #include "libos/procfs/procfs.h"
-#include <linux/utsname.h>
+#include "libos/kernel/uts.h"
 
-void uts_copy(struct new_utsname *out);
 
 struct setting {
 	const char *dir, *name, *text;

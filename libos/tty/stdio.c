@@ -1,0 +1,186 @@
+/*
+ * Standard streams of the first process: what the operator attached, behind file_ops.  A pipe or a socket of the host is
+ * read and written on its own descriptor; a file keeps its position here; a console is the tty of console.c.
+ */
+#include "libos/tty/tty.h"
+#include "libos/pipe/pipe.h"
+#include "libos/signal/signal.h"
+
+#define IOV_BATCH 8
+
+static struct super stdio_super = {.fstype = "pipefs", .dev = 12};
+static const struct super_ops stdio_super_ops;
+
+
+/* A host call that waits: an interrupt ends it, and only a signal makes that visible. */
+static ssize_t transfer(struct file *f, struct iov_iter *it, i64 off, bool write)
+{
+	struct thread *t = current;
+	struct bz_iov iov[IOV_BATCH];
+	u32 n = iov_host(it, iov, IOV_BATCH, it->left);
+	u32 flags = f->flags & O_NONBLOCK ? BZ_IO_NOWAIT : 0;
+	i64 ret;
+
+	for (;;) {
+		WRITE_ONCE(current_tcb()->interrupted, 0);
+		__atomic_store_n(&t->sleep_kind, SLEEP_HOST, __ATOMIC_SEQ_CST);
+		if (signal_is_pending())
+			ret = -EINTR;
+		else
+			ret = write ? host->stream_write(f->stream, iov, n, off, flags)
+				    : host->stream_read(f->stream, iov, n, off, flags);
+		__atomic_store_n(&t->sleep_kind, SLEEP_NONE, __ATOMIC_SEQ_CST);
+		if (ret == -EINTR && signal_is_pending())
+			return -ERESTARTSYS;
+		/* A descriptor that the monitor reopened without blocking is waited for here. */
+		if (ret == -EAGAIN && !(f->flags & O_NONBLOCK)) {
+			__atomic_store_n(&t->sleep_kind, SLEEP_HOST, __ATOMIC_SEQ_CST);
+			if (!signal_is_pending())
+				host->stream_wait(f->stream, write ? BZ_WAIT_OUT : BZ_WAIT_IN, BZ_NO_DEADLINE);
+			__atomic_store_n(&t->sleep_kind, SLEEP_NONE, __ATOMIC_SEQ_CST);
+			if (signal_is_pending())
+				return -ERESTARTSYS;
+			continue;
+		}
+		if (ret != -EINTR)
+			break;
+	}
+	if (ret > 0)
+		iov_advance(it, ret);
+	return ret;
+}
+
+static ssize_t pipe_end_read(struct file *f, struct iov_iter *it, i64 *pos)
+{
+	return it->left ? transfer(f, it, BZ_OFFSET_NONE, false) : 0;
+}
+
+static ssize_t pipe_end_write(struct file *f, struct iov_iter *it, i64 *pos)
+{
+	ssize_t done = 0, n;
+
+	while (it->left) {
+		n = transfer(f, it, BZ_OFFSET_NONE, true);
+		if (n < 0) {
+			if (n == -EPIPE && !done)
+				signal_send_thread(current, SIGPIPE, NULL);
+			return done ? done : n;
+		}
+		done += n;
+		if (f->flags & O_NONBLOCK)
+			break;
+	}
+	return done;
+}
+
+static u32 pipe_end_poll(struct file *f, struct poll_table *pt)
+{
+	int ready;
+
+	poll_stream(pt, f, f->stream);
+	ready = host->stream_wait(f->stream, BZ_WAIT_IN | BZ_WAIT_OUT, 0);
+	if (ready < 0)
+		return 0;
+	/* The host's bits are epoll's; the "normal" ones go with them. */
+	return ready | (ready & EPOLLIN ? EPOLLRDNORM : 0) | (ready & EPOLLOUT ? EPOLLWRNORM : 0);
+}
+
+static ssize_t file_read(struct file *f, struct iov_iter *it, i64 *pos)
+{
+	ssize_t n = it->left ? transfer(f, it, *pos, false) : 0;
+
+	if (n > 0)
+		*pos += n;
+	return n;
+}
+
+static ssize_t file_write(struct file *f, struct iov_iter *it, i64 *pos)
+{
+	ssize_t done = 0, n;
+
+	while (it->left) {
+		n = transfer(f, it, f->flags & O_APPEND ? BZ_OFFSET_NONE : *pos, true);
+		if (n < 0)
+			return done ? done : n;
+		done += n;
+		*pos += n;
+		if ((u64)*pos > f->inode->size)
+			f->inode->size = *pos;
+	}
+	return done;
+}
+
+static i64 file_mmap(struct file *f, u64 addr, u64 len, u32 prot, u32 flags, u64 off)
+{
+	u64 end = PAGE_ALIGN(f->inode->size);
+	int err;
+
+	len = off >= end ? 0 : min(len, end - off);
+	if (!len)
+		return 0;
+	err = host->stream_map(f->stream, addr, len, prot, flags, off);
+	return err ? err : (i64)len;
+}
+
+static const struct file_ops pipe_end_fops = {.read = pipe_end_read, .write = pipe_end_write, .poll = pipe_end_poll};
+static const struct file_ops file_fops = {.read = file_read, .write = file_write, .mmap = file_mmap};
+
+static u32 mode_for(const struct bz_stdio *s)
+{
+	switch (s->kind) {
+	case BZ_STDIO_FILE:
+		return S_IFREG | (s->attr.mode & 07777);
+	case BZ_STDIO_SOCKET:
+		return S_IFSOCK | 0777;
+	default:
+		return S_IFIFO | 0600;
+	}
+}
+
+static u32 flags_for(const struct bz_stdio *s)
+{
+	u32 rw = s->access & (BZ_OPEN_READ | BZ_OPEN_WRITE);
+	u32 flags = rw == BZ_OPEN_READ ? O_RDONLY : rw == BZ_OPEN_WRITE ? O_WRONLY : O_RDWR;
+
+	return flags | (s->access & BZ_OPEN_APPEND ? O_APPEND : 0);
+}
+
+static struct file *host_file(unsigned n)
+{
+	const struct bz_stdio *s = &boot->stdio[n];
+	struct inode *inode = inode_alloc(&stdio_super, mode_for(s));
+	struct file *f;
+
+	stdio_super.ops = &stdio_super_ops;
+	if (!inode)
+		return ERR_PTR(-ENOMEM);
+	inode->uid = s->attr.uid;
+	inode->gid = s->attr.gid;
+	inode->size = s->attr.size;
+	inode->blocks = s->attr.blocks;
+	inode->mtime = s->attr.mtime;
+	inode->ctime = s->attr.ctime;
+	inode->atime = s->attr.atime;
+	f = file_alloc(s->kind == BZ_STDIO_FILE ? &file_fops : &pipe_end_fops, inode, flags_for(s), NULL);
+	inode_put(inode);
+	if (!f)
+		return ERR_PTR(-ENOMEM);
+	f->stream = BZ_STREAM_STDIN + n;
+	f->anon_name = s->kind == BZ_STDIO_FILE ? "/stdio (host file)" : s->kind == BZ_STDIO_SOCKET ? "socket:[" : "pipe:[";
+	if (s->kind == BZ_STDIO_FILE)
+		f->pos = s->pos;
+	return f;
+}
+
+struct file *stdio_file(unsigned n)
+{
+	switch (boot->stdio[n].kind) {
+	case BZ_STDIO_NULL:
+	case BZ_STDIO_NONE:
+		return file_open(AT_FDCWD, "/dev/null", O_RDWR, 0);
+	case BZ_STDIO_CONSOLE:
+		return console_file(O_RDWR);
+	default:
+		return host_file(n);
+	}
+}
