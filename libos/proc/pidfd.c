@@ -1,6 +1,7 @@
 /* Descriptors of processes: pidfd_open(2), pidfd_send_signal(2), pidfd_getfd(2); kcmp(2).  A pidfd holds a reference. */
 #include "libos/mm/mm.h"
 #include "libos/proc/internal.h"
+#include "libos/procfs/procfs.h"
 #include "libos/signal/signal.h"
 #include <asm/siginfo.h>
 #include <linux/capability.h>
@@ -97,6 +98,29 @@ static bool may_signal(const struct process *p, int sig)
 	return capable(CAP_KILL) || (sig == SIGCONT && p->session == current->process->session);
 }
 
+/* A directory /proc/PID serves as well, from before there were pidfds. */
+static struct process *signal_target(int fd)
+{
+	struct process *p = pidfd_process(fd);
+	struct inode *inode;
+	struct file *f;
+
+	if (p != ERR_PTR(-EBADF))
+		return p;
+	f = fd_get(fd);
+	if (!f)
+		return p;
+	inode = f->inode;
+	if (inode && inode->sb && !strcmp(inode->sb->fstype, "proc") && S_ISDIR(inode->mode) &&
+	    pseudo_node(inode)->entry == &proc_pid_dir) {
+		p = process_find(pseudo_node(inode)->pid);
+		if (!p)
+			p = ERR_PTR(-ESRCH);
+	}
+	file_put(f);
+	return p;
+}
+
 SYSCALL(pidfd_send_signal, int fd, int sig, const struct siginfo_kernel *uinfo, unsigned int flags)
 {
 	struct siginfo_kernel info = {.si_signo = sig, .si_code = SI_USER};
@@ -105,7 +129,7 @@ SYSCALL(pidfd_send_signal, int fd, int sig, const struct siginfo_kernel *uinfo, 
 
 	if (flags)
 		return -EINVAL;
-	p = pidfd_process(fd);
+	p = signal_target(fd);
 	if (IS_ERR(p))
 		return PTR_ERR(p);
 	info.kill.pid = current->process->pid;
