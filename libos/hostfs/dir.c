@@ -50,6 +50,7 @@ static int listing_add(struct listing *l, const struct bz_dirent *d)
 	if (!e)
 		return -ENOMEM;
 	e->len = d->name_len;
+	e->spoiled = false;
 	e->attr = d->attr;
 	memcpy(e->name, d->name, d->name_len);
 	e->name[e->len] = 0;
@@ -143,6 +144,15 @@ static void drop_listing(struct hnode *n)
 	listing_put(l);
 }
 
+void hostfs_dir_spoil(struct inode *dir, const char *name, u32 len)
+{
+	struct listing *l = hnode_of(dir)->listing;
+	struct hent *e = l ? listing_find(l, name, len) : NULL;
+
+	if (e)
+		e->spoiled = true;
+}
+
 void hostfs_dir_forget(struct inode *dir)
 {
 	struct hnode *n = hnode_of(dir);
@@ -229,6 +239,8 @@ static int from_listing(struct inode *dir, const struct listing *l, const char *
 	if (!*out)
 		return -ENOMEM;
 	n = hnode_of(*out);
+	if (e->spoiled && n->attr_time == l->time)
+		return hnode_refresh(*out, true);
 	if (n->attr_time == l->time)
 		n->attr_time += max(LISTED_ATTR_NS - hostfs_of(dir)->ttl, 0ll);
 	return 0;

@@ -16,6 +16,7 @@ struct listing {
 struct hent {
 	u32 next, hash;
 	u32 len;
+	bool spoiled;		/* we changed the file since: the attributes are out of date */
 	struct bz_attr attr;
 	char name[];
 };
@@ -103,6 +104,7 @@ extern const struct inode_ops hostfs_inode_ops;
 
 /* dir.c */
 void listing_put(struct listing *l);
+void hostfs_dir_spoil(struct inode *dir, const char *name, u32 len); /* hostfs_lock held: this entry's attributes */
 void hostfs_dir_forget(struct inode *dir);	/* we changed it ourselves */
 int hostfs_lookup(struct inode *dir, const char *name, u32 len, struct inode **out);
 bool hostfs_revalidate(struct dentry *d);

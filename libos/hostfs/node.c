@@ -86,6 +86,12 @@ void hnode_changed(struct inode *inode)
 
 	n->known = now_mono();
 	n->attr_time = 0;
+	mutex_lock(&hostfs_lock);
+	if (n->parent && !n->lost)
+		hostfs_dir_spoil(n->parent, n->name, n->name_len);
+	for (struct halias *a = n->aliases; a; a = a->next)
+		hostfs_dir_spoil(a->parent, a->name, a->len);
+	mutex_unlock(&hostfs_lock);
 }
 
 void hnode_attr(struct inode *inode, const struct bz_attr *a, i64 at)
@@ -236,6 +242,7 @@ static int hostfs_setattr(struct inode *inode, const struct iattr *attr)
 	}
 	if (!err)
 		err = set_attributes(inode, &rest);
+	hnode_changed(inode);
 	if (!err)
 		err = hnode_refresh(inode, true);
 	return err;
