@@ -215,6 +215,8 @@ static int set_attributes(struct inode *inode, const struct iattr *attr)
 	if (s >= 0) {
 		err = host->stream_setattr(s, NULL, &a);
 		hostfs_stream_drop(n, true);
+		if (!err && n->gone)
+			set_copy(inode, attr);
 		return err;
 	}
 	if (n->gone) {
