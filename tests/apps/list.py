@@ -1,0 +1,171 @@
+"""The list of application tests: what issue after issue says must run, unmodified, with the same output as natively."""
+import re
+import shutil
+
+
+class Test:
+    def __init__(self, name, argv, needs=None, stdin=b"", prepare=None, normalise=None, codes=(0,), options=(),
+                 timeout=120, slow=False):
+        self.name, self.argv, self.stdin, self.prepare = name, argv, stdin, prepare
+        self.needs = needs if needs is not None else [argv[0]]
+        self.normalise, self.codes, self.options = normalise, codes, options
+        self.timeout, self.slow = timeout, slow
+
+
+def write(name, text, mode=0o644):
+    def prepare(d):
+        with open(f"{d}/{name}", "wb") as f:
+            f.write(text if isinstance(text, bytes) else text.encode())
+        import os
+        os.chmod(f"{d}/{name}", mode)
+    return prepare
+
+
+def big(name, size):
+    """A file that compresses neither well nor badly, the same each time."""
+    def prepare(d):
+        line = b"".join(b"%d the quick brown fox %d\n" % (i * 7919 % 10007, i) for i in range(2000))
+        with open(f"{d}/{name}", "wb") as f:
+            left = size
+            while left > 0:
+                f.write(line[:left])
+                left -= len(line)
+    return prepare
+
+
+LINES = "".join(f"{i * 37 % 101} line {i}\n" for i in range(500))
+
+COREUTILS = [
+    ("arch", []), ("base32", ["in"]), ("base64", ["in"]), ("basename", ["/a/b.c", ".c"]), ("cat", ["-n", "in"]),
+    ("chmod", ["-v", "640", "in"]), ("cksum", ["in"]), ("comm", ["in", "in"]), ("cp", ["-v", "in", "copy"]),
+    ("csplit", ["in", "100", "200"]), ("cut", ["-c1-5", "in"]), ("date", ["-u", "-d", "@0"]), ("dd", ["if=in", "of=out", "status=none"]),
+    ("dir", []), ("dircolors", []), ("dirname", ["/a/b"]), ("du", ["-b", "in"]), ("echo", ["hello"]), ("env", ["-i", "A=1"]),
+    ("expand", ["in"]), ("expr", ["6", "*", "7"]), ("factor", ["1234567890"]), ("false", []), ("fmt", ["in"]),
+    ("fold", ["-w10", "in"]), ("head", ["-3", "in"]), ("install", ["-m", "600", "in", "inst"]), ("join", ["in", "in"]),
+    ("link", ["in", "hard"]), ("ln", ["-sv", "in", "soft"]), ("ls", ["-1"]), ("md5sum", ["in"]), ("mkdir", ["-vp", "x/y/z"]),
+    ("mkfifo", ["fifo"]), ("mktemp", ["-u", "-t", "aaXXXXXX"]), ("mv", ["-v", "in", "moved"]), ("nl", ["in"]), ("numfmt", ["--to=iec", "123456789"]),
+    ("od", ["-c", "in"]), ("paste", ["in", "in"]), ("pathchk", ["a/b"]), ("pr", ["-t", "in"]), ("printf", ["%05d\\n", "42"]),
+    ("ptx", ["in"]), ("pwd", []), ("readlink", ["-f", "."]), ("realpath", ["in"]), ("rm", ["-v", "in"]), ("rmdir", ["nothing"]),
+    ("seq", ["1", "3", "20"]), ("sha1sum", ["in"]), ("sha224sum", ["in"]), ("sha256sum", ["in"]), ("sha384sum", ["in"]),
+    ("sha512sum", ["in"]), ("shred", ["-u", "in"]), ("shuf", ["--random-source=in", "-i", "1-20"]), ("sleep", ["0.05"]), ("sort", ["-n", "in"]),
+    ("split", ["-l", "100", "in"]), ("stat", ["-c", "%s %a %F", "in"]), ("sum", ["in"]), ("sync", []), ("tac", ["in"]), ("tail", ["-5", "in"]),
+    ("tee", ["out"]), ("test", ["-f", "in"]), ("timeout", ["5", "echo", "in time"]), ("touch", ["-d", "@1000", "new"]), ("tr", ["a-z", "A-Z"]),
+    ("true", []), ("truncate", ["-s", "10", "in"]), ("tsort", ["in"]), ("tty", []), ("uname", ["-s"]), ("unexpand", ["-a", "in"]), ("uniq", ["-c", "in"]),
+    ("unlink", ["in"]), ("vdir", ["--time-style=+", "-o", "-g", "in"]), ("wc", ["in"]), ("whoami", []), ("yes", ["--version"]), ("id", ["-u"]),
+    ("nproc", []), ("printenv", ["LANG"]), ("nice", []), ("groups", ["root"]), ("logname", ["--version"]), ("hostid", ["--version"]),
+]
+
+BUSYBOX = ["ash -c 'echo $((6*7)); for i in a b; do echo $i; done'", "awk 'BEGIN{print 6*7}'", "base64 in", "cal 1 2000", "cat in", "cksum in",
+           "cmp in in", "cut -d' ' -f1 in", "dc -e '6 7 * p'", "diff in in", "expr 6 '*' 7", "fold -w8 in", "grep -c line in", "gzip -c in",
+           "head -2 in", "hexdump -C in", "md5sum in", "od -x in", "printf '%x\\n' 255", "rev in", "sed -n 5p in", "seq 5", "sha256sum in",
+           "sort -r in", "strings in", "sum in", "tac in", "tail -2 in", "tr a-z A-Z", "uniq in", "uuencode in in", "wc in", "xxd in",
+           "find . -name in", "stat -c %s in", "tar cf t.tar in", "ls -1", "bzip2 -kc in", "cpio --version", "ed -h"]
+
+PYTHON = r"""
+import json, hashlib, sqlite3, threading, zlib, re, os, struct, math, decimal, itertools, collections, tempfile, time
+print(json.dumps({"a": [1, 2.5, None]}), hashlib.sha256(b"x").hexdigest(), zlib.crc32(b"hello"))
+results = []
+threads = [threading.Thread(target=lambda i=i: results.append(i * i)) for i in range(50)]
+[t.start() for t in threads]; [t.join() for t in threads]
+print(sorted(results)[-1], decimal.Decimal(1) / 7, math.pi)
+db = sqlite3.connect("x.db"); db.execute("create table t(a)")
+db.executemany("insert into t values(?)", ((i,) for i in range(20000))); db.commit()
+print(db.execute("select sum(a), count(*) from t").fetchone())
+with tempfile.TemporaryDirectory() as d:
+    for i in range(100): open(os.path.join(d, str(i)), "w").write(str(i))
+    print(len(os.listdir(d)), sum(int(open(os.path.join(d, f)).read()) for f in os.listdir(d)))
+print(collections.Counter(re.findall(r"\w", "bartizan")).most_common(2), list(itertools.permutations("abc"))[3])
+"""
+
+JAVA = """
+import java.util.*; import java.util.concurrent.*;
+public class Hello { public static void main(String[] a) throws Exception {
+  ExecutorService e = Executors.newFixedThreadPool(4); List<Future<Long>> fs = new ArrayList<>();
+  for (int i = 0; i < 8; i++) { final int n = i; fs.add(e.submit(() -> { long s = 0; List<byte[]> l = new ArrayList<>();
+    for (int k = 0; k < 2000; k++) { l.add(new byte[10000]); if (l.size() > 50) l.clear(); s += k * n; } return s; })); }
+  long t = 0; for (Future<Long> f : fs) t += f.get(); System.gc(); e.shutdown(); System.out.println("sum " + t); } }
+"""
+
+GO = """package main
+import ("fmt"; "os"; "sync"; "time")
+func main() { var wg sync.WaitGroup; var mu sync.Mutex; n := 0
+  for i := 0; i < 100; i++ { wg.Add(1); go func(i int) { defer wg.Done(); time.Sleep(time.Millisecond); mu.Lock(); n += i; mu.Unlock() }(i) }
+  wg.Wait(); m := map[int]string{}; for i := 0; i < 10000; i++ { m[i] = fmt.Sprint(i) }
+  os.WriteFile("go.txt", []byte("hi"), 0644); b, _ := os.ReadFile("go.txt"); fmt.Println(n, len(m), string(b)) }
+"""
+
+RUST = """use std::{thread, fs, collections::HashMap};
+fn main() { let hs: Vec<_> = (0..8).map(|i| thread::spawn(move || (0..1000u64).map(|x| x * i).sum::<u64>())).collect();
+  let s: u64 = hs.into_iter().map(|h| h.join().unwrap()).sum(); let mut m = HashMap::new();
+  for i in 0..1000 { m.insert(i, i * 2); } fs::write("r.txt", "x").unwrap();
+  println!("{} {} {}", s, m.len(), fs::read_to_string("r.txt").unwrap()); }
+"""
+
+
+def compiled(source_name, source, command):
+    """Natively compiled in the test's folder first; the program itself is what is compared."""
+    def prepare(d):
+        import subprocess
+        write(source_name, source)(d)
+        subprocess.run(command, cwd=d, shell=True, check=True, capture_output=True,
+                       env={"PATH": "/usr/bin:/bin", "HOME": d, "GOCACHE": d + "/cache", "GO111MODULE": "off"})
+        shutil.rmtree(d + "/cache", ignore_errors=True)
+    return prepare
+
+
+def no_times(out):
+    return re.sub(rb"\d+\.\d+s|[0-9.]+ ?[kKMG]?B?/s|\d+ \S+'s in [0-9.]+s", b"#", out)
+
+
+def tests(quick):
+    infile = write("in", LINES)
+    for name, args in COREUTILS:
+        codes = {"false": (1,), "rmdir": (1,), "tsort": (0, 1), "tty": (0, 1), "logname": (0, 1)}.get(name, (0,))
+        drop = (lambda out: b"") if name in ("mktemp", "nproc", "nice", "groups", "du") else None
+        yield Test(f"coreutils-{name}", [f"/usr/bin/{name}", *args], prepare=infile, stdin=b"some text\n", codes=codes,
+                   normalise=drop)
+    for i, line in enumerate(BUSYBOX):
+        yield Test(f"busybox-{line.split()[0]}-{i}", ["/bin/busybox", "sh", "-c", "busybox " + line], prepare=infile, stdin=b"text\n",
+                   codes=(0, 1))
+    size = 8 << 20 if quick else 100 << 20
+    for tool in ("gzip", "bzip2", "xz", "zstd"):
+        extra = ["-T1", "-1"] if tool == "xz" else ["-1"]
+        yield Test(f"compress-{tool}", ["/bin/sh", "-c", f"{tool} {' '.join(extra)} -c big > out && {tool} -dc out | sha256sum && sha256sum out"],
+                   needs=[f"/usr/bin/{tool}"], prepare=big("big", size), timeout=600)
+    rows = 20000 if quick else 100000
+    yield Test("sqlite3", ["/usr/bin/sqlite3", "test.db"], stdin=(
+        f"create table t(a integer primary key, b text); with recursive c(x) as (select 1 union all select x+1 from c where x<{rows}) "
+        "insert into t select x, hex(x) from c; create index i on t(b); select count(*), sum(a) from t; "
+        "select b from t where a=777; delete from t where a%2; vacuum; select count(*) from t; pragma integrity_check;").encode())
+    yield Test("python3", ["/usr/bin/python3", "-c", PYTHON])
+    yield Test("python3-pyc", ["/usr/bin/python3", "-c", "import sys, this; print(len(sys.modules) > 10)"])
+    yield Test("perl", ["/usr/bin/perl", "-e", 'my %h; $h{$_ % 7} += $_ for 1..1000; print "$_ $h{$_}\n" for sort keys %h; '
+                        'open F, ">", "f"; print F "x" x 100; close F; print -s "f", "\n"; print join(",", sort map { $_ * 2 } 1..5), "\n";'])
+    yield Test("lua5.4", ["/usr/bin/lua5.4", "-e", "local s = 0 for i = 1, 1e6 do s = s + i % 7 end print(s, ('x'):rep(5), os.getenv('LANG'))"])
+    yield Test("ruby", ["/usr/bin/ruby", "-e", "puts (1..1000).sum; t = 4.times.map { |i| Thread.new { i * i } }; p t.map(&:value); "
+                        "File.write('f', 'abc'); puts File.size('f')"])
+    yield Test("php", ["/usr/bin/php", "-r", "echo array_sum(range(1, 1000)), ' ', md5('x'), \"\\n\";"])
+    yield Test("node", ["/usr/bin/node", "-e", "const fs = require('fs'); fs.writeFileSync('f', 'abc'); console.log(fs.readFileSync('f', 'utf8'), "
+                        "[...Array(100).keys()].reduce((a, b) => a + b))"])
+    yield Test("node-worker", ["/usr/bin/node", "-e", "const { Worker } = require('worker_threads'); "
+                               "new Worker('require(\"worker_threads\").parentPort.postMessage(6 * 7)', { eval: true }).on('message', m => console.log(m))"])
+    yield Test("java", ["/usr/bin/java", "-cp", ".", "Hello"], needs=["/usr/bin/java", "/usr/bin/javac"],
+               prepare=compiled("Hello.java", JAVA, "javac Hello.java"), slow=True)
+    yield Test("go-static", ["./hello"], needs=["/usr/bin/go"], prepare=compiled("hello.go", GO, "CGO_ENABLED=0 go build -o hello hello.go"),
+               slow=True)
+    yield Test("rust", ["./hello"], needs=["/usr/bin/rustc"], prepare=compiled("hello.rs", RUST, "rustc -O hello.rs"), slow=True)
+    yield Test("cc1-and-as", ["/bin/sh", "-c", "gcc -O2 -S -o t.s t.c && as -o t.o t.s && sha256sum t.s t.o"], needs=["/usr/bin/gcc"],
+               prepare=write("t.c", "int f(int x) { int s = 0; for (int i = 0; i < x; i++) s += i * x; return s; }\n"))
+    yield Test("gcc-and-run", ["/bin/sh", "-c", "gcc -O1 -o t t.c && ./t"], needs=["/usr/bin/gcc"],
+               prepare=write("t.c", "#include <stdio.h>\nint main(void) { printf(\"%d\\n\", 6 * 7); return 0; }\n"))
+    yield Test("openssl-speed", ["/usr/bin/openssl", "speed", "-seconds", "1", "-bytes", "1024", "-evp", "sha256"], normalise=lambda o: b"")
+    yield Test("openssl-digest", ["/usr/bin/openssl", "dgst", "-sha3-256", "in"], prepare=infile)
+    yield Test("imagemagick", ["/usr/bin/convert", "-size", "64x64", "gradient:", "-resize", "32x32", "ppm:-"], normalise=None)
+    yield Test("shell-pipeline", ["/bin/sh", "-c", "cat in | sort -n | uniq -c | head -5; for i in 1 2 3; do (exit $i); echo $?; done; wait"],
+               prepare=infile)
+    yield Test("bash-jobs", ["/bin/bash", "-c", "sleep 0.1 & wait $!; echo $?; x=$(echo sub); echo $x; trap 'echo term' TERM; kill -TERM $$; "
+                             "cat <(echo process substitution)"])
+    yield Test("make", ["/usr/bin/make", "-s", "-j2"], prepare=lambda d: (write("Makefile", "all: a b\n\ncat a b\na:\n\techo a > a\nb:\n\techo b > b\n"
+                                                                                .replace("\n\ncat", "\n\tcat"))(d)))
+    yield Test("tar", ["/bin/sh", "-c", "mkdir d; cp in d/1; cp in d/2; tar cf t.tar d; rm -r d; tar xf t.tar; cat d/1 d/2 | md5sum"], prepare=infile)
+    yield Test("awk-sed-grep", ["/bin/sh", "-c", "awk '{s+=$1} END {print s}' in; sed 's/line/LINE/' in | grep -c LINE"], prepare=infile)
