@@ -1,0 +1,22 @@
+/*
+ * Bartizan's own files: the host layer is embedded in the command, the library OS and bartizan-image lie
+ * beside it, in the build tree as when installed.
+ */
+#ifndef BARTIZAN_FILES_H
+#define BARTIZAN_FILES_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+extern const char host_layer_start[], host_layer_end[]; /* host_layer.S */
+
+/* Opens the library OS; ends the command if it is not there. */
+int files_open_libos(uint64_t *size);
+
+/* Executes bartizan-image; comes back only by ending the command. */
+void files_exec_image(char **argv) __attribute__((noreturn));
+
+/* The same as a child; returns its exit code. */
+int files_run_image(char **argv);
+
+#endif

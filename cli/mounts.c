@@ -1,0 +1,148 @@
+/*
+ * The list of mounts that a sandbox is started with.  A grant is a descriptor that was opened here, by the
+ * person who types the command and with his rights.
+ */
+#define _GNU_SOURCE
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "cli/view.h"
+
+static struct sandbox_mount *slot(struct view *v, const char *guest)
+{
+	struct sandbox_mount *m = v->mounts;
+
+	while (m < v->mounts + v->count && strcmp(m->guest_path, guest))
+		m++;
+	if (m == v->mounts + v->count) {
+		if (v->count == SANDBOX_MOUNTS_MAX)
+			fail(EXIT_BARTIZAN, "%s: more than %d mounts", guest, SANDBOX_MOUNTS_MAX);
+		v->count++;
+	} else if (m->fd >= 0) {
+		close(m->fd);
+	}
+	*m = (struct sandbox_mount){.guest_path = guest, .fd = -1};
+	return m;
+}
+
+void view_volume(struct view *v, const char *guest, const char *host, int fd, uint32_t flags, bool is_file)
+{
+	struct sandbox_mount *m = slot(v, guest);
+
+	m->host_path = host;
+	m->fd = fd;
+	m->flags = flags;
+	m->is_file = is_file;
+}
+
+void view_text(struct view *v, const char *guest, const char *text)
+{
+	struct sandbox_mount *m = slot(v, guest);
+
+	m->flags = BZ_MOUNT_TEXT | BZ_MOUNT_READONLY;
+	m->text = text;
+	m->text_len = strlen(text);
+}
+
+void view_link(struct view *v, const char *guest, const char *text)
+{
+	struct sandbox_mount *m = slot(v, guest);
+
+	m->flags = BZ_MOUNT_SYMLINK;
+	m->text = text;
+	m->text_len = strlen(text);
+}
+
+void view_tmpfs(struct view *v, const char *guest, uint64_t size, uint32_t mode)
+{
+	struct sandbox_mount *m = slot(v, guest);
+
+	m->flags = BZ_MOUNT_TMPFS;
+	m->size = size;
+	m->mode = mode;
+}
+
+char *clean_path(const char *path)
+{
+	char *clean, *out;
+
+	if (*path != '/')
+		return NULL;
+	clean = out = must_alloc(strlen(path) + 2);
+	while (*path) {
+		size_t len = strcspn(path, "/");
+
+		if (len == 2 && !memcmp(path, "..", 2))
+			return NULL;
+		if (len && !(len == 1 && *path == '.')) {
+			*out++ = '/';
+			out = mempcpy(out, path, len);
+		}
+		path += len + (path[len] == '/');
+	}
+	if (out == clean)
+		*out++ = '/';
+	*out = 0;
+	return clean;
+}
+
+static char *guest_path(const char *what, const char *path)
+{
+	char *clean = clean_path(path);
+
+	if (!clean || strlen(clean) > BZ_PATH_MAX)
+		fail(EXIT_BARTIZAN, "%s: '%s' is not an absolute path without '..'", what, path);
+	return clean;
+}
+
+void view_grant(struct view *v, const char *what, const char *host, const char *guest, uint32_t flags)
+{
+	int fd = open(host, O_PATH | O_CLOEXEC);
+	char *clean = guest_path(what, guest);
+	struct stat st;
+
+	if (fd < 0 || fstat(fd, &st) < 0)
+		fail(EXIT_BARTIZAN, "%s: %s: %s", what, host, strerror(errno));
+	if (!S_ISREG(st.st_mode) && !S_ISDIR(st.st_mode))
+		fail(EXIT_BARTIZAN, "%s: %s: neither a directory nor a regular file", what, host);
+	if (!strcmp(clean, "/"))
+		fail(EXIT_BARTIZAN, "%s: %s: cannot be the sandbox's root; use --rootfs DIR for that", what, host);
+	view_volume(v, clean, host, fd, flags, S_ISREG(st.st_mode));
+}
+
+void view_options(struct view *v, const struct run_options *o)
+{
+	if (o->here) {
+		char here[BZ_PATH_MAX + 1];
+
+		if (!getcwd(here, sizeof(here)))
+			fail(EXIT_BARTIZAN, "--here: %s", strerror(errno));
+		view_grant(v, "--here", ".", here, o->here_readonly ? BZ_MOUNT_READONLY : 0);
+	}
+	for (size_t i = 0; i < o->tmpfs_count; i++)
+		view_tmpfs(v, guest_path("--tmpfs", o->tmpfs[i].guest), o->tmpfs[i].size, o->tmpfs[i].mode);
+	for (size_t i = 0; i < o->volume_count; i++)
+		view_grant(v, "-v", o->volumes[i].host, o->volumes[i].guest,
+			   o->volumes[i].readonly ? BZ_MOUNT_READONLY : 0);
+}
+
+void view_rootfs(struct view *v, const char *dir)
+{
+	int fd = open(dir, O_PATH | O_DIRECTORY | O_CLOEXEC);
+
+	if (fd < 0)
+		fail(EXIT_BARTIZAN, "--rootfs: %s: %s", dir, strerror(errno));
+	view_volume(v, "/", dir, fd, 0, false);
+}
+
+void view_overlay(struct view *v, const char *dir)
+{
+	int fd = open(dir, O_PATH | O_DIRECTORY | O_CLOEXEC);
+
+	if (fd < 0)
+		fail(EXIT_BARTIZAN, "--overlay: %s: %s", dir, strerror(errno));
+	view_volume(v, "/", dir, fd, BZ_MOUNT_UPPER, false);
+}

@@ -1,0 +1,260 @@
+/*
+ * Reads the command line of `bartizan run`.  Options end at the program: what follows is the program's own.
+ */
+#define _GNU_SOURCE
+#include <errno.h>
+#include <fcntl.h>
+#include <getopt.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <unistd.h>
+
+#include "cli/options.h"
+
+enum option_id {
+	OPT_TRACE = 256, OPT_STATS, OPT_HERE, OPT_ROOTFS, OPT_HOSTNAME, OPT_PIDS, OPT_TIMEOUT, OPT_READONLY,
+	OPT_TMPFS, OPT_NAME, OPT_ENTRYPOINT, OPT_EXPLAIN, OPT_ENV_FILE, OPT_CPUS, OPT_ULIMIT, OPT_POLICY,
+	OPT_NO_USERNS, OPT_OVERLAY, OPT_VERIFY, OPT_RM, OPT_USR_LOCAL, OPT_HELP,
+};
+
+static const struct option long_options[] = {
+	{"env", required_argument, NULL, 'e'},
+	{"env-file", required_argument, NULL, OPT_ENV_FILE},
+	{"volume", required_argument, NULL, 'v'},
+	{"workdir", required_argument, NULL, 'w'},
+	{"interactive", no_argument, NULL, 'i'},
+	{"tty", no_argument, NULL, 't'},
+	{"detach", no_argument, NULL, 'd'},
+	{"user", required_argument, NULL, 'u'},
+	{"memory", required_argument, NULL, 'm'},
+	{"trace", no_argument, NULL, OPT_TRACE},
+	{"stats", optional_argument, NULL, OPT_STATS},
+	{"here", optional_argument, NULL, OPT_HERE},
+	{"rootfs", required_argument, NULL, OPT_ROOTFS},
+	{"hostname", required_argument, NULL, OPT_HOSTNAME},
+	{"pids-limit", required_argument, NULL, OPT_PIDS},
+	{"timeout", required_argument, NULL, OPT_TIMEOUT},
+	{"read-only", no_argument, NULL, OPT_READONLY},
+	{"tmpfs", required_argument, NULL, OPT_TMPFS},
+	{"name", required_argument, NULL, OPT_NAME},
+	{"entrypoint", required_argument, NULL, OPT_ENTRYPOINT},
+	{"explain", no_argument, NULL, OPT_EXPLAIN},
+	{"cpus", required_argument, NULL, OPT_CPUS},
+	{"ulimit", required_argument, NULL, OPT_ULIMIT},
+	{"policy", required_argument, NULL, OPT_POLICY},
+	{"no-userns", no_argument, NULL, OPT_NO_USERNS},
+	{"overlay", required_argument, NULL, OPT_OVERLAY},
+	{"verify", required_argument, NULL, OPT_VERIFY},
+	{"rm", no_argument, NULL, OPT_RM},
+	{"usr-local", no_argument, NULL, OPT_USR_LOCAL},
+	{"help", no_argument, NULL, OPT_HELP},
+	{0},
+};
+
+void options_env(struct run_options *o, const char *what, const char *text)
+{
+	const char *value;
+
+	if (!*text || *text == '=')
+		fail(EXIT_BARTIZAN, "%s: '%s' has no name; write NAME=value", what, text);
+	if (strchr(text, '=')) {
+		strings_set(&o->env, text);
+		return;
+	}
+	value = getenv(text);
+	if (value)
+		strings_set(&o->env, must_format("%s=%s", text, value));
+}
+
+static void read_env_file(struct run_options *o, const char *path)
+{
+	FILE *file = fopen(path, "re");
+	char *line = NULL;
+	size_t room = 0;
+	ssize_t len;
+
+	if (!file)
+		fail(EXIT_BARTIZAN, "--env-file: %s: %s", path, strerror(errno));
+	while ((len = getline(&line, &room, file)) >= 0) {
+		while (len && (line[len - 1] == '\n' || line[len - 1] == '\r'))
+			line[--len] = 0;
+		if (*line && *line != '#')
+			options_env(o, path, must_dup(line));
+	}
+	if (ferror(file))
+		fail(EXIT_BARTIZAN, "--env-file: %s: %s", path, strerror(errno));
+	free(line);
+	fclose(file);
+}
+
+void options_volume(struct run_options *o, const char *what, const char *text)
+{
+	struct volume_option *v = &o->volumes[o->volume_count];
+	char *copy = must_dup(text), *guest = strchr(copy, ':'), *mode;
+
+	if (o->volume_count == VOLUMES_MAX)
+		fail(EXIT_BARTIZAN, "%s: more than %d volumes", what, VOLUMES_MAX);
+	if (!guest || guest == copy || guest[1] != '/')
+		fail(EXIT_BARTIZAN, "%s: '%s' is not HOST:GUEST[:ro] with an absolute GUEST path", what, text);
+	*guest++ = 0;
+	mode = strchr(guest, ':');
+	if (mode) {
+		*mode++ = 0;
+		if (strcmp(mode, "ro") && strcmp(mode, "rw"))
+			fail(EXIT_BARTIZAN, "%s: '%s': what follows the guest path is ro or rw", what, text);
+		v->readonly = !strcmp(mode, "ro");
+	}
+	v->host = copy;
+	v->guest = guest;
+	o->volume_count++;
+}
+
+void options_tmpfs(struct run_options *o, const char *what, const char *text)
+{
+	struct tmpfs_option *t = &o->tmpfs[o->tmpfs_count];
+	char *copy = must_dup(text), *options = strchr(copy, ':'), *end;
+
+	if (o->tmpfs_count == VOLUMES_MAX)
+		fail(EXIT_BARTIZAN, "%s: more than %d of them", what, VOLUMES_MAX);
+	if (*copy != '/')
+		fail(EXIT_BARTIZAN, "%s: '%s' is not an absolute path", what, text);
+	t->mode = 01777;
+	if (options)
+		*options++ = 0;
+	for (char *word = options ? strtok(options, ",") : NULL; word; word = strtok(NULL, ",")) {
+		if (!strncmp(word, "size=", 5)) {
+			t->size = parse_size(what, word + 5);
+		} else if (!strncmp(word, "mode=", 5)) {
+			t->mode = strtoul(word + 5, &end, 8);
+			if (*end || !word[5] || t->mode > 07777)
+				fail(EXIT_BARTIZAN, "%s: '%s' is not an octal mode", what, word + 5);
+		} else {
+			fail(EXIT_BARTIZAN, "%s: unknown option '%s'; known: size, mode", what, word);
+		}
+	}
+	t->guest = copy;
+	o->tmpfs_count++;
+}
+
+void options_ulimit(struct run_options *o, const char *what, const char *text)
+{
+	static const struct {
+		const char *name;
+		uint32_t resource;
+	} names[] = {
+		{"as", RLIMIT_AS}, {"core", RLIMIT_CORE}, {"cpu", RLIMIT_CPU}, {"data", RLIMIT_DATA},
+		{"fsize", RLIMIT_FSIZE}, {"locks", RLIMIT_LOCKS}, {"memlock", RLIMIT_MEMLOCK},
+		{"msgqueue", RLIMIT_MSGQUEUE}, {"nice", RLIMIT_NICE}, {"nofile", RLIMIT_NOFILE},
+		{"nproc", RLIMIT_NPROC}, {"rss", RLIMIT_RSS}, {"rtprio", RLIMIT_RTPRIO},
+		{"sigpending", RLIMIT_SIGPENDING}, {"stack", RLIMIT_STACK},
+	};
+	struct bz_rlimit *limit = &o->ulimits[o->ulimit_count];
+	char *copy = must_dup(text), *value = strchr(copy, '='), *hard;
+	size_t i, count = sizeof(names) / sizeof(names[0]);
+
+	if (!value)
+		fail(EXIT_BARTIZAN, "%s: '%s' is not NAME=SOFT[:HARD]", what, text);
+	*value++ = 0;
+	for (i = 0; i < count && strcmp(names[i].name, copy); i++)
+		;
+	if (i == count)
+		fail(EXIT_BARTIZAN, "%s: unknown limit '%s'", what, copy);
+	if (o->ulimit_count == ULIMITS_MAX)
+		fail(EXIT_BARTIZAN, "%s: more than %d of them", what, ULIMITS_MAX);
+	hard = strchr(value, ':');
+	if (hard)
+		*hard++ = 0;
+	limit->resource = names[i].resource;
+	limit->soft = !strcmp(value, "-1") || !strcmp(value, "unlimited") ? UINT64_MAX : parse_size(what, value);
+	limit->hard = !hard ? limit->soft
+			    : !strcmp(hard, "-1") || !strcmp(hard, "unlimited") ? UINT64_MAX : parse_size(what, hard);
+	if (limit->soft > limit->hard)
+		fail(EXIT_BARTIZAN, "%s: '%s': the soft limit is above the hard one", what, text);
+	o->ulimit_count++;
+}
+
+static struct limit asked(uint64_t value)
+{
+	return (struct limit){true, value};
+}
+
+static void set_option(struct run_options *o, int id, const char *arg)
+{
+	switch (id) {
+	case 'e': options_env(o, "-e", arg); break;
+	case OPT_ENV_FILE: read_env_file(o, arg); break;
+	case 'v': options_volume(o, "-v", arg); break;
+	case 'w': o->workdir = arg; break;
+	case 'i': o->interactive = true; break;
+	case 't': o->tty = true; break;
+	case 'd': o->detach = true; break;
+	case 'u': o->user = arg; break;
+	case 'm': o->memory = asked(parse_size("-m", arg)); break;
+	case OPT_TRACE: o->trace = true; break;
+	case OPT_STATS: o->stats = true; o->stats_file = arg; break;
+	case OPT_ROOTFS: o->rootfs = arg; break;
+	case OPT_HOSTNAME: o->hostname = arg; break;
+	case OPT_PIDS: o->pids = asked(parse_count("--pids-limit", arg, 1 << 22)); break;
+	case OPT_TIMEOUT: o->timeout = asked(parse_duration("--timeout", arg)); break;
+	case OPT_READONLY: o->readonly = true; break;
+	case OPT_TMPFS: options_tmpfs(o, "--tmpfs", arg); break;
+	case OPT_NAME: o->name = arg; break;
+	case OPT_ENTRYPOINT: o->entrypoint = arg; break;
+	case OPT_EXPLAIN: o->explain = true; break;
+	case OPT_CPUS: o->cpus = asked(parse_millis("--cpus", arg)); break;
+	case OPT_ULIMIT: options_ulimit(o, "--ulimit", arg); break;
+	case OPT_POLICY: o->policy = arg; policy_read(o, arg); break;
+	case OPT_NO_USERNS: o->no_userns = true; break;
+	case OPT_OVERLAY: o->overlay = arg; break;
+	case OPT_VERIFY: o->verify = arg; break;
+	case OPT_RM: o->rm = true; break;
+	case OPT_USR_LOCAL: o->usr_local = true; break;
+	case OPT_HERE:
+		o->here = true;
+		o->here_readonly = arg && !strcmp(arg, "ro");
+		if (arg && strcmp(arg, "ro") && strcmp(arg, "rw"))
+			fail(EXIT_BARTIZAN, "--here: '%s' is neither ro nor rw", arg);
+		break;
+	case OPT_HELP:
+		help_print("run");
+		exit(0);
+	}
+}
+
+static void check_name(const char *name)
+{
+	if (!*name || strlen(name) > 63 || *name == '.' || *name == '-' ||
+	    name[strspn(name, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_.-")])
+		fail(EXIT_BARTIZAN, "--name: '%s' is not a name of letters, digits, '_', '.', '-'", name);
+}
+
+void options_parse(struct run_options *o, int argc, char **argv)
+{
+	int id;
+
+	opterr = 0;
+	optind = 1;
+	while ((id = getopt_long(argc, argv, "+:e:v:w:itdu:m:", long_options, NULL)) >= 0) {
+		if (id == ':')
+			fail(EXIT_BARTIZAN, "%s needs a value; see 'bartizan run --help'", argv[optind - 1]);
+		if (id == '?')
+			fail(EXIT_BARTIZAN, "unknown option '%s'; see 'bartizan run --help'",
+			     optopt && optopt < 256 ? (char[]){'-', optopt, 0} : argv[optind - 1]);
+		set_option(o, id, optarg);
+	}
+	if (o->name)
+		check_name(o->name);
+	if (o->workdir && *o->workdir != '/')
+		fail(EXIT_BARTIZAN, "-w: '%s' is not an absolute path", o->workdir);
+	if (o->hostname && (!*o->hostname || strlen(o->hostname) > 64))
+		fail(EXIT_BARTIZAN, "--hostname: '%s' is not 1 to 64 characters long", o->hostname);
+	if (optind < argc)
+		o->program = argv[optind++];
+	else if (!(o->rootfs && o->entrypoint))
+		fail(EXIT_BARTIZAN, "run: no image or program named; see 'bartizan run --help'");
+	o->args = argv + optind;
+	if (o->detach && o->trace)
+		warn("--trace goes to the log: see 'bartizan logs'");
+}

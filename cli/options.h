@@ -1,0 +1,55 @@
+/*
+ * The options of `bartizan run`: what a person asked for, before anything of the host was looked at.  A policy
+ * file (--policy) fills the same structure; the command line comes later and wins.
+ */
+#ifndef BARTIZAN_OPTIONS_H
+#define BARTIZAN_OPTIONS_H
+
+#include "cli/cli.h"
+#include "monitor/monitor.h"
+
+struct volume_option {
+	const char *host, *guest; /* as written */
+	bool readonly;
+};
+
+struct tmpfs_option {
+	const char *guest;
+	uint64_t size;
+	uint32_t mode;
+};
+
+#define VOLUMES_MAX 128
+#define ULIMITS_MAX 16
+
+struct run_options {
+	struct strings env; /* NAME=value; what was asked for as NAME has its value already */
+	struct volume_option volumes[VOLUMES_MAX];
+	size_t volume_count;
+	struct tmpfs_option tmpfs[VOLUMES_MAX];
+	size_t tmpfs_count;
+	struct bz_rlimit ulimits[ULIMITS_MAX];
+	size_t ulimit_count;
+	struct limit memory, pids, cpus, timeout;
+
+	const char *workdir, *user, *hostname, *entrypoint, *name;
+	const char *rootfs, *overlay, *policy, *verify, *stats_file;
+	bool trace, stats, interactive, tty, detach, rm, readonly, usr_local, no_userns, explain;
+	bool here, here_readonly;
+
+	const char *program; /* NULL with --rootfs and --entrypoint alone */
+	char **args;	     /* behind the program */
+};
+
+/* Ends the command on a wrong option.  argv[0] is `run`. */
+void options_parse(struct run_options *o, int argc, char **argv);
+
+void options_volume(struct run_options *o, const char *what, const char *text); /* HOST:GUEST[:ro|rw] */
+void options_tmpfs(struct run_options *o, const char *what, const char *text);	/* GUEST[:size=N,mode=M] */
+void options_ulimit(struct run_options *o, const char *what, const char *text); /* NAME=SOFT[:HARD] */
+void options_env(struct run_options *o, const char *what, const char *text);	/* NAME=value or NAME */
+
+/* Reads a policy file (policy.c). */
+void policy_read(struct run_options *o, const char *path);
+
+#endif

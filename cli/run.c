@@ -1,0 +1,175 @@
+/*
+ * `bartizan run`: from what was asked to a specification, a sandbox, and an exit code.
+ */
+#define _GNU_SOURCE
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "cli/files.h"
+#include "cli/record.h"
+#include "cli/run.h"
+
+#define GUEST_PATH "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+
+static void prepare_argv(struct run *r)
+{
+	const struct run_options *o = &r->options;
+
+	if (r->program.kind == PROGRAM_IMAGE)
+		return; /* image_prepare did */
+	strings_add(&r->argv, r->program.given);
+	if (o->rootfs && o->entrypoint && o->program)
+		strings_add(&r->argv, o->program);
+	for (size_t i = 0; o->args[i]; i++)
+		strings_add(&r->argv, o->args[i]);
+	r->spec.exe = r->program.exe;
+}
+
+/* Nothing of the command's own environment but the terminal's type, the language and the time zone. */
+static void prepare_env(struct run *r)
+{
+	static const char *const passed[] = {"LANG", "LC_ALL", "LC_CTYPE", "LC_COLLATE", "LC_MESSAGES", "LC_MONETARY",
+					     "LC_NUMERIC", "LC_TIME", "TZ", "TERM"};
+	const bool host = r->program.kind == PROGRAM_HOST;
+	struct strings *env = &r->env;
+
+	if (!strings_get(env, "PATH"))
+		strings_set(env, GUEST_PATH);
+	if (!strings_get(env, "HOSTNAME"))
+		strings_set(env, must_format("HOSTNAME=%s", r->spec.hostname));
+	if (!strings_get(env, "HOME"))
+		strings_set(env, host ? "HOME=/tmp" : r->spec.uid ? "HOME=/" : "HOME=/root");
+	for (size_t i = 0; i < sizeof(passed) / sizeof(passed[0]); i++) {
+		const bool terminal = !strcmp(passed[i], "TERM");
+		const char *value = (terminal ? r->options.tty : host) ? getenv(passed[i]) : NULL;
+
+		if (value && *value)
+			strings_set(env, must_format("%s=%s", passed[i], value));
+		else if (terminal && r->options.tty)
+			strings_set(env, "TERM=xterm");
+	}
+	for (size_t i = 0; i < r->options.env.count; i++)
+		strings_set(env, r->options.env.item[i]);
+	r->spec.envp = env->item;
+}
+
+static void prepare_view(struct run *r)
+{
+	const struct run_options *o = &r->options;
+
+	if (r->program.kind == PROGRAM_HOST)
+		view_host(&r->view, o, &r->program, r->spec.uid, r->spec.gid);
+	if (o->rootfs)
+		view_rootfs(&r->view, o->rootfs);
+	if (o->overlay)
+		view_overlay(&r->view, o->overlay);
+	view_options(&r->view, o);
+	r->spec.mounts = r->view.mounts;
+	r->spec.mount_count = r->view.count;
+}
+
+static void prepare_limits(struct run *r)
+{
+	const struct run_options *o = &r->options;
+	struct sandbox_spec *spec = &r->spec;
+
+	spec->memory = o->memory;
+	spec->pids = o->pids;
+	spec->cpus = o->cpus;
+	spec->timeout = o->timeout;
+	if (o->memory.asked && o->memory.value < SANDBOX_MEMORY_MIN)
+		fail(EXIT_BARTIZAN, "-m: a sandbox needs at least %llum", SANDBOX_MEMORY_MIN >> 20);
+	spec->rlimits = o->ulimits;
+	spec->rlimit_count = o->ulimit_count;
+	for (size_t i = 0; i < o->ulimit_count; i++)
+		if (o->ulimits[i].resource == 7 /* RLIMIT_NOFILE */ && o->ulimits[i].hard != UINT64_MAX)
+			spec->files = (struct limit){true, o->ulimits[i].hard};
+	spec->flags |= (o->trace ? SANDBOX_TRACE : 0) | (o->stats ? SANDBOX_STATS : 0) |
+		       (o->readonly ? SANDBOX_ROOT_READONLY : 0) | (o->no_userns ? SANDBOX_NO_USERNS : 0);
+}
+
+static void prepare(struct run *r)
+{
+	const struct run_options *o = &r->options;
+	struct sandbox_spec *spec = &r->spec;
+
+	program_find(&r->program, o);
+	spec->image_fd = -1;
+	spec->listen_fd = -1;
+	spec->hostname = o->hostname ? o->hostname : r->id;
+	spec->cwd = o->workdir;
+	spec->umask = 022;
+	if (r->program.kind == PROGRAM_IMAGE)
+		image_prepare(r);
+	identity_prepare(r);
+	prepare_argv(r);
+	prepare_env(r);
+	prepare_view(r);
+	prepare_limits(r);
+	if (!spec->cwd && o->here) {
+		spec->cwd = getcwd(NULL, 0);
+		if (!spec->cwd)
+			fail(EXIT_BARTIZAN, "--here: %s", strerror(errno));
+	}
+	spec->argv = r->argv.item;
+	spec->id = r->id;
+	spec->host_layer = host_layer_start;
+	spec->host_layer_size = host_layer_end - host_layer_start;
+	if (!spec->libos_size)
+		spec->libos_fd = files_open_libos(&spec->libos_size);
+}
+
+static void attach_stdio(struct run *r)
+{
+	struct session *s = &r->session;
+
+	for (int i = 0; i < 3; i++)
+		r->spec.stdio[i] = i;
+	s->output[0] = s->output[1] = s->started_fd = -1;
+	if (!r->options.tty)
+		return;
+	s->console = console_make();
+	for (int i = 0; i < 3; i++)
+		r->spec.stdio[i] = s->console->slave;
+	r->spec.rows = s->console->rows;
+	r->spec.cols = s->console->cols;
+	r->spec.flags |= SANDBOX_TTY;
+}
+
+static int run_attached(struct run *r)
+{
+	struct record *record;
+	char err[512];
+	int error, code;
+
+	attach_stdio(r);
+	record = record_begin(r->id, false, &r->spec.listen_fd);
+	error = sandbox_start(&r->spec, &r->session.sandbox, err, sizeof(err));
+	if (error < 0) {
+		record_discard(record);
+		fail(EXIT_BARTIZAN, "%s", err);
+	}
+	record_running(record, r, &r->session.sandbox);
+	code = session_serve(&r->session);
+	record_discard(record);
+	if (r->options.stats)
+		stats_report(&r->session);
+	return code;
+}
+
+int command_run(int argc, char **argv)
+{
+	struct run *r = must_alloc(sizeof(*r));
+
+	options_parse(&r->options, argc, argv);
+	r->id = r->options.name ? r->options.name : record_new_id();
+	r->session.show_stats = r->options.stats;
+	r->session.stats_file = r->options.stats_file;
+	prepare(r);
+	if (r->options.explain)
+		return explain(r);
+	return r->options.detach ? run_detached(r) : run_attached(r);
+}

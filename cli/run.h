@@ -1,0 +1,35 @@
+/*
+ * One run: the specification that a sandbox is started with, and what it was made from.
+ */
+#ifndef BARTIZAN_RUN_H
+#define BARTIZAN_RUN_H
+
+#include "cli/options.h"
+#include "cli/session.h"
+#include "cli/view.h"
+#include "image/image.h"
+
+struct run {
+	struct run_options options;
+	struct program program;
+	struct image image;
+	struct view view;
+	struct strings argv, env;
+	struct sandbox_spec spec;
+	const char *id;		/* the record's name */
+	struct session session;
+};
+
+/* image.c: opens and verifies the image, takes what its manifest requests. */
+void image_prepare(struct run *r);
+
+/* identity.c: uid, gid and groups of the guest's first process. */
+void identity_prepare(struct run *r);
+
+/* explain.c: what is requested, granted, by whom, and which limits are in force by which means. */
+int explain(struct run *r);
+
+/* detach.c: starts the sandbox under a keeper process; prints the name. */
+int run_detached(struct run *r);
+
+#endif

@@ -1,0 +1,222 @@
+/*
+ * Serves one sandbox until its end: shows what the monitor says, relays signals and the terminal, and turns
+ * the end into an exit code.  All text that comes from a sandbox was escaped by the monitor.
+ */
+#define _GNU_SOURCE
+#include <errno.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/signalfd.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "cli/log.h"
+#include "cli/session.h"
+
+static const int relayed[] = {SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGUSR1, SIGUSR2, SIGALRM, SIGCONT, SIGTSTP, SIGWINCH};
+
+/* Signals that the command was started to ignore (nohup, a shell's background) stay ignored. */
+static int signals_open(void)
+{
+	struct sigaction old;
+	sigset_t set;
+
+	sigemptyset(&set);
+	for (size_t i = 0; i < sizeof(relayed) / sizeof(relayed[0]); i++)
+		if (relayed[i] > SIGQUIT || sigaction(relayed[i], NULL, &old) < 0 || old.sa_handler != SIG_IGN)
+			sigaddset(&set, relayed[i]);
+	sigprocmask(SIG_BLOCK, &set, NULL);
+	return signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
+}
+
+static void take_signal(struct session *s, int fd)
+{
+	struct signalfd_siginfo info;
+
+	if (read(fd, &info, sizeof(info)) != sizeof(info))
+		return;
+	if (info.ssi_signo == SIGWINCH && s->console) {
+		console_size(s->console);
+		sandbox_tell(&s->sandbox, MONITOR_WINSIZE, 0, s->console->rows, s->console->cols);
+		return;
+	}
+	if (info.ssi_signo == SIGWINCH)
+		return;
+	if (info.ssi_signo == SIGTSTP) {
+		/* The guest stops, and so does the command, as if it were the program itself. */
+		sandbox_tell(&s->sandbox, MONITOR_SIGNAL, SIGTSTP, 0, 0);
+		console_restore();
+		kill(getpid(), SIGSTOP);
+		if (s->console)
+			console_raw(s->console);
+		return;
+	}
+	sandbox_tell(&s->sandbox, MONITOR_SIGNAL, info.ssi_signo, 0, 0);
+}
+
+static void show(struct session *s, const char *prefix, const char *text, size_t len)
+{
+	if (s->log) {
+		log_line(s->log, prefix, text, len);
+		return;
+	}
+	/* A raw terminal needs its carriage returns. */
+	fprintf(stderr, "%s%.*s%s", prefix, (int)len, text, s->console && s->console->raw ? "\r\n" : "\n");
+}
+
+static int exit_code(int status)
+{
+	return WIFSIGNALED(status) ? 128 + WTERMSIG(status) : WEXITSTATUS(status);
+}
+
+static void keep_positions(const struct monitor_msg *m)
+{
+	for (int i = 0; i < 3; i++)
+		if (m->stdio_pos[i] >= 0)
+			lseek(i, m->stdio_pos[i], SEEK_SET);
+}
+
+static void ended(struct session *s, const struct monitor_msg *m)
+{
+	s->ended = true;
+	s->status = exit_code(m->status);
+	s->reason = m->reason;
+	s->elapsed_ns = m->elapsed_ns;
+	s->requests = m->requests;
+	s->denied = m->denied;
+	s->peak_memory = m->peak_memory;
+	snprintf(s->why, sizeof(s->why), "%.*s", (int)m->len, m->text);
+	if (!s->log)
+		keep_positions(m);
+}
+
+static void tell_starter(struct session *s, const char *text, size_t len)
+{
+	if (s->started_fd < 0)
+		return;
+	if (write(s->started_fd, text, len) < 0)
+		warn("the command that waited for the start is gone");
+	close(s->started_fd);
+	s->started_fd = -1;
+}
+
+static void take_message(struct session *s, const struct monitor_msg *m)
+{
+	switch (m->kind) {
+	case MONITOR_STARTED:
+		s->start_ns = m->elapsed_ns;
+		tell_starter(s, "", 0);
+		break;
+	case MONITOR_LOG:
+		if (m->arg == BZ_LOG_DENIED)
+			strings_add(&s->denials, must_format("%.*s", (int)m->len, m->text));
+		else if (m->arg != BZ_LOG_PANIC)
+			show(s, m->arg == BZ_LOG_TRACE ? "" : "bartizan: ", m->text, m->len);
+		break;
+	case MONITOR_DENIED:
+		strings_add(&s->denials, must_format("%.*s", (int)m->len, m->text));
+		break;
+	case MONITOR_STATISTICS:
+		free(s->statistics);
+		s->statistics = must_format("%.*s", (int)m->len, m->text);
+		break;
+	case MONITOR_ENDED:
+		ended(s, m);
+		break;
+	case MONITOR_FAILED:
+		s->ended = true;
+		s->status = EXIT_BARTIZAN;
+		s->reason = ENDED_BY_GUEST;
+		if (s->started_fd >= 0)
+			tell_starter(s, m->text, m->len);
+		else
+			show(s, "bartizan: ", m->text, m->len);
+		break;
+	}
+}
+
+static void take_messages(struct session *s)
+{
+	static union {
+		struct monitor_msg msg;
+		char room[sizeof(struct monitor_msg) + MONITOR_TEXT_MAX];
+	} packet;
+	ssize_t n;
+
+	while (!s->ended) {
+		n = recv(s->sandbox.control, &packet, sizeof(packet), MSG_DONTWAIT);
+		if (n < 0 && (errno == EAGAIN || errno == EINTR))
+			return;
+		if (n <= 0) {
+			s->ended = true;
+			s->status = EXIT_BARTIZAN;
+			show(s, "bartizan: ", "the security monitor died", 25);
+			return;
+		}
+		if ((size_t)n < sizeof(packet.msg) || packet.msg.len > n - sizeof(packet.msg))
+			continue;
+		take_message(s, &packet.msg);
+	}
+}
+
+static void explain_end(struct session *s)
+{
+	static const char *const reasons[] = {
+		[ENDED_KILLED] = "killed", [ENDED_TIMEOUT] = "killed: --timeout passed",
+		[ENDED_FORBIDDEN_CALL] = "ended: it made a forbidden host call",
+		[ENDED_PROTOCOL] = "ended: it broke the monitor's protocol",
+		[ENDED_PANIC] = "ended: its library OS gave up", [ENDED_DIED] = "ended: its template died",
+	};
+	char line[700];
+	int n;
+
+	if (s->reason == ENDED_BY_GUEST || s->reason >= sizeof(reasons) / sizeof(reasons[0]))
+		return;
+	n = snprintf(line, sizeof(line), "the sandbox was %s%s%s", reasons[s->reason], *s->why ? ": " : "", s->why);
+	show(s, "bartizan: ", line, n < (int)sizeof(line) ? n : (int)sizeof(line) - 1);
+}
+
+int session_serve(struct session *s)
+{
+	struct pollfd fds[7];
+	int signals = signals_open();
+
+	if (s->console)
+		console_raw(s->console);
+	while (!s->ended) {
+		for (size_t i = 0; i < 7; i++)
+			fds[i] = (struct pollfd){.fd = -1};
+		fds[0] = (struct pollfd){.fd = s->sandbox.control, .events = POLLIN};
+		fds[1] = (struct pollfd){.fd = signals, .events = POLLIN};
+		for (int i = 0; i < 2; i++)
+			fds[2 + i] = (struct pollfd){.fd = s->output[i], .events = POLLIN};
+		if (s->console && !s->log)
+			console_poll(s->console, fds + 4);
+		if (poll(fds, 7, -1) < 0)
+			continue;
+		for (int i = 0; i < 2; i++)
+			if (fds[2 + i].revents && !log_take(s->log, s->output[i]))
+				s->output[i] = -1;
+		if (s->console && !s->log)
+			console_relay(s->console, fds + 4);
+		if (fds[1].revents)
+			take_signal(s, signals);
+		if (fds[0].revents)
+			take_messages(s);
+	}
+	close(signals);
+	for (int i = 0; i < 2; i++)
+		while (s->output[i] >= 0 && log_take(s->log, s->output[i]))
+			;
+	if (s->console && !s->log)
+		console_drain(s->console);
+	console_restore();
+	for (size_t i = 0; i < s->denials.count; i++)
+		show(s, "bartizan: ", s->denials.item[i], strlen(s->denials.item[i]));
+	explain_end(s);
+	sandbox_forget(&s->sandbox);
+	return s->status;
+}

@@ -1,0 +1,41 @@
+/*
+ * A running sandbox as its command sees it: the monitor's messages, the person's signals and terminal, and how
+ * it ended.
+ */
+#ifndef BARTIZAN_SESSION_H
+#define BARTIZAN_SESSION_H
+
+#include <stdio.h>
+
+#include "cli/console.h"
+#include "cli/options.h"
+#include "monitor/monitor.h"
+
+struct log;
+
+struct session {
+	struct sandbox sandbox;
+	struct console *console; /* NULL without -t */
+	struct log *log;	 /* NULL: messages go to standard error */
+	int output[2];		 /* -d: reading ends of the guest's stdout and stderr; else -1 */
+	bool show_stats;
+	const char *stats_file;
+	int started_fd;		 /* -d: told once whether the sandbox runs; else -1 */
+
+	/* how it ended */
+	bool ended;
+	int status;		 /* the command's exit code */
+	uint32_t reason;
+	uint64_t start_ns, elapsed_ns, requests, denied, peak_memory;
+	char why[512];
+	char *statistics;	 /* the last MONITOR_STATISTICS text */
+	struct strings denials;	 /* lines of what was refused, shown at the end */
+};
+
+/* Serves the sandbox until it has ended; returns the exit code for the command. */
+int session_serve(struct session *s);
+
+/* --stats and --stats=FILE, after the end. */
+void stats_report(const struct session *s);
+
+#endif
