@@ -5,6 +5,7 @@
 #include "libos/mm/mm.h"
 #include "libos/proc/internal.h"
 #include "libos/signal/signal.h"
+#include "libos/tty/tty.h"
 #include "libos/vfs/vfs.h"
 #include <linux/sched.h>
 
@@ -191,6 +192,8 @@ static int process_inherit(struct process *p, struct process *parent, u64 flags)
 	p->auxv_len = parent->auxv_len;
 	p->exe = parent->exe ? dentry_get(parent->exe) : NULL;
 	p->tty = parent->tty;
+	if (p->tty)
+		ref_get(&p->tty->refs);
 	p->loaded = true;
 	mutex_unlock(&parent->lock);
 	process_hold_exe(p, parent->exe_inode);
@@ -205,6 +208,7 @@ static void process_undo(struct process *p)
 		fs_context_put(p->fs);
 	if (p->mm)
 		mm_put(p->mm);
+	tty_put(p->tty);
 }
 
 /* Runs in the child, on its copy of the stack, as its first thread. */

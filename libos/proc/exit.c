@@ -207,8 +207,8 @@ static void process_finish(struct process *p)
 		/* The sandbox ends with its first process, as a container does; the template ends all others. */
 		sandbox_end(p->exit_code);
 	}
-	mutex_lock(&tasklist_lock);
 	process_exit_session(p);
+	mutex_lock(&tasklist_lock);
 	p->mm = NULL;
 	if (p != init_process) {
 		orphan_children(p);

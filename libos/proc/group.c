@@ -1,6 +1,7 @@
 /* Numbers of threads and processes, process groups and sessions.  The tasklist lock protects the tree. */
 #include "libos/proc/internal.h"
 #include "libos/signal/signal.h"
+#include "libos/tty/tty.h"
 
 SYSCALL0(getpid)
 {
@@ -105,6 +106,7 @@ SYSCALL(setpgid, int pid, int pgid)
 SYSCALL0(setsid)
 {
 	struct process *me = current->process, *p;
+	struct tty *tty = NULL;
 	long ret = me->pid;
 
 	mutex_lock(&tasklist_lock);
@@ -113,20 +115,50 @@ SYSCALL0(setsid)
 			ret = -EPERM;
 	if (ret > 0) {
 		me->session = me->pgrp = me->pid;
+		tty = me->tty;
 		me->tty = NULL;
 	}
 	mutex_unlock(&tasklist_lock);
+	tty_put(tty);
 	return ret;
 }
 
-/* A session leader ends: its terminal is free again, and the foreground group hears of it. */
+/* Give up p's terminal; for the leader of its session, everybody's.  Returns the group that is to hear of it, or 0. */
+static i32 detach_tty(struct process *p)
+{
+	struct tty *tty = p->tty;
+	struct process *q;
+	i32 pgrp;
+
+	if (!tty)
+		return 0;
+	p->tty = NULL;
+	if (p->session != p->pid) {
+		tty_put(tty);
+		return 0;
+	}
+	pgrp = tty->pgrp;
+	tty->session = tty->pgrp = 0;
+	list_for_each(q, &all_processes, hash) {
+		if (q->session != p->session || q->tty != tty)
+			continue;
+		q->tty = NULL;
+		tty_put(tty);
+	}
+	tty_put(tty);
+	return pgrp;
+}
+
+/* A process ends: the foreground of a session leader's terminal hears of it. */
 void process_exit_session(struct process *p)
 {
-	struct process *q;
+	i32 pgrp;
 
-	if (p->session != p->pid || !p->tty)
-		return;
-	list_for_each(q, &all_processes, hash)
-		if (q->session == p->session)
-			q->tty = NULL;
+	mutex_lock(&tasklist_lock);
+	pgrp = detach_tty(p);
+	mutex_unlock(&tasklist_lock);
+	if (pgrp > 0) {
+		signal_send_pgrp(pgrp, SIGHUP, NULL);
+		signal_send_pgrp(pgrp, SIGCONT, NULL);
+	}
 }

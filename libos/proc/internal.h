@@ -20,7 +20,7 @@ struct process *pidfd_process(int fd);		/* referenced, or an ERR_PTR */
 /* The parent of a vfork goes on. */
 void vfork_release(struct process *p);
 
-void process_exit_session(struct process *p);	/* tasklist locked: a session leader's terminal hangs up */
+void process_exit_session(struct process *p);	/* a session leader's terminal hangs up */
 
 /* Strings of an exec, in the arena: arguments, then the environment, each with its NUL. */
 struct exec_args {

@@ -117,7 +117,8 @@ SYSCALL(getrusage, int who, struct rusage *uru)
 		return -EINVAL;
 	}
 	if (who != RUSAGE_CHILDREN) {
-		ru.ru_maxrss = p->mm->total_pages * (PAGE_SIZE >> 10);
+		/* What is resident the host alone knows; what is mapped, or allowed, bounds it from above. */
+		ru.ru_maxrss = min(p->mm->total_pages * PAGE_SIZE, boot->memory_limit) >> 10;
 		ru.ru_minflt = p->ru.minflt;
 		ru.ru_majflt = p->ru.majflt;
 		ru.ru_inblock = p->ru.inblock;
