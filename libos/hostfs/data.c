@@ -163,7 +163,7 @@ static int switch_inode(struct file *f, const struct bz_attr *a, i64 at)
 	if (!inode)
 		return -ENOMEM;
 	if (old->parent)
-		hnode_of(old->parent)->version++;
+		old->parent->dir_version++;
 	inode_put(f->inode);
 	f->inode = inode;
 	return 0;

@@ -184,7 +184,7 @@ static void dir_check(struct inode *dir)
 		return;
 	hnode_refresh(dir, now - n->attr_time >= fs->ttl);
 	if (n->checked && (n->seen_mtime != dir->mtime || n->seen_ctime != dir->ctime || n->racy)) {
-		n->version++;
+		dir->dir_version++;
 		n->singles = 0;
 		drop_listing(n);
 	}
@@ -290,13 +290,12 @@ int hostfs_lookup(struct inode *dir, const char *name, u32 len, struct inode **o
 bool hostfs_revalidate(struct dentry *d)
 {
 	struct inode *dir = d->parent->inode, *now = NULL;
-	struct hnode *n = hnode_of(dir);
 	int err;
 
 	if (hostfs_of(dir)->immutable || d->mounted || d->parent == d)
 		return true;
 	dir_check(dir);
-	if (d->valid_until == n->version)
+	if (d->stamp == dir->dir_version)
 		return true;
 	err = hostfs_lookup(dir, d->name, d->name_len, &now);
 	if (err && err != -ENOENT)
@@ -305,7 +304,7 @@ bool hostfs_revalidate(struct dentry *d)
 		inode_put(now);
 	if (now != d->inode)
 		return false;
-	d->valid_until = n->version;
+	d->stamp = dir->dir_version;
 	return true;
 }
 

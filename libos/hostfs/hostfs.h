@@ -55,7 +55,6 @@ struct hnode {
 	i64 attr_time;		/* monotonic: the attributes are taken for true from then on; 0: they are out of date */
 	i64 known;		/* monotonic: what was told before that is older than what we know */
 	struct listing *listing; /* directories: what they hold, or null */
-	u32 version;		/* directories: counts changes that were noticed; starts at 1 */
 	u32 singles;		/* names that were asked for one by one since */
 	i64 checked;		/* monotonic: when the directory's times were last compared */
 	i64 seen_mtime, seen_ctime; /* its times then */

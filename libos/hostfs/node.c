@@ -495,7 +495,7 @@ static struct inode *hnode_new(struct super *sb, const struct bz_attr *a, i64 at
 	n->ino = a->ino;
 	n->btime = a->btime;
 	n->rd.s = n->wr.s = n->lock_stream = -1;
-	n->version = 1;
+	inode->dir_version = 1;
 	list_init(&n->hash);
 	list_init(&n->idle);
 	inode->priv = n;

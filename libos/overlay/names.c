@@ -62,18 +62,18 @@ static bool overlay_revalidate(struct dentry *d)
 	if (!overlay_of(dir)->changes || d->mounted || d->parent == d)
 		return true;
 	now = now_mono();
-	if (now < d->valid_until)
+	if (now < d->stamp)
 		return true;
-	if (!d->valid_until) {
+	if (!d->stamp) {
 		/* It was looked up just now, as far as anybody knows. */
-		d->valid_until = now + REVALIDATE_NS;
+		d->stamp = now + REVALIDATE_NS;
 		return true;
 	}
 	err = overlay_lookup(dir, d->name, d->name_len, &inode);
 	if (err && err != -ENOENT)
 		return true;
 	inode_put(inode);
-	d->valid_until = now + REVALIDATE_NS;
+	d->stamp = now + REVALIDATE_NS;
 	return inode == d->inode;
 }
 

@@ -62,6 +62,8 @@ static const struct file_ops no_ops;
 
 static int open_inode(struct file *f, struct inode *inode)
 {
+	if (inode->flags & INODE_OWN_OPEN)
+		return inode->ops->open(inode, f);
 	if (S_ISCHR(inode->mode))
 		return chrdev_open(inode, f);
 	if (S_ISFIFO(inode->mode))

@@ -149,18 +149,24 @@ static void mount_symlink(const struct bz_mount *b, const char *path)
 	parent_put(&p);
 }
 
+/* A volume as a file system: alone, or under an overlay in the arena. */
+static struct super *volume_super(const struct bz_mount *b)
+{
+	struct super *sb = hostfs_create(b->root, b->flags, b->is_file), *upper;
+
+	if (IS_ERR(sb) || !(b->flags & BZ_MOUNT_OVERLAY) || !S_ISDIR(sb->root->mode))
+		return sb;
+	upper = tmpfs_create(0, sb->root->mode & 07777);
+	return upper ? overlay_create(sb, upper) : ERR_PTR(-ENOMEM);
+}
+
 static void mount_volume(const struct bz_mount *b, const char *path)
 {
-	struct super *sb = hostfs_create(b->root, b->flags, b->is_file);
+	struct super *sb = volume_super(b);
 	u32 flags = MNT_NOSUID | MNT_NODEV;
 
-	if (!IS_ERR(sb) && (b->flags & BZ_MOUNT_OVERLAY) && S_ISDIR(sb->root->mode)) {
-		struct super *upper = tmpfs_create(0, sb->root->mode & 07777);
-
-		sb = upper ? overlay_create(sb, upper) : ERR_PTR(-ENOMEM);
-	} else if (b->flags & BZ_MOUNT_READONLY) {
+	if ((b->flags & BZ_MOUNT_READONLY) && !(b->flags & BZ_MOUNT_OVERLAY))
 		flags |= MNT_RDONLY;
-	}
 	if (IS_ERR(sb)) {
 		printk(BZ_LOG_WARN, "%s: cannot be mounted: %s", path, errno_name(-PTR_ERR(sb)));
 		return;
@@ -176,28 +182,58 @@ static struct super *upper_volume(const struct bz_mount *mounts)
 	return NULL;
 }
 
-/* The root: the image under an overlay, the image alone when it is to be read-only, or an empty tree. */
+static bool is_root(const struct bz_mount *b)
+{
+	return !strcmp(text_at(b->guest_path), "/") && !(b->flags & (BZ_MOUNT_UPPER | BZ_MOUNT_TMPFS));
+}
+
+/* The root: a directory of the host (--rootfs), the image under an overlay, or an empty tree. */
 static struct super *make_root(const struct bz_mount *mounts)
 {
-	struct super *lower, *upper;
+	struct super *lower, *upper = upper_volume(mounts);
 	int err;
 
-	if (!boot->image_size) {
-		upper = upper_volume(mounts);
-		return upper && !IS_ERR(upper) ? upper : tmpfs_create(0, 0755);
+	if (upper && IS_ERR(upper))
+		panic("the overlay's upper directory cannot be used: %s", errno_name(-PTR_ERR(upper)));
+	for (u32 i = 0; i < boot->mount_count; i++) {
+		if (!is_root(&mounts[i]))
+			continue;
+		if (!upper || !(mounts[i].flags & BZ_MOUNT_OVERLAY))
+			return volume_super(&mounts[i]);
+		lower = hostfs_create(mounts[i].root, mounts[i].flags, false);
+		return IS_ERR(lower) ? lower : overlay_create(lower, upper);
 	}
+	if (!boot->image_size)
+		return upper ? upper : tmpfs_create(0, 0755);
 	err = host->stream_map(BZ_STREAM_IMAGE, BZ_IMAGE_BASE, PAGE_ALIGN(boot->image_size), BZ_PROT_READ, 0, 0);
 	if (err)
 		panic("the image cannot be mapped: %s", errno_name(-err));
 	lower = erofs_mount(BZ_IMAGE_BASE, boot->image_size);
 	if (IS_ERR(lower))
 		panic("the image's file system cannot be read: %s", errno_name(-PTR_ERR(lower)));
-	upper = upper_volume(mounts);
 	if (!upper)
 		upper = tmpfs_create(0, lower->root->mode & 07777);
-	if (!upper || IS_ERR(upper))
-		panic("the overlay's upper directory cannot be used");
+	if (!upper)
+		panic("no memory for the overlay");
 	return overlay_create(lower, upper);
+}
+
+/* Programs expect /tmp, whatever the image has forgotten. */
+static void make_tmp(void)
+{
+	struct iattr sticky = {.valid = ATTR_MODE, .mode = S_IFDIR | 01777};
+	struct path p;
+
+	if (!path_lookup(AT_FDCWD, "/tmp", LOOKUP_FOLLOW, &p)) {
+		path_put(&p);
+		return;
+	}
+	if (make_point("/tmp", true, &p))
+		return;
+	mutex_lock(&p.dentry->inode->lock);
+	p.dentry->inode->ops->setattr(p.dentry->inode, &sticky);
+	mutex_unlock(&p.dentry->inode->lock);
+	path_put(&p);
 }
 
 static void mount_all(void)
@@ -216,11 +252,12 @@ static void mount_all(void)
 	tmp = tmpfs_create(0, 01777);
 	if (tmp)
 		mount_at(tmp, "/dev/shm", MNT_NOSUID | MNT_NODEV);
+	make_tmp();
 	for (u32 i = 0; i < boot->mount_count; i++) {
 		const struct bz_mount *b = &mounts[i];
 		const char *path = text_at(b->guest_path);
 
-		if (b->flags & BZ_MOUNT_UPPER)
+		if ((b->flags & BZ_MOUNT_UPPER) || is_root(b))
 			continue;
 		if (b->flags & BZ_MOUNT_TEXT)
 			mount_text(b, path);

@@ -66,6 +66,7 @@ struct dentry *child_lookup_locked(struct dentry *dir, const char *name, u32 len
 			inode_put(inode);
 		return ERR_PTR(-ENOMEM);
 	}
+	d->stamp = dir->inode->dir_version;
 	if (!err || !(dir->sb->flags & SB_NOCACHE))
 		dcache_insert(d);
 	return d;

@@ -101,6 +101,7 @@ struct inode {
 	struct list mappings;	/* mm's: vmas of this inode */
 	struct flock_list *locks; /* vfs/locks.c */
 	struct inotify_marks *marks; /* vfs/inotify.c */
+	u64 dir_version;	/* directories: what the dentries of names in it are stamped with */
 	struct pipe *fifo;	/* pipe/: a FIFO's buffer while it is open */
 	struct inode *bound;	/* overlay and others: the inode that holds the data */
 	u32 deny_write, writers; /* atomic: processes that execute it; descriptions that may write it (ETXTBSY) */
@@ -108,7 +109,9 @@ struct inode {
 	union { void *priv; u64 priv_word; };
 };
 
-#define INODE_LINKABLE 1u	/* made by O_TMPFILE without O_EXCL: may get its first name by linkat */
+#define INODE_LINKABLE 2u	/* made by O_TMPFILE without O_EXCL: may get its first name by linkat */
+
+#define INODE_OWN_OPEN 1	/* inode->flags: ops->open decides, whatever the type (host streams given as stdio) */
 
 struct super_ops {
 	void (*evict)(struct inode *inode);	/* the last reference went: free what is behind it */
@@ -142,7 +145,7 @@ struct dentry {
 	struct super *sb;
 	struct list hash, children, sibling, lru;
 	struct mount *mounted;	/* what is mounted here, or null */
-	u64 valid_until;	/* fs-private revalidation stamp */
+	u64 stamp;		/* for revalidate: the directory's dir_version when the name was looked up; then the file system's own */
 	u32 name_hash;
 	u16 name_len;
 	u16 flags;

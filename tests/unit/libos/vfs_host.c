@@ -224,6 +224,14 @@ void vfs_host_boot(const struct vfs_host_mount *mounts, int n, const char *image
 	tcb.libos = &thread;
 }
 
+void vfs_host_setuid(unsigned int uid)
+{
+	struct cred *c = &process.cred;
+
+	c->uid = c->euid = c->suid = c->fsuid = c->gid = c->egid = c->sgid = c->fsgid = uid;
+	c->cap_effective = c->cap_permitted = 0;
+}
+
 void vfs_host_overlay(const char *lower, const char *upper, const char *guest)
 {
 	struct super *lo = hostfs_create(testhost_grant(lower), BZ_MOUNT_READONLY, false);
