@@ -198,6 +198,16 @@ SYSCALL(symlinkat, const char *target, int dirfd, const char *path)
 	return do_symlink(target, dirfd, path);
 }
 
+/* proc(5), protected_hardlinks: what one could not write oneself is not linked to. */
+static int may_link(struct inode *inode)
+{
+	if (inode_owner_or_capable(inode))
+		return 0;
+	if (!S_ISREG(inode->mode) || (inode->mode & S_ISUID) || (inode->mode & (S_ISGID | S_IXGRP)) == (S_ISGID | S_IXGRP))
+		return -EPERM;
+	return inode_permission(inode, 6) ? -EPERM : 0;
+}
+
 static long link_in(struct parent *p, const struct path *from)
 {
 	struct inode *dir = p->dir.dentry->inode, *inode = from->dentry->inode;
@@ -209,6 +219,8 @@ static long link_in(struct parent *p, const struct path *from)
 	err = d->inode ? -EEXIST : p->slash ? -ENOENT : path_writable(&p->dir);
 	if (!err && (from->mount != p->dir.mount || from->dentry->sb != dir->sb))
 		err = -EXDEV;
+	if (!err)
+		err = may_link(inode);
 	if (!err)
 		err = may_create(&p->dir);
 	if (!err && S_ISDIR(inode->mode))
@@ -298,12 +310,12 @@ static int remove_in(struct parent *p, bool directory)
 		return PTR_ERR(d);
 	if (!d->inode) {
 		err = -ENOENT;
+	} else if (!directory && p->slash) {
+		err = S_ISDIR(d->inode->mode) ? -EISDIR : -ENOTDIR;
 	} else {
 		err = path_writable(&p->dir);
 		if (!err)
 			err = may_delete(&p->dir, d->inode, directory);
-		if (!err && !directory && p->slash)
-			err = -ENOTDIR;
 		if (!err && d->mounted)
 			err = -EBUSY;
 		if (!err && directory)
@@ -432,8 +444,10 @@ static int rename_check(struct parent *from, struct dentry *old, struct parent *
 	if (victim && is_ancestor(target, from->dir.dentry))
 		return flags & RENAME_EXCHANGE ? -EINVAL : -ENOTEMPTY;
 	err = path_writable(&from->dir);
-	if (!err)
-		err = may_delete(&from->dir, inode, dir);
+	/* Two names of one file: nothing happens (rename(2)). */
+	if (err || inode == victim)
+		return err;
+	err = may_delete(&from->dir, inode, dir);
 	if (err)
 		return err;
 	if (!victim)
@@ -442,6 +456,13 @@ static int rename_check(struct parent *from, struct dentry *old, struct parent *
 		err = may_delete(&to->dir, victim, S_ISDIR(victim->mode));
 	else
 		err = may_delete(&to->dir, victim, dir);
+	/* A directory that moves gets another `..`. */
+	if (!err && from->dir.dentry != to->dir.dentry) {
+		if (dir)
+			err = inode_permission(inode, 2);
+		if (!err && (flags & RENAME_EXCHANGE) && S_ISDIR(victim->mode))
+			err = inode_permission(victim, 2);
+	}
 	if (!err && (old->mounted || target->mounted))
 		err = -EBUSY;
 	return err;
@@ -465,7 +486,6 @@ static int rename_locked(struct parent *from, struct parent *to, u32 flags)
 		return PTR_ERR(target);
 	}
 	err = rename_check(from, old, to, target, flags);
-	/* Two names of one file: nothing happens (rename(2)). */
 	if (!err && old->inode != target->inode) {
 		err = olddir->ops->rename ? olddir->ops->rename(olddir, from->name, from->len, old->inode, newdir, to->name,
 								to->len, target->inode, flags)

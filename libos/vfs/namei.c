@@ -146,6 +146,16 @@ static int push_link(struct walk *w, struct inode *link)
 	return 0;
 }
 
+/* proc(5), protected_symlinks: in a sticky directory that all may write to, only links of their owner or of the directory's. */
+static int may_follow(const struct walk *w, const struct inode *link)
+{
+	const struct inode *dir = w->at.dentry->inode;
+
+	if ((dir->mode & (S_ISVTX | S_IWOTH)) != (S_ISVTX | S_IWOTH) || link->uid == dir->uid || !current)
+		return 0;
+	return current->process->cred.fsuid == link->uid ? 0 : -EACCES;
+}
+
 /* w->at is the link's directory.  Goes to where a magic link leads, or pushes the text of an ordinary one. */
 static int follow_link(struct walk *w, struct inode *link)
 {
@@ -224,7 +234,9 @@ static int step(struct walk *w, const char *name, u32 n, bool last, bool slash)
 	}
 	link = S_ISLNK(d->inode->mode) && (!last || slash || (w->flags & LOOKUP_FOLLOW));
 	if (link) {
-		err = follow_link(w, d->inode);
+		err = last ? may_follow(w, d->inode) : 0;
+		if (!err)
+			err = follow_link(w, d->inode);
 		dentry_put(d);
 		return err;
 	}
@@ -556,7 +568,9 @@ static int resolve_create(struct walk *w, u32 flags, u32 mode, struct path *out,
 		if (err || !link)
 			return err;
 		w->rest += n;
-		err = follow_link(w, link);
+		err = may_follow(w, link);
+		if (!err)
+			err = follow_link(w, link);
 		inode_put(link);
 		if (err)
 			return err;
