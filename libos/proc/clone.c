@@ -230,12 +230,34 @@ static void child_begin(struct thread *t, const struct clone_args *a)
 	t->orig_rax = __NR_clone;
 }
 
+/*
+ * A vfork's child has memory of its own here.  What it shares by intention lies on its parent's stack: an error number
+ * that posix_spawn's child leaves for its parent, a variable of the function that called vfork.  The parent sleeps
+ * meanwhile, so its stack, as the child left it, is given back to it.
+ */
+#define VFORK_STACK_MAX 8192
+
+static void vfork_prepare(struct process *p)
+{
+	p->vfork_sp = current->ctx->rsp;
+	p->vfork_stack = kmalloc(VFORK_STACK_MAX);
+}
+
+void vfork_save(struct process *p)
+{
+	if (p->vfork_stack && !p->vfork_len)
+		p->vfork_len = VFORK_STACK_MAX -
+			       copy_from_user_partial(p->vfork_stack, (void *)p->vfork_sp, VFORK_STACK_MAX);
+}
+
 /* Signals wait until the child lets go, but for the end of this process. */
 static void wait_for_vfork(struct process *p)
 {
 	while (!__atomic_load_n(&p->vfork_done, __ATOMIC_SEQ_CST) && !thread_must_exit(current))
 		host->wait(&p->vfork_done, 0, ~0u, BZ_WAIT_SHARED | BZ_WAIT_UNINTERRUPTIBLE, BZ_CLOCK_MONOTONIC,
 			   now_mono() + NSEC_PER_SEC / 10);
+	if (p->vfork_done && p->vfork_len)
+		copy_to_user_partial((void *)p->vfork_sp, p->vfork_stack, p->vfork_len);
 }
 
 static void attach_process(struct process *p, struct thread *t, struct process *parent, u64 flags)
@@ -294,6 +316,8 @@ static long clone_process(const struct clone_args *a)
 	t->altstack_size = current->altstack_size;
 	t->altstack_flags = current->altstack_flags;
 	p->exit_signal = a->flags & CLONE_PARENT ? parent->exit_signal : a->exit_signal;
+	if ((a->flags & (CLONE_VM | CLONE_VFORK)) == (CLONE_VM | CLONE_VFORK))
+		vfork_prepare(p);
 	if (a->flags & CLONE_CLEAR_SIGHAND)
 		sighand_exec(p);
 	pid = t->tid;

@@ -406,6 +406,7 @@ static int change_program(struct exec_image *img, struct bz_context *ctx)
 	sighand_exec(p);
 	change_cred(img);
 	reset_thread(t);
+	vfork_save(p);
 	mm_unmap_all(p->mm);
 	err = load_program(img, ctx);
 	mutex_lock(&p->lock);

@@ -246,6 +246,7 @@ void thread_exit(u32 code)
 		thread_unhash(t);
 	mutex_unlock(&tasklist_lock);
 	if (last) {
+		vfork_save(p);
 		process_finish(p);
 		mutex_lock(&tasklist_lock);
 		thread_unhash(t);

@@ -134,6 +134,9 @@ struct process {
 	bool did_exec;		  /* setpgid by the parent: EACCES from then on */
 	struct thread *exec_thread; /* exec: all others end; under lock */
 	u32 vfork_done;		  /* exec or exit: the parent of a vfork sleeps on this word */
+	u64 vfork_sp;		  /* clone.c, vfork_save: the parent's stack as this process left it */
+	char *vfork_stack;
+	size_t vfork_len;
 	bool thp_disable, mce_kill;
 	struct rusage_counts { u64 minflt, majflt, inblock, oublock, nvcsw, nivcsw; } ru;
 };

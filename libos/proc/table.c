@@ -138,6 +138,7 @@ void process_put(struct process *p)
 	kfree(p->cmdline);
 	kfree(p->environ);
 	kfree(p->exe_path);
+	kfree(p->vfork_stack);
 	kfree(p);
 }
 
