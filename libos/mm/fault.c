@@ -254,11 +254,6 @@ void mm_remap_notify(struct inode *inode)
 
 /* --- brk --- */
 
-u64 mm_brk_start(struct mm *mm)
-{
-	return mm->start_brk;
-}
-
 static int brk_grow(struct mm *mm, u64 from, u64 to)
 {
 	struct vma *v = vma_find(mm, from), *n;

@@ -278,7 +278,6 @@ void mm_unmap_all(struct mm *mm)
 	}
 	forget_range(mm, 0, BZ_GUEST_HIGH);
 	mm->def_flags = 0;
-	mm->membarrier_ready = 0;
 	mutex_unlock(&mm->lock);
 }
 

@@ -47,9 +47,7 @@ struct mm {
 	u64 mmap_base;		/* allocation goes down from here */
 	u64 vdso;
 	u64 def_flags;		/* VMA_LOCKED after mlockall(MCL_FUTURE) */
-	u64 stack_limit_low;	/* the initial stack may grow down to here whatever the rlimit becomes */
 	struct list requests;	/* what other processes ask of this one (remote.c) */
-	u32 membarrier_ready;	/* registrations, MEMBARRIER_CMD_* bits */
 };
 
 struct mm *mm_create(void);
@@ -76,7 +74,6 @@ long mm_protect(u64 addr, u64 len, u32 prot);
  * Otherwise *sig and *code say what the guest gets. */
 bool mm_fault(u64 addr, u64 err, int *sig, int *code);
 struct vma *vma_find(struct mm *mm, u64 addr);	/* the first with end > addr; locked */
-u64 mm_brk_start(struct mm *mm);
 /* A file became shorter: pages beyond `size` of its mappings give SIGBUS from now on.  The caller holds no inode
  * lock (RANK_MM comes before RANK_INODE). */
 struct inode;
