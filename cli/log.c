@@ -13,25 +13,26 @@
 #include "cli/cli.h"
 #include "cli/log.h"
 
-struct log *log_open(const char *path)
+struct log *log_open(int dir, const char *name)
 {
 	struct log *log = must_alloc(sizeof(*log));
 
-	log->path = must_dup(path);
-	log->fd = open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
+	log->dir = dir;
+	log->name = must_dup(name);
+	log->fd = openat(dir, name, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
 	if (log->fd < 0)
-		fail(EXIT_BARTIZAN, "%s: %s", path, strerror(errno));
+		fail(EXIT_BARTIZAN, "%s: %s", name, strerror(errno));
 	log->size = lseek(log->fd, 0, SEEK_END);
 	return log;
 }
 
 static void rotate(struct log *log)
 {
-	char *old = must_format("%s.1", log->path);
+	char *old = must_format("%s.1", log->name);
 	int fd;
 
-	rename(log->path, old);
-	fd = open(log->path, O_WRONLY | O_CREAT | O_TRUNC | O_APPEND | O_CLOEXEC, 0600);
+	renameat(log->dir, log->name, log->dir, old);
+	fd = openat(log->dir, log->name, O_WRONLY | O_CREAT | O_TRUNC | O_APPEND | O_CLOEXEC, 0600);
 	if (fd >= 0) {
 		dup3(fd, log->fd, O_CLOEXEC);
 		close(fd);

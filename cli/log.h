@@ -12,13 +12,14 @@
 #define LOG_MAX (10u << 20)
 
 struct log {
-	const char *path;
+	int dir;
+	const char *name;
 	int fd;
 	uint64_t size;
 	bool midline; /* the last byte written was not a newline */
 };
 
-struct log *log_open(const char *path);
+struct log *log_open(int dir, const char *name);
 /* Appends one read of what there is; false at the end. */
 bool log_take(struct log *log, int from);
 void log_line(struct log *log, const char *prefix, const char *text, size_t len);

@@ -135,7 +135,7 @@ void view_rootfs(struct view *v, const char *dir)
 
 	if (fd < 0)
 		fail(EXIT_BARTIZAN, "--rootfs: %s: %s", dir, strerror(errno));
-	view_volume(v, "/", dir, fd, 0, false);
+	view_volume(v, "/", dir, fd, BZ_MOUNT_READONLY | BZ_MOUNT_OVERLAY, false);
 }
 
 void view_overlay(struct view *v, const char *dir)
@@ -144,5 +144,9 @@ void view_overlay(struct view *v, const char *dir)
 
 	if (fd < 0)
 		fail(EXIT_BARTIZAN, "--overlay: %s: %s", dir, strerror(errno));
-	view_volume(v, "/", dir, fd, BZ_MOUNT_UPPER, false);
+	/* Beside the root's own mount, whose upper layer it is. */
+	if (v->count == SANDBOX_MOUNTS_MAX)
+		fail(EXIT_BARTIZAN, "--overlay: more than %d mounts", SANDBOX_MOUNTS_MAX);
+	v->mounts[v->count++] =
+	    (struct sandbox_mount){.guest_path = "/", .host_path = dir, .fd = fd, .flags = BZ_MOUNT_UPPER};
 }

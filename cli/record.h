@@ -1,8 +1,9 @@
 /*
  * Records of sandboxes: what ps, logs, wait, stop, kill and rm know of those that run or ran.  In the state
- * directory, for each sandbox: NAME.json (who and how, rewritten at the end), NAME.sock (the monitor's listener)
- * and, if it was detached, NAME.log.  A process is known by its number and its start time, so that a number that
- * the host gave away again is never mistaken for it.
+ * directory ($XDG_RUNTIME_DIR/bartizan, for root /run/bartizan), for each sandbox: NAME.sock, the monitor's
+ * listener, whose existence claims the name; NAME.json, who and how, rewritten at the end; NAME.log, if it is
+ * detached.  A process is known by its number and its start time, so that a number that the host gave away again
+ * is never mistaken for it.
  */
 #ifndef BARTIZAN_RECORD_H
 #define BARTIZAN_RECORD_H
@@ -12,20 +13,38 @@
 #include <stdint.h>
 #include <sys/types.h>
 
-struct record;
 struct run;
 struct sandbox;
+struct log;
 
+struct process {
+	pid_t pid;
+	uint64_t start; /* clock ticks since boot, field 22 of /proc/PID/stat */
+};
+
+struct record {
+	char name[64];
+	int dir;
+	bool detached, keep; /* keep: stays after the end, until rm */
+	struct process monitor, keeper;
+	char *document;	     /* the JSON text of record_running, without what changes at the end */
+};
+
+/* --- The side of `run` --------------------------------------------------------------------------------- */
 const char *record_new_id(void);
-
-/* Takes the name and makes the listener.  NULL, with *listen_fd -1, when there is no state directory and `must`
- * is false. */
-struct record *record_begin(const char *name, bool must, int *listen_fd);
-/* Writes NAME.json. */
+/* Takes the name and makes the listener.  NULL, with *listen_fd -1, when there is no state directory and
+ * `detached` is false. */
+struct record *record_begin(const char *name, bool detached, bool keep, int *listen_fd);
 void record_running(struct record *record, const struct run *r, const struct sandbox *sandbox);
 void record_ended(struct record *record, int code, const char *why);
-/* Forgets everything of it. */
 void record_discard(struct record *record);
-const char *record_path(const struct record *record, const char *suffix);
+struct log *record_log(struct record *record);
+
+/* --- The side of the others ---------------------------------------------------------------------------- */
+int state_open(void); /* the state directory, or a negative error number */
+uint64_t process_start(pid_t pid); /* 0: there is no such process */
+bool process_lives(const struct process *p);
+/* A pidfd of exactly that process, or -1: it is gone. */
+int process_open(const struct process *p);
 
 #endif

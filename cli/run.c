@@ -99,7 +99,7 @@ static void prepare(struct run *r)
 	program_find(&r->program, o);
 	spec->image_fd = -1;
 	spec->listen_fd = -1;
-	spec->hostname = o->hostname ? o->hostname : r->id;
+	spec->hostname = o->hostname ? o->hostname : "bartizan";
 	spec->cwd = o->workdir;
 	spec->umask = 022;
 	if (r->program.kind == PROGRAM_IMAGE)
@@ -146,7 +146,7 @@ static int run_attached(struct run *r)
 	int error, code;
 
 	attach_stdio(r);
-	record = record_begin(r->id, false, &r->spec.listen_fd);
+	record = record_begin(r->id, false, false, &r->spec.listen_fd);
 	error = sandbox_start(&r->spec, &r->session.sandbox, err, sizeof(err));
 	if (error < 0) {
 		record_discard(record);

@@ -108,7 +108,7 @@ static void take_message(struct session *s, const struct monitor_msg *m)
 	switch (m->kind) {
 	case MONITOR_STARTED:
 		s->start_ns = m->elapsed_ns;
-		tell_starter(s, "", 0);
+		tell_starter(s, "+", 1);
 		break;
 	case MONITOR_LOG:
 		if (m->arg == BZ_LOG_DENIED)
@@ -127,7 +127,7 @@ static void take_message(struct session *s, const struct monitor_msg *m)
 		ended(s, m);
 		break;
 	case MONITOR_FAILED:
-		s->ended = true;
+		s->ended = s->failed = true;
 		s->status = EXIT_BARTIZAN;
 		s->reason = ENDED_BY_GUEST;
 		if (s->started_fd >= 0)
@@ -208,15 +208,15 @@ int session_serve(struct session *s)
 			take_messages(s);
 	}
 	close(signals);
-	for (int i = 0; i < 2; i++)
-		while (s->output[i] >= 0 && log_take(s->log, s->output[i]))
-			;
 	if (s->console && !s->log)
 		console_drain(s->console);
 	console_restore();
 	for (size_t i = 0; i < s->denials.count; i++)
 		show(s, "bartizan: ", s->denials.item[i], strlen(s->denials.item[i]));
+	sandbox_forget(&s->sandbox); /* behind it nobody holds the other end of what the guest wrote to */
+	for (int i = 0; i < 2; i++)
+		while (s->output[i] >= 0 && log_take(s->log, s->output[i]))
+			;
 	explain_end(s);
-	sandbox_forget(&s->sandbox);
 	return s->status;
 }

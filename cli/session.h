@@ -23,7 +23,7 @@ struct session {
 	int started_fd;		 /* -d: told once whether the sandbox runs; else -1 */
 
 	/* how it ended */
-	bool ended;
+	bool ended, failed;	 /* failed: it never started */
 	int status;		 /* the command's exit code */
 	uint32_t reason;
 	uint64_t start_ns, elapsed_ns, requests, denied, peak_memory;

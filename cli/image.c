@@ -1,0 +1,156 @@
+/*
+ * Running an image: nothing of it is mapped before its digests were checked, and what its manifest says is a
+ * request: its command, environment and identity are taken, its wished-for grants are not.
+ */
+#define _GNU_SOURCE
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "cli/files.h"
+#include "cli/run.h"
+#include "monitor/escape.h"
+
+struct progress {
+	struct timespec begin;
+	bool terminal, shown;
+};
+
+/* A bar, once it has taken a second. */
+static void progress(void *arg, uint64_t done, uint64_t total)
+{
+	struct progress *p = arg;
+	struct timespec now;
+	char bar[31];
+	unsigned int filled = total ? done * 30 / total : 30;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	if (!p->terminal || (now.tv_sec - p->begin.tv_sec) * 1000 + (now.tv_nsec - p->begin.tv_nsec) / 1000000 < 1000)
+		return;
+	memset(bar, ' ', 30);
+	memset(bar, '=', filled > 30 ? 30 : filled);
+	bar[30] = 0;
+	fprintf(stderr, "\rverifying [%s] %3u%%", bar, total ? (unsigned int)(done * 100 / total) : 100);
+	p->shown = true;
+}
+
+static void verify(struct run *r)
+{
+	struct progress p = {.terminal = isatty(STDERR_FILENO)};
+	struct image_error err = {0};
+	int error;
+
+	if (r->options.verify) {
+		char *argv[] = {"verify", "--key", (char *)r->options.verify, "--quiet",
+				(char *)r->program.host_path, NULL};
+		int code = files_run_image(argv);
+
+		if (code)
+			fail(EXIT_BARTIZAN, "--verify: %s: not run", r->program.host_path);
+	}
+	clock_gettime(CLOCK_MONOTONIC, &p.begin);
+	error = image_verify(&r->image, 0, NULL, progress, &p, &err);
+	if (p.shown)
+		fprintf(stderr, "\r%48s\r", "");
+	if (error)
+		fail(EXIT_BARTIZAN, "%s: %s", r->program.host_path, err.text);
+}
+
+static const char *shown(const char *hostile)
+{
+	static char text[512];
+
+	escape_text(text, sizeof(text), hostile, strlen(hostile), 0);
+	return text;
+}
+
+static bool granted(const struct run_options *o, const char *guest)
+{
+	for (size_t i = 0; i < o->volume_count; i++)
+		if (!strcmp(o->volumes[i].guest, guest))
+			return true;
+	for (size_t i = 0; i < o->tmpfs_count; i++)
+		if (!strcmp(o->tmpfs[i].guest, guest))
+			return true;
+	return false;
+}
+
+static void name_what_is_not_granted(const struct run *r)
+{
+	const struct bartizan_manifest *m = &r->image.manifest;
+
+	for (uint32_t i = 0; i < m->volumes.count; i++)
+		if (!granted(&r->options, m->volumes.item[i].name))
+			warn("not granted: the image wishes for a volume at %s; add -v HOST:%s%s",
+			     shown(m->volumes.item[i].name), shown(m->volumes.item[i].name),
+			     m->volumes.item[i].write ? "" : ":ro");
+	for (uint32_t i = 0; i < m->outbound.count; i++)
+		warn("not granted: the image wishes to connect to %s; this version has no network",
+		     shown(m->outbound.item[i].name));
+	for (uint32_t i = 0; i < m->ports.count; i++)
+		warn("not granted: the image wishes to listen on port %u; this version has no network",
+		     m->ports.item[i].port);
+}
+
+static void take_command(struct run *r)
+{
+	struct image_error err = {0};
+	struct bartizan_manifest m = r->image.manifest;
+	const char *entry[] = {r->options.entrypoint, NULL};
+	char **argv;
+
+	if (r->options.entrypoint) { /* as Docker: the image's command goes with its entrypoint */
+		m.entrypoint = (struct bartizan_list){1, entry};
+		m.cmd = (struct bartizan_list){0, NULL};
+	}
+	if (manifest_argv(&m, r->options.args, &argv, &err))
+		fail(EXIT_NOPROGRAM, "%s: %s", r->program.host_path, err.text);
+	for (size_t i = 0; argv[i]; i++)
+		strings_add(&r->argv, argv[i]);
+	r->spec.exe = r->argv.item[0];
+}
+
+/* An image's wishes for limits bind it where the operator said nothing: they only lower. */
+static void take_limits(struct run *r)
+{
+	const struct bartizan_limits *l = &r->image.manifest.limits;
+	struct run_options *o = &r->options;
+
+	if (!o->memory.asked && l->memory)
+		o->memory = (struct limit){true, l->memory};
+	if (!o->pids.asked && l->pids)
+		o->pids = (struct limit){true, l->pids};
+	if (!o->cpus.asked && l->cpus_milli)
+		o->cpus = (struct limit){true, l->cpus_milli};
+}
+
+void image_prepare(struct run *r)
+{
+	const struct bz_image_section *section;
+	struct image_error err = {0};
+
+	if (image_open(&r->image, r->program.fd, &err))
+		fail(EXIT_BARTIZAN, "%s: %s", r->program.host_path, err.text);
+	verify(r);
+	section = image_section(&r->image, BZ_SECTION_EROFS);
+	r->spec.image_fd = r->program.fd;
+	r->spec.image_size = section->length;
+	section = image_section(&r->image, BZ_SECTION_LIBOS);
+	if (section) {
+		r->spec.libos_fd = r->program.fd;
+		r->spec.libos_offset = section->offset;
+		r->spec.libos_size = section->length;
+	}
+	take_command(r);
+	for (uint32_t i = 0; i < r->image.manifest.env.count; i++)
+		strings_set(&r->env, r->image.manifest.env.item[i]);
+	if (!r->spec.cwd && r->image.manifest.workdir && *r->image.manifest.workdir)
+		r->spec.cwd = r->image.manifest.workdir;
+	if (!r->options.hostname && r->image.manifest.hostname && *r->image.manifest.hostname)
+		r->spec.hostname = r->image.manifest.hostname;
+	take_limits(r);
+	name_what_is_not_granted(r);
+}
