@@ -1,0 +1,49 @@
+/*
+ * The parts of a build that main.c and its subcommands put together (bartizan-image only).
+ */
+#ifndef BARTIZAN_IMAGE_BUILD_H
+#define BARTIZAN_IMAGE_BUILD_H
+
+#include <stdint.h>
+
+#include "image/image.h"
+#include "image/manifest_write.h"
+
+#define EXIT_FAILED 125
+
+/* Makes an EROFS of `dir` in the file `out`; total: about how many bytes, for the progress bar. */
+int mkfs_erofs(const char *dir, const char *out, uint64_t total, struct image_error *err);
+
+/* What goes behind the file system. */
+struct parts {
+	const char *libos; /* path of its ELF, or null: an image without */
+	const void *manifest;
+	size_t manifest_len;
+	const char *sign_key; /* path, or null */
+};
+/* Turns the file system in [0, size) of fd into an image. */
+int assemble(int fd, uint64_t size, const struct parts *parts, struct image_error *err);
+
+/* The library OS that belongs to this program: found relative to it.  Null: none. */
+char *libos_default(void);
+
+/* Ed25519 by libcrypto; keys in PEM files, as openssl(1) writes them. */
+int sign_footer(struct bz_image_footer *f, const char *key_path, struct image_error *err);
+int sign_check(const struct bz_image_footer *f, const char *public_key_path, struct image_error *err);
+/* Is the signature that of the key in the footer?  Says nothing about whose key that is. */
+bool sign_consistent(const struct bz_image_footer *f);
+int sign_keygen(const char *path, struct image_error *err);
+
+/* $XDG_DATA_HOME/bartizan/images/NAME; directories are made.  Allocated. */
+char *store_path(const char *name, struct image_error *err);
+
+/* Subcommands; argv[0] is what help texts call the program. */
+int build_main(int argc, char **argv);
+int inspect_main(int argc, char **argv);
+int verify_main(int argc, char **argv);
+int keygen_main(int argc, char **argv);
+
+/* `PROGRAM: line` on standard error; returns EXIT_FAILED. */
+int complain(const char *argv0, const char *what, const struct image_error *err);
+
+#endif

@@ -1,0 +1,412 @@
+/*
+ * `bartizan inspect`, `verify` and `keygen`: what is in an image, for people and for programs.  Everything that
+ * comes from the image is escaped.
+ */
+#include <argp.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <jansson.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "image/build.h"
+#include "image/erofs.h"
+#include "image/progress.h"
+
+struct inspection {
+	struct image img;
+	struct image_report report;
+	struct erofs_super super;
+	bool damaged;
+	struct image_error damage; /* why, if so */
+};
+
+static void show_progress(void *arg, uint64_t done, uint64_t total)
+{
+	progress(done, total);
+}
+
+static const char *type_name(uint32_t type)
+{
+	static const char *const names[] = {"?", "filesystem", "libos", "text", "manifest"};
+
+	return type < sizeof(names) / sizeof(names[0]) ? names[type] : "?";
+}
+
+static const char *hex(const uint8_t *bytes, size_t n, char *out)
+{
+	for (size_t i = 0; i < n; i++)
+		sprintf(out + 2 * i, "%02x", bytes[i]);
+	return out;
+}
+
+/* A path, or the name of an image in the store. */
+static int open_image(const char *name)
+{
+	struct image_error unused;
+	char *path = strchr(name, '/') || access(name, F_OK) == 0 ? NULL : store_path(name, &unused);
+	int fd = open(path ? path : name, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+
+	free(path);
+	return fd;
+}
+
+static int inspect(struct inspection *x, const char *name, uint32_t flags, struct image_error *err)
+{
+	int fd = open_image(name), ret;
+
+	if (fd < 0)
+		return image_fail(err, -errno, "%s", strerror(errno));
+	ret = image_open(&x->img, fd, err);
+	if (ret) {
+		close(fd);
+		return ret;
+	}
+	progress_start("verifying");
+	ret = image_verify(&x->img, flags, &x->report, show_progress, NULL, &x->damage);
+	progress_end();
+	x->damaged = ret == -EBADMSG;
+	if (ret && !x->damaged) {
+		*err = x->damage;
+		close(fd);
+		return ret;
+	}
+	if (pread(fd, &x->super, sizeof(x->super), EROFS_SUPER_OFFSET) != sizeof(x->super))
+		memset(&x->super, 0, sizeof(x->super));
+	return 0;
+}
+
+/* --- For people --------------------------------------------------------------------------------------- */
+
+static void print_text(const char *key, const char *value)
+{
+	char shown[1024];
+
+	if (value)
+		printf("  %-12s %s\n", key, image_escape(shown, sizeof(shown), value, strlen(value)));
+}
+
+static void print_list(const char *key, const struct bartizan_list *l)
+{
+	char shown[1024];
+
+	if (!l->count)
+		return;
+	printf("  %-12s", key);
+	for (uint32_t i = 0; i < l->count; i++)
+		printf(" %s%s%s", i ? "" : "[", image_escape(shown, sizeof(shown), l->item[i], strlen(l->item[i])),
+		       i + 1 < l->count ? "," : "]\n");
+}
+
+static void print_lines(const char *key, const struct bartizan_list *l)
+{
+	for (uint32_t i = 0; i < l->count; i++)
+		print_text(i ? "" : key, l->item[i]);
+}
+
+static void print_number(const char *key, uint64_t n)
+{
+	if (n)
+		printf("  %-12s %llu\n", key, (unsigned long long)n);
+}
+
+static void print_grants(const char *key, const struct bartizan_grants *g, bool volume)
+{
+	char name[512], why[512];
+
+	for (uint32_t i = 0; i < g->count; i++) {
+		const struct bartizan_grant *w = &g->item[i];
+
+		image_escape(name, sizeof(name), w->name, strlen(w->name));
+		image_escape(why, sizeof(why), w->why, strlen(w->why));
+		printf("  %-12s %s", i ? "" : key, name);
+		if (volume)
+			printf(" (%s)", w->write ? "rw" : "ro");
+		else
+			printf("%s%u/%s", *name ? " port " : "", w->port, w->udp ? "udp" : "tcp");
+		printf("%s%s\n", *why ? ": " : "", why);
+	}
+}
+
+static void print_manifest(const struct bartizan_manifest *m)
+{
+	puts("Manifest (requests; only the operator grants)");
+	print_list("entrypoint", &m->entrypoint);
+	print_list("cmd", &m->cmd);
+	print_lines("env", &m->env);
+	print_text("workdir", m->workdir);
+	print_text("user", m->user);
+	print_text("hostname", m->hostname);
+	print_text("stop_signal", m->stop_signal);
+	print_list("components", &m->components);
+	print_lines("labels", &m->labels);
+	print_grants("volumes", &m->volumes, true);
+	print_grants("ports", &m->ports, false);
+	print_grants("outbound", &m->outbound, false);
+	print_number("memory", m->limits.memory);
+	print_number("pids", m->limits.pids);
+	if (m->limits.cpus_milli)
+		printf("  %-12s %u.%03u\n", "cpus", m->limits.cpus_milli / 1000, m->limits.cpus_milli % 1000);
+	print_number("nofile", m->limits.nofile);
+	print_number("stack", m->limits.stack);
+	print_number("fsize", m->limits.fsize);
+}
+
+static const char *signature_state(const struct image *img)
+{
+	if (!image_is_signed(img))
+		return "none";
+	return sign_consistent(&img->footer) ? "valid for its key" : "INVALID";
+}
+
+static void print_inspection(const struct inspection *x)
+{
+	const struct image *img = &x->img;
+	char digest[2 * BZ_DIGEST_SIZE + 1];
+
+	printf("Image format %u, %llu bytes\n", img->footer.version, (unsigned long long)img->size);
+	printf("Digest     %s\n", hex(img->footer.table_digest, BZ_DIGEST_SIZE, digest));
+	printf("Signature  %s", signature_state(img));
+	if (image_is_signed(img))
+		printf(" %s (who holds it: bartizan-image verify --key)", hex(img->footer.public_key, 32, digest));
+	puts("\nSections");
+	for (uint32_t i = 0; i < img->section_count; i++)
+		printf("  %-12s offset %-10llu length %-10llu sha256 %s %s\n", type_name(img->sections[i].type),
+		       (unsigned long long)img->sections[i].offset, (unsigned long long)img->sections[i].length,
+		       hex(img->sections[i].digest, BZ_DIGEST_SIZE, digest), x->report.match[i] ? "ok" : "DAMAGED");
+	if (!x->report.padding)
+		puts("  padding      DAMAGED");
+	if (x->super.magic == EROFS_MAGIC)
+		printf("File system\n  EROFS        %u blocks of %u bytes, %llu inodes, root inode %u\n", x->super.blocks,
+		       1u << (x->super.blkszbits & 15), (unsigned long long)x->super.inos, x->super.root_nid);
+	print_manifest(&img->manifest);
+}
+
+/* --- For programs ------------------------------------------------------------------------------------- */
+
+/* JSON strings are UTF-8: what is not is escaped as for people. */
+static json_t *json_text(const char *text)
+{
+	json_t *v = json_string(text);
+	char shown[4096];
+
+	return v ? v : json_string(image_escape(shown, sizeof(shown), text, strlen(text)));
+}
+
+static json_t *json_list(const struct bartizan_list *l)
+{
+	json_t *out = json_array();
+
+	for (uint32_t i = 0; i < l->count; i++)
+		json_array_append_new(out, json_text(l->item[i]));
+	return out;
+}
+
+static json_t *json_grants(const struct bartizan_grants *g, bool volume)
+{
+	json_t *out = json_array();
+
+	for (uint32_t i = 0; i < g->count; i++) {
+		const struct bartizan_grant *w = &g->item[i];
+		json_t *o = json_object();
+
+		if (*w->name)
+			json_object_set_new(o, volume ? "path" : "host", json_text(w->name));
+		if (volume)
+			json_object_set_new(o, "access", json_string(w->write ? "rw" : "ro"));
+		if (!volume && w->port)
+			json_object_set_new(o, "port", json_integer(w->port));
+		if (!volume)
+			json_object_set_new(o, "protocol", json_string(w->udp ? "udp" : "tcp"));
+		if (*w->why)
+			json_object_set_new(o, "why", json_text(w->why));
+		json_array_append_new(out, o);
+	}
+	return out;
+}
+
+static void set_text(json_t *o, const char *key, const char *value)
+{
+	if (value)
+		json_object_set_new(o, key, json_text(value));
+}
+
+static void set_list(json_t *o, const char *key, const struct bartizan_list *l)
+{
+	if (l->count)
+		json_object_set_new(o, key, json_list(l));
+}
+
+static void set_number(json_t *o, const char *key, uint64_t n)
+{
+	if (n)
+		json_object_set_new(o, key, json_integer((json_int_t)n));
+}
+
+/* In the form that `build --manifest` reads. */
+static json_t *json_manifest(const struct bartizan_manifest *m)
+{
+	json_t *o = json_object(), *grants = json_object(), *limits = json_object();
+
+	set_list(o, "entrypoint", &m->entrypoint);
+	set_list(o, "cmd", &m->cmd);
+	set_list(o, "env", &m->env);
+	set_text(o, "workdir", m->workdir);
+	set_text(o, "user", m->user);
+	set_text(o, "hostname", m->hostname);
+	set_text(o, "stop_signal", m->stop_signal);
+	set_list(o, "components", &m->components);
+	set_list(o, "labels", &m->labels);
+	if (m->volumes.count)
+		json_object_set_new(grants, "volumes", json_grants(&m->volumes, true));
+	if (m->ports.count)
+		json_object_set_new(grants, "ports", json_grants(&m->ports, false));
+	if (m->outbound.count)
+		json_object_set_new(grants, "outbound", json_grants(&m->outbound, false));
+	set_number(limits, "memory", m->limits.memory);
+	set_number(limits, "pids", m->limits.pids);
+	if (m->limits.cpus_milli)
+		json_object_set_new(limits, "cpus", json_real(m->limits.cpus_milli / 1000.0));
+	set_number(limits, "nofile", m->limits.nofile);
+	set_number(limits, "stack", m->limits.stack);
+	set_number(limits, "fsize", m->limits.fsize);
+	json_object_set_new(o, "grants", grants);
+	json_object_set_new(o, "limits", limits);
+	return o;
+}
+
+static int print_json(const struct inspection *x)
+{
+	const struct image *img = &x->img;
+	char digest[2 * BZ_DIGEST_SIZE + 1];
+	json_t *root = json_object(), *sections = json_array(), *fs = json_object(), *signature = json_object();
+
+	json_object_set_new(root, "version", json_integer(img->footer.version));
+	json_object_set_new(root, "size", json_integer((json_int_t)img->size));
+	json_object_set_new(root, "digest", json_string(hex(img->footer.table_digest, BZ_DIGEST_SIZE, digest)));
+	json_object_set_new(root, "intact", json_boolean(!x->damaged));
+	json_object_set_new(signature, "state", json_string(signature_state(img)));
+	if (image_is_signed(img))
+		json_object_set_new(signature, "public_key", json_string(hex(img->footer.public_key, 32, digest)));
+	json_object_set_new(root, "signature", signature);
+	for (uint32_t i = 0; i < img->section_count; i++) {
+		const struct bz_image_section *s = &img->sections[i];
+		json_t *o = json_object();
+
+		json_object_set_new(o, "type", json_string(type_name(s->type)));
+		json_object_set_new(o, "offset", json_integer((json_int_t)s->offset));
+		json_object_set_new(o, "length", json_integer((json_int_t)s->length));
+		json_object_set_new(o, "sha256", json_string(hex(s->digest, BZ_DIGEST_SIZE, digest)));
+		json_object_set_new(o, "match", json_boolean(x->report.match[i]));
+		json_array_append_new(sections, o);
+	}
+	json_object_set_new(root, "sections", sections);
+	json_object_set_new(fs, "type", json_string(x->super.magic == EROFS_MAGIC ? "erofs" : "unknown"));
+	json_object_set_new(fs, "blocks", json_integer(x->super.blocks));
+	json_object_set_new(fs, "inodes", json_integer((json_int_t)x->super.inos));
+	json_object_set_new(root, "filesystem", fs);
+	json_object_set_new(root, "manifest", json_manifest(&img->manifest));
+	json_dumpf(root, stdout, JSON_INDENT(2));
+	putchar('\n');
+	json_decref(root);
+	return 0;
+}
+
+/* --- Commands ----------------------------------------------------------------------------------------- */
+
+struct options {
+	const char *name, *key;
+	bool json;
+};
+
+enum { OPT_JSON = 256, OPT_KEY };
+
+static error_t parse(int key, char *arg, struct argp_state *state)
+{
+	struct options *o = state->input;
+
+	switch (key) {
+	case OPT_JSON: o->json = true; break;
+	case OPT_KEY: o->key = arg; break;
+	case ARGP_KEY_ARG:
+		if (o->name)
+			argp_error(state, "more than one argument: %s and %s", o->name, arg);
+		o->name = arg;
+		break;
+	case ARGP_KEY_END:
+		if (!o->name)
+			argp_error(state, "an argument is missing");
+		break;
+	default:
+		return ARGP_ERR_UNKNOWN;
+	}
+	return 0;
+}
+
+int inspect_main(int argc, char **argv)
+{
+	static const struct argp_option options[] = {{"json", OPT_JSON, NULL, 0, "Print JSON", 0}, {0}};
+	static const struct argp argp = {options, parse, "IMAGE",
+		"Show what is in an image: sections, digests and whether they match, file system, manifest.  IMAGE is a "
+		"file or a name of your store."
+		"\vExamples:\n  bartizan inspect hello.img\n  bartizan inspect --json hello.img | jq .manifest\n\n"
+		"Exit status: 0, or 125 if the image is damaged or no image.", NULL, NULL, NULL};
+	struct options o = {0};
+	struct inspection x = {0};
+	struct image_error err;
+
+	argp_parse(&argp, argc, argv, 0, NULL, &o);
+	if (inspect(&x, o.name, IMAGE_VERIFY_FULL | IMAGE_VERIFY_REPORT, &err))
+		return complain(argv[0], o.name, &err);
+	if (o.json)
+		print_json(&x);
+	else
+		print_inspection(&x);
+	close(x.img.fd);
+	image_close(&x.img);
+	return x.damaged ? complain(argv[0], o.name, &x.damage) : 0;
+}
+
+int verify_main(int argc, char **argv)
+{
+	static const struct argp_option options[] = {
+		{"key", OPT_KEY, "PUBKEY", 0, "Also demand a signature by the key whose public part is in PUBKEY (PEM)", 0},
+		{0}};
+	static const struct argp argp = {options, parse, "IMAGE",
+		"Check every byte of an image against its digests."
+		"\vExamples:\n  bartizan verify hello.img\n  bartizan verify --key release.pub hello.img\n\n"
+		"Exit status: 0 if all is as it must be, else 125 with one line that says what is not.", NULL, NULL, NULL};
+	struct options o = {0};
+	struct inspection x = {0};
+	struct image_error err;
+	int ret;
+
+	argp_parse(&argp, argc, argv, 0, NULL, &o);
+	if (inspect(&x, o.name, IMAGE_VERIFY_FULL, &err))
+		return complain(argv[0], o.name, &err);
+	ret = x.damaged ? -EBADMSG : 0;
+	if (ret)
+		err = x.damage;
+	if (!ret && o.key)
+		ret = sign_check(&x.img.footer, o.key, &err);
+	if (!ret && !o.key && image_is_signed(&x.img) && !sign_consistent(&x.img.footer))
+		ret = image_fail(&err, -EBADMSG, "the signature is damaged");
+	close(x.img.fd);
+	image_close(&x.img);
+	return ret ? complain(argv[0], o.name, &err) : 0;
+}
+
+int keygen_main(int argc, char **argv)
+{
+	static const struct argp argp = {NULL, parse, "OUT",
+		"Make an Ed25519 key: the private key in OUT (keep it), the public one in OUT.pub (give it away)."
+		"\vExample:\n  bartizan-image keygen release\n  bartizan build --sign release -o hello.img ./hello\n"
+		"  bartizan run --verify release.pub hello.img", NULL, NULL, NULL};
+	struct options o = {0};
+	struct image_error err;
+
+	argp_parse(&argp, argc, argv, 0, NULL, &o);
+	return sign_keygen(o.name, &err) ? complain(argv[0], NULL, &err) : 0;
+}
