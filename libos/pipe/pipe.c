@@ -398,6 +398,7 @@ static int make_ends(u32 flags, struct file *ends[2])
 	flags &= O_NONBLOCK | O_DIRECT;
 	ends[0] = open_end(inode, p, O_RDONLY | flags);
 	ends[1] = ends[0] ? open_end(inode, p, O_WRONLY | flags) : NULL;
+	inode->fifo = p;	/* for who opens it again by /proc/PID/fd */
 	inode_put(inode);
 	if (ends[1])
 		return 0;

@@ -1,5 +1,6 @@
 /* /proc/PID/fd and fdinfo: the descriptor table as magic links and as text; see proc(5). */
 #include "libos/procfs/procfs.h"
+#include "libos/vfs/dcache.h"
 
 static struct file *node_file(const struct pnode *n)
 {
@@ -61,14 +62,18 @@ static int fd_follow(const struct pnode *n, struct path *out)
 
 	if (!f)
 		return -ENOENT;
-	if (!f->path.dentry) {
-		file_put(f);
-		return -ENXIO;
-	}
 	*out = f->path;
-	path_get(out);
+	if (f->path.dentry) {
+		path_get(out);
+	} else {
+		/* A pipe has no name, but an inode that can be opened again; an eventfd has neither, and gives ENXIO. */
+		out->mount = root_mount;
+		out->dentry = f->inode ? dentry_alloc(NULL, "pipe", 4, f->inode) : NULL;
+		if (out->dentry)
+			inode_get(f->inode);
+	}
 	file_put(f);
-	return 0;
+	return out->dentry ? 0 : -ENXIO;
 }
 
 static const struct pseudo_entry fd_link = {

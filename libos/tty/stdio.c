@@ -125,6 +125,16 @@ static i64 file_mmap(struct file *f, u64 addr, u64 len, u32 prot, u32 flags, u64
 static const struct file_ops pipe_end_fops = {.read = pipe_end_read, .write = pipe_end_write, .poll = pipe_end_poll};
 static const struct file_ops file_fops = {.read = file_read, .write = file_write, .mmap = file_mmap};
 
+/* /dev/stdin and its like: another description of the same host stream. */
+static int reopen(struct inode *inode, struct file *f)
+{
+	f->ops = inode->fops;
+	f->stream = inode->priv_word;
+	return 0;
+}
+
+static const struct inode_ops stdio_inode_ops = {.open = reopen};
+
 static u32 mode_for(const struct bz_stdio *s)
 {
 	switch (s->kind) {
@@ -161,7 +171,11 @@ static struct file *host_file(unsigned n)
 	inode->mtime = s->attr.mtime;
 	inode->ctime = s->attr.ctime;
 	inode->atime = s->attr.atime;
-	f = file_alloc(s->kind == BZ_STDIO_FILE ? &file_fops : &pipe_end_fops, inode, flags_for(s), NULL);
+	inode->ops = &stdio_inode_ops;
+	inode->fops = s->kind == BZ_STDIO_FILE ? &file_fops : &pipe_end_fops;
+	inode->flags |= INODE_OWN_OPEN;
+	inode->priv_word = BZ_STREAM_STDIN + n;
+	f = file_alloc(inode->fops, inode, flags_for(s), NULL);
 	inode_put(inode);
 	if (!f)
 		return ERR_PTR(-ENOMEM);
