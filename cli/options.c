@@ -258,3 +258,9 @@ void options_parse(struct run_options *o, int argc, char **argv)
 	if (o->detach && o->trace)
 		warn("--trace goes to the log: see 'bartizan logs'");
 }
+
+void options_print_long(const char *between)
+{
+	for (const struct option *option = long_options; option->name; option++)
+		printf("%s--%s", option == long_options ? "" : between, option->name);
+}

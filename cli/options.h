@@ -49,6 +49,9 @@ void options_tmpfs(struct run_options *o, const char *what, const char *text);	/
 void options_ulimit(struct run_options *o, const char *what, const char *text); /* NAME=SOFT[:HARD] */
 void options_env(struct run_options *o, const char *what, const char *text);	/* NAME=value or NAME */
 
+/* The names of all options, for completion. */
+void options_print_long(const char *between);
+
 /* Reads a policy file (policy.c). */
 void policy_read(struct run_options *o, const char *path);
 

@@ -16,6 +16,8 @@
 #include "cli/log.h"
 #include "cli/session.h"
 
+#define STATISTICS_MAX (256u << 10)
+
 static const int relayed[] = {SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGUSR1, SIGUSR2, SIGALRM, SIGCONT, SIGTSTP, SIGWINCH};
 
 /* Signals that the command was started to ignore (nohup, a shell's background) stay ignored. */
@@ -103,6 +105,19 @@ static void tell_starter(struct session *s, const char *text, size_t len)
 	s->started_fd = -1;
 }
 
+/* They come in parts: of the library OS, the host layer, the monitor.  A later number replaces an earlier one. */
+static void add_statistics(struct session *s, const char *text, size_t len)
+{
+	size_t have = s->statistics ? strlen(s->statistics) : 0;
+	char *all;
+
+	if (have > STATISTICS_MAX) /* who sends so much means no good: only the latest counts */
+		have = 0;
+	all = must_format("%.*s\n%.*s", (int)have, s->statistics ? s->statistics : "", (int)len, text);
+	free(s->statistics);
+	s->statistics = all;
+}
+
 static void take_message(struct session *s, const struct monitor_msg *m)
 {
 	switch (m->kind) {
@@ -120,8 +135,7 @@ static void take_message(struct session *s, const struct monitor_msg *m)
 		strings_add(&s->denials, must_format("%.*s", (int)m->len, m->text));
 		break;
 	case MONITOR_STATISTICS:
-		free(s->statistics);
-		s->statistics = must_format("%.*s", (int)m->len, m->text);
+		add_statistics(s, m->text, m->len);
 		break;
 	case MONITOR_ENDED:
 		ended(s, m);

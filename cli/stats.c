@@ -23,7 +23,6 @@ struct count {
 struct counts {
 	struct count item[COUNTS_MAX];
 	size_t used;
-	uint64_t total;
 };
 
 struct parsed {
@@ -39,12 +38,15 @@ static bool good_name(const char *name)
 
 static void count_add(struct counts *c, const char *name, uint64_t n)
 {
-	if (c->used == COUNTS_MAX)
+	size_t i = 0;
+
+	while (i < c->used && strcmp(c->item[i].name, name))
+		i++;
+	if (i == COUNTS_MAX)
 		return;
-	strcpy(c->item[c->used].name, name);
-	c->item[c->used++].n = n;
-	if (__builtin_add_overflow(c->total, n, &c->total))
-		c->total = UINT64_MAX;
+	strcpy(c->item[i].name, name);
+	c->item[i].n = n;
+	c->used += i == c->used;
 }
 
 /* `KIND NAME NUMBER` */
@@ -86,6 +88,16 @@ static uint64_t value_of(const struct counts *c, const char *name)
 	return 0;
 }
 
+static uint64_t total_of(const struct counts *c)
+{
+	uint64_t total = 0;
+
+	for (size_t i = 0; i < c->used; i++)
+		if (__builtin_add_overflow(total, c->item[i].n, &total))
+			return UINT64_MAX;
+	return total;
+}
+
 static int by_count(const void *a, const void *b)
 {
 	const struct count *x = a, *y = b;
@@ -125,7 +137,7 @@ static void write_json(const struct session *s, struct parsed *p, FILE *out)
 
 static void table(FILE *out, const char *title, struct counts *c)
 {
-	fprintf(out, "%s: %" PRIu64 "\n", title, c->total);
+	fprintf(out, "%s: %" PRIu64 "\n", title, total_of(c));
 	qsort(c->item, c->used, sizeof(c->item[0]), by_count);
 	for (size_t i = 0; i < c->used; i++)
 		if (c->item[i].n)

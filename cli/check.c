@@ -1,0 +1,64 @@
+/*
+ * check: what this host supports, and the remedy for what it does not.  Also `version`.
+ */
+#define _GNU_SOURCE
+#include <stdio.h>
+#include <unistd.h>
+
+#include "cli/manage.h"
+#include "monitor/monitor.h"
+
+static const char *const words[] = {[CHECK_OK] = "ok", [CHECK_MISSING] = "missing", [CHECK_FATAL] = "fatal"};
+
+static void print_json(const struct host_check *list, size_t count, bool runs)
+{
+	json_t *checks = json_array(), *out;
+
+	for (size_t i = 0; i < count; i++)
+		json_array_append_new(checks, json_pack("{s:s, s:s, s:s, s:s}", "name", list[i].name, "state",
+							words[list[i].state], "detail", list[i].detail, "remedy",
+							list[i].remedy));
+	out = json_pack("{s:b, s:o}", "runs", runs, "checks", checks);
+	json_dumpf(out, stdout, JSON_INDENT(2));
+	putchar('\n');
+	json_decref(out);
+}
+
+/* 0: everything is there; 1: something is lost; 125: nothing runs here. */
+int command_check(int argc, char **argv)
+{
+	struct host_check list[40];
+	enum check_state worst = CHECK_OK;
+	struct args a;
+	size_t count;
+
+	args_parse(&a, "check", argc, argv, 0, 0);
+	count = host_check(list, sizeof(list) / sizeof(list[0]));
+	for (size_t i = 0; i < count; i++)
+		worst = list[i].state > worst ? list[i].state : worst;
+	if (a.json) {
+		print_json(list, count, worst != CHECK_FATAL);
+	} else {
+		for (size_t i = 0; i < count; i++) {
+			printf("%-8s %-26s %s\n", words[list[i].state], list[i].name, list[i].detail);
+			if (*list[i].remedy)
+				printf("%-8s %-26s -> %s\n", "", "", list[i].remedy);
+		}
+		puts(worst == CHECK_OK		? "Everything is there."
+		     : worst == CHECK_MISSING ? "Sandboxes run, without the layers or limits named above."
+					      : "No sandbox runs on this host.");
+	}
+	return worst == CHECK_OK ? 0 : worst == CHECK_MISSING ? 1 : EXIT_BARTIZAN;
+}
+
+int command_version(int argc, char **argv)
+{
+	struct args a;
+
+	args_parse(&a, "version", argc, argv, 0, 0);
+	if (a.json)
+		printf("{\"version\": \"%s\", \"abi\": %d}\n", BARTIZAN_VERSION, BZ_ABI_VERSION);
+	else
+		printf("bartizan %s, picoprocess ABI %d\n", BARTIZAN_VERSION, BZ_ABI_VERSION);
+	return 0;
+}

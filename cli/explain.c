@@ -1,0 +1,112 @@
+/*
+ * run --explain: what is requested, what is granted and by whom, which layers and limits would be in force and by
+ * which means.  Nothing runs.
+ */
+#define _GNU_SOURCE
+#include <stdio.h>
+#include <string.h>
+
+#include "cli/run.h"
+#include "monitor/escape.h"
+
+static const char *shown(const char *text)
+{
+	static char escaped[1024];
+
+	escape_text(escaped, sizeof(escaped), text, strlen(text), 0);
+	return escaped;
+}
+
+static void print_program(const struct run *r)
+{
+	static const char *const kinds[] = {[PROGRAM_HOST] = "program of this host", [PROGRAM_IMAGE] = "image",
+					    [PROGRAM_ROOTFS] = "program of a root directory"};
+
+	printf("Program: %s, a %s\n", shown(r->program.host_path ? r->program.host_path : r->program.exe),
+	       kinds[r->program.kind]);
+	printf("Command:");
+	for (size_t i = 0; i < r->argv.count; i++)
+		printf(" %s", shown(r->argv.item[i]));
+	printf("\nRuns as: uid %u, gid %u of the guest; directory %s; host name %s\n", r->spec.uid, r->spec.gid,
+	       shown(r->spec.cwd ? r->spec.cwd : "/"), shown(r->spec.hostname));
+}
+
+static bool operators(const struct run_options *o, const struct sandbox_mount *m)
+{
+	for (size_t i = 0; i < o->volume_count; i++)
+		if (m->host_path == o->volumes[i].host)
+			return true;
+	return (m->host_path && !strcmp(m->host_path, ".")) || (o->overlay && m->host_path == o->overlay) ||
+	       (o->rootfs && m->host_path == o->rootfs);
+}
+
+static const char *access_of(const struct sandbox_mount *m)
+{
+	if (m->flags & BZ_MOUNT_UPPER)
+		return "read-write, takes what the guest writes to its root";
+	if (m->flags & BZ_MOUNT_OVERLAY)
+		return "read-only; what the guest writes is its own and is lost";
+	return m->flags & BZ_MOUNT_READONLY ? "read-only" : "read-write";
+}
+
+static void print_grants(const struct run *r)
+{
+	printf("Granted:\n");
+	for (size_t i = 0; i < r->view.count; i++) {
+		const struct sandbox_mount *m = &r->view.mounts[i];
+
+		if (m->fd < 0)
+			continue;
+		printf("  %-28s", shown(m->guest_path));
+		printf(" %s: %s (by %s)\n", shown(m->host_path ? m->host_path : ""), access_of(m),
+		       operators(&r->options, m) ? (r->options.policy ? "the operator or his policy" : "the operator")
+						 : "default, for programs of this host");
+	}
+	for (size_t i = 0; i < r->view.count; i++)
+		if (r->view.mounts[i].flags & BZ_MOUNT_TMPFS)
+			printf("  %-28s empty, in memory\n", shown(r->view.mounts[i].guest_path));
+	printf("  network                      none\n");
+	printf("  standard streams             %s\n",
+	       r->options.detach ? "output to the log" : r->options.tty ? "a console of its own" : "those of this command");
+}
+
+static void print_requests(const struct run *r)
+{
+	const struct bartizan_manifest *m = &r->image.manifest;
+
+	if (r->program.kind != PROGRAM_IMAGE)
+		return;
+	printf("Requested by the image's manifest (a request grants nothing):\n");
+	for (uint32_t i = 0; i < m->volumes.count; i++) {
+		printf("  volume %s, %s", shown(m->volumes.item[i].name), m->volumes.item[i].write ? "rw" : "ro");
+		printf(": %s\n", shown(m->volumes.item[i].why));
+	}
+	for (uint32_t i = 0; i < m->ports.count; i++)
+		printf("  listen on port %u: %s\n", m->ports.item[i].port, shown(m->ports.item[i].why));
+	for (uint32_t i = 0; i < m->outbound.count; i++) {
+		printf("  connect to %s", shown(m->outbound.item[i].name));
+		printf(" port %u: %s\n", m->outbound.item[i].port, shown(m->outbound.item[i].why));
+	}
+	if (!m->volumes.count && !m->ports.count && !m->outbound.count)
+		printf("  nothing\n");
+	printf("  signed: %s\n", !image_is_signed(&r->image) ? "no"
+				 : r->options.verify ? "yes, and verified with the key given"
+						     : "yes, not verified (--verify KEY)");
+}
+
+int explain(struct run *r)
+{
+	static const char *const words[] = {[LAYER_ON] = "on", [LAYER_LOST] = "LOST", [LAYER_WEAK] = "weak"};
+	struct layer layers[64];
+	size_t count;
+
+	print_program(r);
+	print_requests(r);
+	print_grants(r);
+	count = sandbox_explain(&r->spec, layers, sizeof(layers) / sizeof(layers[0]));
+	printf("In force on this host:\n");
+	for (size_t i = 0; i < count; i++)
+		printf("  %-5s %-28s %s\n", words[layers[i].state], layers[i].name, layers[i].means);
+	printf("One sandbox is one security domain: users and modes inside it protect nothing from each other.\n");
+	return 0;
+}
