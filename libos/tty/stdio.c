@@ -5,6 +5,7 @@
 #include "libos/tty/tty.h"
 #include "libos/pipe/pipe.h"
 #include "libos/signal/signal.h"
+#include <linux/fs.h>
 
 #define IOV_BATCH 8
 
@@ -85,9 +86,38 @@ static u32 pipe_end_poll(struct file *f, struct poll_table *pt)
 	return ready | (ready & EPOLLIN ? EPOLLRDNORM : 0) | (ready & EPOLLOUT ? EPOLLWRNORM : 0);
 }
 
+/*
+ * A file's offset is its description's, which the command and other programs share (`(a; b) >log`): reads and writes in
+ * sequence use that, until the guest seeks by itself; from then on the offset is the guest's.
+ */
+#define SOUGHT ((void *)1)
+
+static i64 file_offset(struct file *f, const i64 *pos, bool append)
+{
+	if (append || (pos == &f->pos && f->priv != SOUGHT))
+		return BZ_OFFSET_NONE;
+	return *pos;
+}
+
+static i64 file_llseek(struct file *f, i64 off, int whence)
+{
+	if (whence == SEEK_CUR)
+		off += f->pos;
+	else if (whence == SEEK_END)
+		off += f->inode->size;
+	else if (whence != SEEK_SET)
+		return -EINVAL;
+	if (off < 0)
+		return -EINVAL;
+	if (off != f->pos)
+		f->priv = SOUGHT;
+	f->pos = off;
+	return off;
+}
+
 static ssize_t file_read(struct file *f, struct iov_iter *it, i64 *pos)
 {
-	ssize_t n = it->left ? transfer(f, it, *pos, false) : 0;
+	ssize_t n = it->left ? transfer(f, it, file_offset(f, pos, false), false) : 0;
 
 	if (n > 0)
 		*pos += n;
@@ -99,7 +129,7 @@ static ssize_t file_write(struct file *f, struct iov_iter *it, i64 *pos)
 	ssize_t done = 0, n;
 
 	while (it->left) {
-		n = transfer(f, it, f->flags & O_APPEND ? BZ_OFFSET_NONE : *pos, true);
+		n = transfer(f, it, file_offset(f, pos, f->flags & O_APPEND), true);
 		if (n < 0)
 			return done ? done : n;
 		done += n;
@@ -123,7 +153,8 @@ static i64 file_mmap(struct file *f, u64 addr, u64 len, u32 prot, u32 flags, u64
 }
 
 static const struct file_ops pipe_end_fops = {.read = pipe_end_read, .write = pipe_end_write, .poll = pipe_end_poll};
-static const struct file_ops file_fops = {.read = file_read, .write = file_write, .mmap = file_mmap};
+static const struct file_ops file_fops = {
+	.read = file_read, .write = file_write, .llseek = file_llseek, .mmap = file_mmap};
 
 /* /dev/stdin and its like: another description of the same host stream. */
 static int reopen(struct inode *inode, struct file *f)
