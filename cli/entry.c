@@ -68,6 +68,20 @@ static int by_name(const void *a, const void *b)
 	return strcmp(((const struct entry *)a)->name, ((const struct entry *)b)->name);
 }
 
+/* The command that ran it was killed, and with it the sandbox: nobody else will remove its record. */
+static bool is_leftover(const struct entry *e, int dir)
+{
+	char file[80];
+
+	if (e->running || json_is_true(json_object_get(e->document, "detached")) || process_lives(&e->keeper))
+		return false;
+	snprintf(file, sizeof(file), "%s.json", e->name);
+	unlinkat(dir, file, 0);
+	snprintf(file, sizeof(file), "%s.sock", e->name);
+	unlinkat(dir, file, 0);
+	return true;
+}
+
 size_t entries_read(int dir, struct entry **list)
 {
 	size_t count = 0, room = 0;
@@ -87,7 +101,8 @@ size_t entries_read(int dir, struct entry **list)
 			if (!*list)
 				fail(EXIT_BARTIZAN, "out of memory");
 		}
-		count += entry_read(*list + count, dir, d->d_name);
+		if (entry_read(*list + count, dir, d->d_name) && !is_leftover(*list + count, dir))
+			count++;
 	}
 	if (stream)
 		closedir(stream);

@@ -11,10 +11,12 @@
 
 static const char *shown(const char *text)
 {
-	static char escaped[1024];
+	static char escaped[4][1024]; /* several in one line */
+	static unsigned int next;
+	char *out = escaped[next++ % 4];
 
-	escape_text(escaped, sizeof(escaped), text, strlen(text), 0);
-	return escaped;
+	escape_text(out, sizeof(escaped[0]), text, strlen(text), 0);
+	return out;
 }
 
 static void print_program(const struct run *r)

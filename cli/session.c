@@ -30,7 +30,9 @@ static int signals_open(void)
 	for (size_t i = 0; i < sizeof(relayed) / sizeof(relayed[0]); i++)
 		if (relayed[i] > SIGQUIT || sigaction(relayed[i], NULL, &old) < 0 || old.sa_handler != SIG_IGN)
 			sigaddset(&set, relayed[i]);
+	sigaddset(&set, SIGPIPE); /* never read: a closed standard error ends nothing */
 	sigprocmask(SIG_BLOCK, &set, NULL);
+	sigdelset(&set, SIGPIPE);
 	return signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
 }
 
