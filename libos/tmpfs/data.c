@@ -1,136 +1,317 @@
 /*
- * Data of in-memory files: windows of the arena (tmpfs.h).  inode->lock protects the windows and the size; a write takes
- * it, a read takes it too so that truncation cannot pull a window away under it.
+ * Data of in-memory files: chunks of the arena (tmpfs.h).  inode->lock keeps size and data together: reads, writes and
+ * truncation take it.  file.lock protects the chunk table alone, so that mapping a file, which happens under mm->lock, never
+ * waits for a write that faults on the guest's buffer.
  */
 #include "libos/tmpfs/tmpfs.h"
 #include "libos/kernel/lock.h"
 #include <linux/falloc.h>
+#include <linux/fs.h>
 
-#define SIZE_LIMIT (1ull << 45)
+#define CHUNK_ORDER 10			/* the largest: 4 MiB */
+#define CHUNK_PAGES (1u << CHUNK_ORDER)
+#define CHUNKS_MAX (4u << 20)		/* data of a sparse file lies below 16 TiB */
+#define SIZE_LIMIT 0x7fffffffffffffffull
+#define INLINE_ORDER 6			/* up to 64 pages a chunk's bits fit in a word */
 
-static u32 window_of(u64 pos)
+#define SEAL_GROW 4
+#define SEAL_WRITE 8
+#define SEAL_FUTURE_WRITE 16
+
+/* --- where a page lies --- */
+
+static u64 chunk_of(u64 page)
 {
-	u64 page = pos >> PAGE_SHIFT;
-
-	return page ? 64 - __builtin_clzll(page) : 0;
+	if (page < CHUNK_PAGES)
+		return page ? 64 - __builtin_clzll(page) : 0;
+	return CHUNK_ORDER + 1 + ((page - CHUNK_PAGES) >> CHUNK_ORDER);
 }
 
-static u32 window_order(u32 k)
+static u32 chunk_order(u64 k)
 {
-	return k ? k - 1 : 0;
+	return k <= 1 ? 0 : min(k - 1, (u64)CHUNK_ORDER);
 }
 
-static u64 window_start(u32 k)
+static u64 chunk_start(u64 k)	/* its first page */
 {
-	return k ? PAGE_SIZE << (k - 1) : 0;
+	if (k <= CHUNK_ORDER)
+		return k ? 1ull << (k - 1) : 0;
+	return CHUNK_PAGES + ((k - CHUNK_ORDER - 1) << CHUNK_ORDER);
 }
 
-static u64 window_size(u32 k)
+static u64 *chunk_bits(struct tmpfs_chunk *c, u32 order)
 {
-	return PAGE_SIZE << window_order(k);
+	return order <= INLINE_ORDER ? &c->word : c->words;
 }
 
-/* The memory behind `pos`, or null for a hole; *len: bytes to the window's end. */
-static char *data_at(struct inode *inode, u64 pos, u64 *len)
+static int table_grow(struct tmpfs_node *n, u64 need)
 {
-	u32 k = window_of(pos);
-	char *w = tmpfs_node(inode)->file.window[k];
+	u32 size = n->file.count ? n->file.count : 4;
+	struct tmpfs_chunk *t;
 
-	*len = window_start(k) + window_size(k) - pos;
-	return w ? w + (pos - window_start(k)) : NULL;
+	if (need >= CHUNKS_MAX)
+		return -ENOSPC;
+	while (size <= need)
+		size *= 2;
+	t = kzalloc(size * sizeof(*t));
+	if (!t)
+		return -ENOSPC;
+	memcpy(t, n->file.chunk, n->file.count * sizeof(*t));
+	kfree(n->file.chunk);
+	n->file.chunk = t;
+	n->file.count = size;
+	return 0;
 }
 
-static int window_make(struct inode *inode, u64 pos)
+/* file.lock held: the chunk, with its memory, or null (*err says why). */
+static struct tmpfs_chunk *chunk_make(struct tmpfs_node *n, u64 k, int *err)
 {
-	u32 k = window_of(pos);
-	void **w = &tmpfs_node(inode)->file.window[k];
+	u32 order = chunk_order(k);
+	struct tmpfs_chunk *c;
 
-	if (!*w)
-		*w = pages_alloc_zero(window_order(k));
-	return *w ? 0 : -ENOSPC;
+	*err = k >= n->file.count ? table_grow(n, k) : 0;
+	if (*err)
+		return NULL;
+	c = &n->file.chunk[k];
+	if (c->mem)
+		return c;
+	*err = -ENOSPC;
+	if (order > INLINE_ORDER) {
+		c->words = kzalloc((1u << order) / 8);
+		if (!c->words)
+			return NULL;
+	}
+	c->mem = pages_alloc_zero(order);
+	if (!c->mem) {
+		if (order > INLINE_ORDER)
+			kfree(c->words);
+		c->word = 0;
+		return NULL;
+	}
+	*err = 0;
+	return c;
 }
 
-static int charge(struct inode *inode, u64 old_size, u64 new_size)
+static struct tmpfs_chunk *chunk_find(struct tmpfs_node *n, u64 k)
+{
+	return k < n->file.count && n->file.chunk[k].mem ? &n->file.chunk[k] : NULL;
+}
+
+static bool bit_get(struct tmpfs_chunk *c, u64 k, u64 page)
+{
+	u64 i = page - chunk_start(k);
+
+	return chunk_bits(c, chunk_order(k))[i / 64] >> (i & 63) & 1;
+}
+
+/* --- accounting: pages that have data --- */
+
+static int charge(struct inode *inode, i64 pages)
 {
 	struct tmpfs_sb *sb = inode->sb->priv;
-	i64 more = (i64)(PAGE_ALIGN(new_size) >> PAGE_SHIFT) - (i64)(PAGE_ALIGN(old_size) >> PAGE_SHIFT);
-	u64 now = __atomic_add_fetch(&sb->used_pages, more, __ATOMIC_RELAXED);
+	u64 now = __atomic_add_fetch(&sb->used_pages, pages, __ATOMIC_RELAXED);
 
-	if (more > 0 && sb->limit_pages && now > sb->limit_pages) {
-		__atomic_sub_fetch(&sb->used_pages, more, __ATOMIC_RELAXED);
+	if (pages > 0 && sb->limit_pages && now > sb->limit_pages) {
+		__atomic_sub_fetch(&sb->used_pages, pages, __ATOMIC_RELAXED);
 		return -ENOSPC;
+	}
+	inode->blocks += pages * (i64)(PAGE_SIZE / 512);
+	return 0;
+}
+
+/* file.lock held.  Mark [first, last] of one chunk as having data; -ENOSPC at the file system's limit. */
+static int mark(struct inode *inode, struct tmpfs_chunk *c, u64 k, u64 first, u64 last)
+{
+	u64 *bits = chunk_bits(c, chunk_order(k)), start = chunk_start(k);
+
+	for (u64 i = first - start; i <= last - start; i++) {
+		int err;
+
+		if (bits[i / 64] >> (i & 63) & 1)
+			continue;
+		err = charge(inode, 1);
+		if (err)
+			return err;
+		bits[i / 64] |= 1ull << (i & 63);
 	}
 	return 0;
 }
 
+static void unmark(struct inode *inode, struct tmpfs_chunk *c, u64 k, u64 first, u64 last)
+{
+	u64 *bits = chunk_bits(c, chunk_order(k)), start = chunk_start(k);
+
+	for (u64 i = first - start; i <= last - start; i++) {
+		if (!(bits[i / 64] >> (i & 63) & 1))
+			continue;
+		bits[i / 64] &= ~(1ull << (i & 63));
+		charge(inode, -1);
+	}
+}
+
+/*
+ * The memory of the run that begins at pos, at most *len bytes; null: a hole.  make: it gets memory, and the pages
+ * [pos, pos + *len) count as data.
+ */
+static char *run_at(struct inode *inode, u64 pos, u64 *len, bool make, int *err)
+{
+	struct tmpfs_node *n = tmpfs_node(inode);
+	u64 page = pos >> PAGE_SHIFT, k = chunk_of(page), first = chunk_start(k);
+	u64 end = (first + (1ull << chunk_order(k))) << PAGE_SHIFT, in = pos & (PAGE_SIZE - 1);
+	struct tmpfs_chunk *c;
+	char *mem = NULL;
+
+	*err = 0;
+	mutex_lock(&n->file.lock);
+	*len = min(*len, end - pos);
+	c = make ? chunk_make(n, k, err) : chunk_find(n, k);
+	if (c && make) {
+		*err = mark(inode, c, k, page, (pos + *len - 1) >> PAGE_SHIFT);
+		if (*err && !bit_get(c, k, page)) {
+			c = NULL;
+		} else if (*err) {
+			/* At least the first page could be had: go as far as that. */
+			*len = min(*len, PAGE_SIZE - in);
+			*err = 0;
+		}
+	} else if (c) {
+		bool data = bit_get(c, k, page);
+		u64 at = page + 1;
+
+		while (at << PAGE_SHIFT < pos + *len && bit_get(c, k, at) == data)
+			at++;
+		*len = min(*len, (at << PAGE_SHIFT) - pos);
+		if (!data)
+			c = NULL;
+	}
+	if (c)
+		mem = (char *)c->mem + (pos - (first << PAGE_SHIFT));
+	mutex_unlock(&n->file.lock);
+	return mem;
+}
+
+/* --- shrinking --- */
+
+static void chunk_free(struct inode *inode, struct tmpfs_chunk *c, u64 k)
+{
+	u32 order = chunk_order(k);
+
+	unmark(inode, c, k, chunk_start(k), chunk_start(k) + (1ull << order) - 1);
+	pages_free(c->mem, order);
+	if (order > INLINE_ORDER)
+		kfree(c->words);
+	*c = (struct tmpfs_chunk){0};
+}
+
+/* file.lock held: bytes [from, to), which lie in chunk k, read as zero from now on. */
+static void clear_in_chunk(struct inode *inode, struct tmpfs_chunk *c, u64 k, u64 from, u64 to)
+{
+	u64 base = chunk_start(k) << PAGE_SHIFT, whole = PAGE_ALIGN(from), end = to & PAGE_MASK;
+	char *mem = c->mem;
+
+	if (whole >= end) {
+		/* Parts of at most two pages. */
+		u64 middle = min(whole, to);
+
+		if (bit_get(c, k, from >> PAGE_SHIFT))
+			memset(mem + (from - base), 0, middle - from);
+		if (middle < to && bit_get(c, k, middle >> PAGE_SHIFT))
+			memset(mem + (middle - base), 0, to - middle);
+		return;
+	}
+	if (from < whole && bit_get(c, k, from >> PAGE_SHIFT))
+		memset(mem + (from - base), 0, whole - from);
+	if (end < to && bit_get(c, k, end >> PAGE_SHIFT))
+		memset(mem + (end - base), 0, to - end);
+	pages_punch(mem + (whole - base), end - whole);
+	unmark(inode, c, k, whole >> PAGE_SHIFT, (end >> PAGE_SHIFT) - 1);
+}
+
 static void clear_range(struct inode *inode, u64 from, u64 to)
 {
+	struct tmpfs_node *n = tmpfs_node(inode);
+
+	mutex_lock(&n->file.lock);
 	while (from < to) {
-		u64 room;
-		char *p = data_at(inode, from, &room);
-		u64 n = min(room, to - from);
+		u64 k = chunk_of(from >> PAGE_SHIFT), end;
+		struct tmpfs_chunk *c = chunk_find(n, k);
 
-		if (p) {
-			u64 head = min(n, (u64)(-(u64)p & (PAGE_SIZE - 1))), whole = (n - head) & PAGE_MASK;
-
-			memset(p, 0, head);
-			if (whole)
-				pages_punch(p + head, whole);
-			memset(p + head + whole, 0, n - head - whole);
-		}
-		from += n;
+		if (k >= n->file.count)
+			break;
+		end = min(to, (chunk_start(k) + (1ull << chunk_order(k))) << PAGE_SHIFT);
+		if (c)
+			clear_in_chunk(inode, c, k, from, end);
+		from = end;
 	}
+	mutex_unlock(&n->file.lock);
+}
+
+/* Drop what lies behind `size`.  Memory that was mapped once stays the file's until the end: another process may map it. */
+static void drop_behind(struct inode *inode, u64 size)
+{
+	struct tmpfs_node *n = tmpfs_node(inode);
+	u64 pages = PAGE_ALIGN(size) >> PAGE_SHIFT;
+
+	mutex_lock(&n->file.lock);
+	for (u64 k = pages ? chunk_of(pages - 1) + 1 : 0; k < n->file.count; k++) {
+		struct tmpfs_chunk *c = chunk_find(n, k);
+		u64 from = chunk_start(k) << PAGE_SHIFT;
+
+		if (!c)
+			continue;
+		if (n->file.mapped)
+			clear_in_chunk(inode, c, k, from, from + (PAGE_SIZE << chunk_order(k)));
+		else
+			chunk_free(inode, c, k);
+	}
+	mutex_unlock(&n->file.lock);
+	/* The rest of the last chunk that stays, from the middle of a page on. */
+	if (size)
+		clear_range(inode, size, (chunk_start(chunk_of((size - 1) >> PAGE_SHIFT)) +
+					  (1ull << chunk_order(chunk_of((size - 1) >> PAGE_SHIFT)))) << PAGE_SHIFT);
 }
 
 int tmpfs_file_resize(struct inode *inode, u64 size)
 {
-	struct tmpfs_node *n = tmpfs_node(inode);
 	u64 old = inode->size;
-	int err;
 
 	if (size > SIZE_LIMIT)
 		return -EFBIG;
-	err = charge(inode, old, size);
-	if (err)
-		return err;
-	if (size < old) {
-		u32 keep = size ? window_of(size - 1) + 1 : 0;
-
-		for (u32 k = keep; k < TMPFS_WINDOWS; k++) {
-			if (n->file.window[k])
-				pages_free(n->file.window[k], window_order(k));
-			n->file.window[k] = NULL;
-		}
-		if (keep)
-			clear_range(inode, size, min(old, window_start(keep - 1) + window_size(keep - 1)));
-	}
 	inode->size = size;
-	inode->blocks = PAGE_ALIGN(size) / 512;
+	if (size <= old)	/* an equal size too: what fallocate put behind the end goes */
+		drop_behind(inode, size);
+	else if (tmpfs_node(inode)->file.mapped && (old & (PAGE_SIZE - 1)))
+		/* What was stored behind the end through a mapping is not data. */
+		clear_range(inode, old, min(size, PAGE_ALIGN(old)));
 	return 0;
 }
 
 void tmpfs_file_free(struct inode *inode)
 {
-	tmpfs_file_resize(inode, 0);
+	struct tmpfs_node *n = tmpfs_node(inode);
+
+	n->file.mapped = false;
+	drop_behind(inode, 0);
+	kfree(n->file.chunk);
 }
+
+/* --- reading and writing --- */
 
 static ssize_t file_read(struct file *f, struct iov_iter *it, i64 *pos)
 {
 	struct inode *inode = f->inode;
 	ssize_t done = 0;
+	int err;
 
 	mutex_lock(&inode->lock);
 	while (it->left && *pos >= 0 && (u64)*pos < inode->size) {
-		u64 room;
-		char *p = data_at(inode, *pos, &room);
-		size_t want = min(it->left, inode->size - (u64)*pos);
-		size_t n;
+		u64 len = min((u64)it->left, inode->size - (u64)*pos);
+		char *p = run_at(inode, *pos, &len, false, &err);
+		size_t n = p ? iov_copy_to(it, p, len) : iov_zero(it, len);
 
-		want = min((u64)want, room);
-		n = p ? iov_copy_to(it, p, want) : iov_zero(it, want);
 		done += n;
 		*pos += n;
-		if (n < want) {
+		if (n < len) {
 			done = done ? done : -EFAULT;
 			break;
 		}
@@ -144,45 +325,27 @@ static ssize_t write_locked(struct inode *inode, struct iov_iter *it, i64 *pos)
 	ssize_t done = 0;
 	int err;
 
-	if ((u64)*pos + it->left > SIZE_LIMIT) {
-		if ((u64)*pos >= SIZE_LIMIT)
-			return -EFBIG;
-		it->left = SIZE_LIMIT - *pos;
-	}
+	if ((u64)*pos >= SIZE_LIMIT)
+		return -EFBIG;
+	it->left = min((u64)it->left, SIZE_LIMIT - (u64)*pos);
+	if ((u64)*pos > inode->size)
+		tmpfs_file_resize(inode, *pos);
 	while (it->left) {
-		u64 room, end;
-		size_t want, n;
-		char *p;
+		u64 len = it->left;
+		char *p = run_at(inode, *pos, &len, true, &err);
+		size_t n;
 
-		err = window_make(inode, *pos);
-		if (err)
+		if (!p)
 			return done ? done : err;
-		p = data_at(inode, *pos, &room);
-		want = min((u64)it->left, room);
-		end = *pos + want;
-		if (end > inode->size) {
-			err = charge(inode, inode->size, end);
-			if (err)
-				return done ? done : err;
-		}
-		n = iov_copy_from(it, p, want);
-		if (end > inode->size) {
-			if (n < want)
-				charge(inode, end, max(inode->size, *pos + n));
-			inode->size = max(inode->size, *pos + n);
-			inode->blocks = PAGE_ALIGN(inode->size) / 512;
-		}
+		n = iov_copy_from(it, p, len);
 		done += n;
 		*pos += n;
-		if (n < want)
+		inode->size = max(inode->size, (u64)*pos);
+		if (n < len)
 			return done ? done : -EFAULT;
 	}
 	return done;
 }
-
-#define SEAL_WRITE 8
-#define SEAL_FUTURE_WRITE 16
-#define SEAL_GROW 4
 
 static ssize_t file_write(struct file *f, struct iov_iter *it, i64 *pos)
 {
@@ -204,64 +367,139 @@ static ssize_t file_write(struct file *f, struct iov_iter *it, i64 *pos)
 	}
 	if (n > 0) {
 		inode_touch_mtime(inode);
-		if (inode->mode & (S_ISUID | S_ISGID))
+		if ((inode->mode & (S_ISUID | S_ISGID)) && !capable(4 /* CAP_FSETID */))
 			inode->mode &= ~(S_ISUID | (inode->mode & 010 ? S_ISGID : 0));
 	}
 	mutex_unlock(&inode->lock);
 	return n;
 }
 
-static int map_windows(struct inode *inode, u64 addr, u64 len, u32 prot, u32 flags, u64 off)
+/* The next place at or behind off that has data (or has none). */
+static i64 seek_run(struct inode *inode, u64 off, bool want_data)
 {
-	while (len) {
-		u64 room, n;
-		char *p;
-		int err = window_make(inode, off);
+	int err;
 
-		if (err)
-			return -ENOMEM;
-		p = data_at(inode, off, &room);
-		n = min(len, room);
-		err = host->stream_map(BZ_STREAM_ARENA, addr, n, prot, flags, arena_offset(p));
-		if (err)
-			return err;
-		addr += n;
-		off += n;
-		len -= n;
+	while (off < inode->size) {
+		u64 len = inode->size - off;
+		bool data = run_at(inode, off, &len, false, &err) != NULL;
+
+		if (data == want_data)
+			return off;
+		off += len;
 	}
-	return 0;
+	return want_data ? -ENXIO : (i64)inode->size;
+}
+
+static i64 file_llseek(struct file *f, i64 off, int whence)
+{
+	struct inode *inode = f->inode;
+
+	switch (whence) {
+	case SEEK_SET:
+		break;
+	case SEEK_CUR:
+		off += f->pos;
+		break;
+	case SEEK_END:
+		off += inode->size;
+		break;
+	default:
+		if (off < 0 || (u64)off >= inode->size)
+			return -ENXIO;
+		mutex_lock(&inode->lock);
+		off = seek_run(inode, off, whence == SEEK_DATA);
+		mutex_unlock(&inode->lock);
+		if (off < 0)
+			return off;
+	}
+	if (off < 0)
+		return -EINVAL;
+	f->pos = off;
+	return off;
+}
+
+/* --- mapping --- */
+
+/* Memory for the pages of [off, off+len) in one chunk; stores through a shared mapping are not seen, so the pages count as
+ * data from now on where the file may be written. */
+static char *map_run(struct inode *inode, u64 off, u64 *len, bool data, int *err)
+{
+	struct tmpfs_node *n = tmpfs_node(inode);
+	u64 page = off >> PAGE_SHIFT, k = chunk_of(page), first = chunk_start(k);
+	struct tmpfs_chunk *c;
+	char *mem = NULL;
+
+	mutex_lock(&n->file.lock);
+	n->file.mapped = true;
+	*len = min(*len, ((first + (1ull << chunk_order(k))) << PAGE_SHIFT) - off);
+	c = chunk_make(n, k, err);
+	if (c && data)
+		*err = mark(inode, c, k, page, page + (*len >> PAGE_SHIFT) - 1);
+	if (c && !*err)
+		mem = (char *)c->mem + (off - (first << PAGE_SHIFT));
+	mutex_unlock(&n->file.lock);
+	return mem;
 }
 
 static i64 file_mmap(struct file *f, u64 addr, u64 len, u32 prot, u32 flags, u64 off)
 {
-	struct inode *inode = f->inode;
-	u64 end;
+	bool data = (flags & BZ_MAP_SHARED) && FMODE_CAN_WRITE(f);
+	u64 end = PAGE_ALIGN(READ_ONCE(f->inode->size)), done = 0;
 	int err;
 
-	mutex_lock(&inode->lock);
-	end = PAGE_ALIGN(inode->size);
 	len = off >= end ? 0 : min(len, end - off);
-	err = map_windows(inode, addr, len, prot, flags, off);
-	mutex_unlock(&inode->lock);
-	return err ? err : (i64)len;
+	while (done < len) {
+		u64 n = len - done;
+		char *p = map_run(f->inode, off + done, &n, data, &err);
+
+		if (!p)
+			return -ENOMEM;
+		err = host->stream_map(BZ_STREAM_ARENA, addr + done, n, prot, flags, arena_offset(p));
+		if (err)
+			return err;
+		done += n;
+	}
+	return len;
+}
+
+/* --- fallocate(2) --- */
+
+static int allocate(struct inode *inode, u64 off, u64 end)
+{
+	int err = 0;
+
+	for (u64 at = off & PAGE_MASK; at < end && !err;) {
+		u64 len = min(end, SIZE_LIMIT) - at;
+
+		if (!run_at(inode, at, &len, true, &err))
+			return err;
+		at += len;
+	}
+	return err;
 }
 
 static int file_fallocate(struct file *f, u32 mode, u64 off, u64 len)
 {
 	struct inode *inode = f->inode;
+	u32 seals = tmpfs_node(inode)->file.seals;
 	u64 end = off + len;
 	int err = 0;
 
-	if (mode & ~(u32)(FALLOC_FL_KEEP_SIZE | FALLOC_FL_PUNCH_HOLE | FALLOC_FL_ZERO_RANGE))
+	if (mode & ~(u32)(FALLOC_FL_KEEP_SIZE | FALLOC_FL_PUNCH_HOLE))
 		return -EOPNOTSUPP;
 	mutex_lock(&inode->lock);
-	if (tmpfs_node(inode)->file.seals & (mode & FALLOC_FL_PUNCH_HOLE ? SEAL_WRITE : SEAL_GROW) &&
-	    (mode & FALLOC_FL_PUNCH_HOLE || end > inode->size))
+	if (mode & FALLOC_FL_PUNCH_HOLE) {
+		if (seals & (SEAL_WRITE | SEAL_FUTURE_WRITE))
+			err = -EPERM;
+		else
+			clear_range(inode, off, end);
+	} else if ((seals & SEAL_GROW) && end > inode->size) {
 		err = -EPERM;
-	else if (mode & (FALLOC_FL_PUNCH_HOLE | FALLOC_FL_ZERO_RANGE))
-		clear_range(inode, off, min(end, inode->size));
-	if (!err && !(mode & (FALLOC_FL_KEEP_SIZE | FALLOC_FL_PUNCH_HOLE)) && end > inode->size)
-		err = tmpfs_file_resize(inode, end);
+	} else {
+		err = allocate(inode, off, end);
+		if (!err && !(mode & FALLOC_FL_KEEP_SIZE) && end > inode->size)
+			err = tmpfs_file_resize(inode, end);
+	}
 	if (!err)
 		inode_touch_mtime(inode);
 	mutex_unlock(&inode->lock);
@@ -275,4 +513,10 @@ static int file_fsync(struct file *f, bool data_only)
 }
 
 const struct file_ops tmpfs_file_fops = {
-	.read = file_read, .write = file_write, .mmap = file_mmap, .fallocate = file_fallocate, .fsync = file_fsync};
+	.read = file_read,
+	.write = file_write,
+	.llseek = file_llseek,
+	.mmap = file_mmap,
+	.fallocate = file_fallocate,
+	.fsync = file_fsync,
+};

@@ -32,6 +32,7 @@ struct inode *tmpfs_inode(struct super *sb, u32 mode, u64 rdev)
 	case S_IFREG:
 		inode->ops = &tmpfs_file_iops;
 		inode->fops = &tmpfs_file_fops;
+		mutex_init(&n->file.lock, RANK_DCACHE);
 		break;
 	default:
 		inode->ops = &tmpfs_file_iops;

@@ -5,14 +5,21 @@
 #include "libos/vfs/vfs.h"
 
 /*
- * A file's data is a list of windows: window 0 is the first page, window k >= 1 the 2^(k-1) pages from page 2^(k-1) on.
- * A growing file never moves, a large one needs few mappings, and a page costs memory when it is first written.
+ * A file's data is a table of chunks: chunk 0 is the first page, chunk k the 2^(k-1) pages from page 2^(k-1) on, and from
+ * 4 MiB on all have 4 MiB.  A growing file never moves, a large one needs few mappings, a sparse one little of the arena; a
+ * page costs memory when it is first written.  Bits tell which pages have data.
  */
-#define TMPFS_WINDOWS 34
+struct tmpfs_chunk {
+	void *mem;		/* null: a hole */
+	union {
+		u64 word;	/* of a chunk of at most 64 pages */
+		u64 *words;
+	};
+};
 
 struct tmpfs_sb {
 	u64 limit_pages;	/* 0: none but the arena's */
-	u64 used_pages;		/* atomic: pages below the files' ends */
+	u64 used_pages;		/* atomic: pages that have data */
 };
 
 struct tmpfs_entry {		/* one name in a directory */
@@ -35,7 +42,10 @@ struct tmpfs_node {		/* inode->priv */
 	struct list xattrs;
 	union {
 		struct {
-			void *window[TMPFS_WINDOWS];
+			struct tmpfs_chunk *chunk;
+			u32 count;	/* of the table */
+			struct mutex lock; /* RANK_DCACHE: the table and its bits */
+			bool mapped;	/* ever: memory must not go to another file while this one lives */
 			u32 seals;
 		} file;
 		struct {

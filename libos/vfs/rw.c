@@ -243,6 +243,8 @@ static i64 generic_llseek(struct file *f, i64 off, int whence)
 	case SEEK_DATA:
 	case SEEK_HOLE:
 		/* One run of data, as a file system without holes answers (lseek(2)). */
+		if (S_ISDIR(f->inode->mode))
+			return -EINVAL;
 		if (inode_getattr(f->inode, &st))
 			return -EIO;
 		if (off < 0 || (u64)off >= st.size)

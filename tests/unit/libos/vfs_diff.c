@@ -31,6 +31,7 @@
 
 static bool overlay;		/* rename of directories and numbers of links differ, as with overlayfs */
 static bool on_host;
+static bool in_memory;		/* as Linux's tmpfs to the block */
 static unsigned long calls;
 static char log_lines[LOG][512];
 static bool verbose;
@@ -143,9 +144,9 @@ static void describe_stat(char *out, size_t size, const struct stat *st, bool li
 {
 	bool dir = S_ISDIR(st->st_mode);
 
-	snprintf(out, size, "mode %o nlink %lu size %ld uid %u gid %u", st->st_mode,
+	snprintf(out, size, "mode %o nlink %lu size %ld blocks %ld uid %u gid %u", st->st_mode,
 		 !links || (dir && (overlay || on_host)) ? 0ul : (unsigned long)st->st_nlink, dir ? 0l : (long)st->st_size,
-		 st->st_uid, st->st_gid);
+		 in_memory && S_ISREG(st->st_mode) ? (long)st->st_blocks : 0l, st->st_uid, st->st_gid);
 }
 
 static uint64_t content(int s, const char *path, long size)
@@ -285,7 +286,7 @@ static void op_fd(void)
 {
 	static char data[2][20000], out[20000];
 	int slot = rnd(SLOTS), what = rnd(16);
-	long off = rnd(3) ? rnd(30000) : rnd(10), len = rnd(3) ? rnd(200) : rnd(16000), ret[2];
+	long off = rnd(3) ? rnd(30000) : rnd(8) ? rnd(10) : rnd(20 << 20), len = rnd(3) ? rnd(200) : rnd(16000), ret[2];
 	int whence = rnd(6), fmode = (int[]){0, 1, 3, 2, 8}[rnd(5)];
 	struct stat st[2];
 	char text[2][200];
@@ -322,7 +323,7 @@ static void op_fd(void)
 			ret[s] = CALL(s, SYS_pwrite64, fd, L(out), len, off);
 			break;
 		case 5:
-			/* Where data and holes lie is each file system's own. */
+			/* Where data and holes lie is each file system's own (what fallocate made is a hole to tmpfs of Linux). */
 			whence %= 3;
 			note("slot %d lseek(%ld, %d)", slot, off, whence);
 			ret[s] = CALL(s, SYS_lseek, fd, off - 5, whence);
@@ -641,6 +642,7 @@ static void setup(const char *mode)
 	snprintf(image, sizeof(image), "%s/image", base);
 	umask(022);
 	shell("mkdir -m 755 %s %s %s", native, volume, upper);
+	in_memory = !strcmp(mode, "tmpfs");
 	on_host = !strcmp(mode, "volume") || !strcmp(mode, "disk");
 	overlay = !strcmp(mode, "overlay") || !strcmp(mode, "disk") || !strcmp(mode, "image");
 	if (overlay) {
