@@ -376,7 +376,7 @@ static void op_fd(void)
 			char name[40], path[600];
 			unsigned long saved = state;
 
-			snprintf(name, sizeof(name), "");
+			name[0] = 0;
 			pick_path(path);
 			state = s ? state : saved;
 			note("slot %d linkat(AT_EMPTY_PATH, %s)", slot, path);
