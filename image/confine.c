@@ -98,8 +98,8 @@ static int drop_privileges(int drop)
 	return prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) ? -errno : 0;
 }
 
-/* Only below `root`.  Linking across directories needs version 2 of Landlock (Linux 5.19). */
-static int landlock(int root)
+/* Only below `root`, and reading below `source`.  Linking across directories needs version 2 of Landlock (Linux 5.19). */
+static int landlock(int root, int source)
 {
 	const uint64_t files = LANDLOCK_ACCESS_FS_READ_FILE | LANDLOCK_ACCESS_FS_WRITE_FILE |
 			       LANDLOCK_ACCESS_FS_READ_DIR | LANDLOCK_ACCESS_FS_REMOVE_DIR |
@@ -110,6 +110,8 @@ static int landlock(int root)
 			       LANDLOCK_ACCESS_FS_MAKE_BLOCK | LANDLOCK_ACCESS_FS_MAKE_SOCK;
 	struct landlock_ruleset_attr rules = {.handled_access_fs = files | never};
 	struct landlock_path_beneath_attr beneath = {.allowed_access = files, .parent_fd = root};
+	struct landlock_path_beneath_attr reading = {
+		.allowed_access = LANDLOCK_ACCESS_FS_READ_FILE | LANDLOCK_ACCESS_FS_READ_DIR, .parent_fd = source};
 	long version = syscall(SYS_landlock_create_ruleset, NULL, 0, LANDLOCK_CREATE_RULESET_VERSION);
 	int fd, ret = 0;
 
@@ -119,6 +121,7 @@ static int landlock(int root)
 	if (fd < 0)
 		return -errno;
 	if (syscall(SYS_landlock_add_rule, fd, LANDLOCK_RULE_PATH_BENEATH, &beneath, 0) ||
+	    (source >= 0 && syscall(SYS_landlock_add_rule, fd, LANDLOCK_RULE_PATH_BENEATH, &reading, 0)) ||
 	    syscall(SYS_landlock_restrict_self, fd, 0))
 		ret = -errno;
 	close(fd);
@@ -163,7 +166,7 @@ static int filter(void)
 	return prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program) ? -errno : 0;
 }
 
-int confine(int root, unsigned int last, int drop, uint64_t most, struct image_error *err)
+int confine(int root, int source, unsigned int last, int drop, uint64_t most, struct image_error *err)
 {
 	int ret;
 
@@ -179,7 +182,7 @@ int confine(int root, unsigned int last, int drop, uint64_t most, struct image_e
 	if (!ret)
 		ret = drop_privileges(drop);
 	if (!ret)
-		ret = landlock(root);
+		ret = landlock(root, source);
 	if (!ret && !SANITIZED)
 		ret = filter();
 	return ret ? image_fail(err, ret, "cannot confine the unpacker: %s", strerror(-ret)) : 0;

@@ -47,7 +47,7 @@ static void child(const int fds[4], bool oci, int drop, const struct unpack_limi
 		dup2(null, i);
 	place_fds(fds);
 	setlocale(LC_CTYPE, "C.UTF-8"); /* names are bytes or UTF-8, never the caller's locale */
-	ret = confine(FD_ROOT, FD_LAST, drop, limits->bytes < INT64_MAX ? limits->bytes : INT64_MAX, &err);
+	ret = confine(FD_ROOT, oci ? FD_ARCHIVE : -1, FD_LAST, drop, limits->bytes < INT64_MAX ? limits->bytes : INT64_MAX, &err);
 	if (!ret)
 		ret = oci ? unpacker_oci(&u, FD_ARCHIVE) : unpacker_tar(&u, FD_ARCHIVE);
 	skipped.mode = u.skipped;
