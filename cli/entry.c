@@ -201,6 +201,13 @@ bool entry_wait(int dir, struct entry *e, int fd, int64_t milliseconds, int *cod
 	return true;
 }
 
+static const char *long_name(const struct option *options, int id)
+{
+	while (options->name && options->val != id)
+		options++;
+	return options->name ? options->name : "?";
+}
+
 void args_parse(struct args *a, const char *command, int argc, char **argv, int min, int max)
 {
 	static const struct option options[] = {
@@ -228,9 +235,12 @@ void args_parse(struct args *a, const char *command, int argc, char **argv, int 
 		}
 		if (id == ':' && strchr(takes, optopt))
 			fail(EXIT_BARTIZAN, "%s: %s needs a value", command, argv[optind - 1]);
-		if (id == '?' || id == ':' || !strchr(takes, id))
+		if (id == '?' || id == ':')
 			fail(EXIT_BARTIZAN, "%s: unknown option '%s'; see 'bartizan %s --help'", command,
 			     argv[optind - 1], command);
+		if (!strchr(takes, id))
+			fail(EXIT_BARTIZAN, "%s: has no option --%s; see 'bartizan %s --help'", command,
+			     long_name(options, id), command);
 		a->json |= id == 'J';
 		a->all |= id == 'a';
 		a->follow |= id == 'f';

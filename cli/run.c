@@ -155,6 +155,8 @@ static int run_attached(struct run *r)
 	record_running(record, r, &r->session.sandbox);
 	code = session_serve(&r->session);
 	record_discard(record);
+	if (code && !r->session.failed)
+		hints_show(r);
 	if (r->options.stats)
 		stats_report(&r->session);
 	return code;

@@ -1,0 +1,63 @@
+. "$(dirname "$0")/lib.sh"
+
+code 127 "$B" run /nowhere/program; err '/nowhere/program'
+code 127 "$B" run no-such-program-anywhere; err no-such-program
+code 125 "$B" frobnicate; err "'frobnicate'"
+code 125 "$B" run; err 'no image or program'
+code 125 "$B" run --frob true; err --frob
+code 125 "$B" run -z true; err -z
+code 125 "$B" run -v; err -v
+code 125 "$B" run -v /nowhere:/x true; err '/nowhere: No such file'
+code 125 "$B" run -v /usr:relative true; err HOST:GUEST
+code 125 "$B" run -v /usr:/a/../b true; err "'..'"
+code 125 "$B" run -v /dev/null:/x true; err '/dev/null'
+code 125 "$B" run -m lots true; err "'lots'"
+code 125 "$B" run -m 1m true; err 'at least 16m'
+code 125 "$B" run --cpus 0 true; err --cpus
+code 125 "$B" run --timeout soon true; err "'soon'"
+code 125 "$B" run --ulimit nofiles=1 true; err "'nofiles'"
+code 125 "$B" run --ulimit nofile=2:1 true; err 'above'
+code 125 "$B" run -w relative true; err relative
+code 125 "$B" run -u nobody true; err "'nobody'"
+code 125 "$B" run --name a/b true; err "'a/b'"
+code 125 "$B" run --env-file /nowhere true; err /nowhere
+code 125 "$B" run --here=no true; err "'no'"
+code 125 "$B" run --rootfs /nowhere /bin/true; err /nowhere
+
+echo '{"volumes": ["/usr:/x"], "volums": []}' >"$T/policy"
+code 125 "$B" run --policy "$T/policy" true; err "'volums'"
+echo '{"memory": true}' >"$T/policy"
+code 125 "$B" run --policy "$T/policy" true; err "'memory'"
+echo '{"memory"' >"$T/policy"
+code 125 "$B" run --policy "$T/policy" true; err "$T/policy:"
+
+echo text >"$T/text"; chmod +x "$T/text"
+code 126 "$B" run "$T/text"; err 'neither'
+code 126 "$B" run "$T"; err 'a directory'
+printf '\177ELF' >"$T/short"; chmod +x "$T/short"
+code 126 "$B" run "$T/short"; err truncated
+head -c 4096 /bin/true >"$T/elf"; chmod +x "$T/elf"
+printf '\001' | dd of="$T/elf" bs=1 seek=4 conv=notrunc 2>/dev/null
+code 126 "$B" run "$T/elf"; err 32-bit
+printf '\002' | dd of="$T/elf" bs=1 seek=4 conv=notrunc 2>/dev/null
+printf '\267' | dd of="$T/elf" bs=1 seek=18 conv=notrunc 2>/dev/null
+code 126 "$B" run "$T/elf"; err 'another processor'
+printf '#!/bin/sh\necho script $1\n' >"$T/script"
+code 126 "$B" run "$T/script"; err 'not executable'
+chmod 755 "$T/script"
+code 0 "$B" run "$T/script" arg; out 'script arg'
+printf '#!/no/interpreter\n' >"$T/script"
+code 127 "$B" run "$T/script"
+printf '\211BZIMG\r\n' >"$T/image"
+code 125 "$B" run "$T/image"; err image
+
+echo data >"$T/file"; chmod 644 "$T/file"
+code 1 "$B" run cat "$T/file"; err "not granted: $T/file; add -v"
+for command in logs wait stop kill rm; do code 125 "$B" $command nobody-here; err nobody-here; done
+code 125 "$B" ps extra; err "'extra'"
+code 125 "$B" stop; err stop
+code 125 "$B" ps --tail 3; err --tail
+code 125 "$B" inspect nothing-of-that-name; err nothing-of-that-name
+code 125 "$B" rmi nothing; err nothing
+code 125 "$B" kill -s NOSUCH x; err NOSUCH
+[ -z "$(ls "$XDG_RUNTIME_DIR"/bartizan 2>/dev/null)" ] || not_ok "something was left behind"

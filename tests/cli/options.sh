@@ -1,0 +1,42 @@
+. "$(dirname "$0")/lib.sh"
+
+code 0 "$B" run echo -e 'a\tb' --help; out "$(printf 'a\tb --help')"
+code 7 "$B" run sh -c 'exit 7'
+code 0 "$B" run -e A=1 -eB=2 --env C=3 sh -c 'echo $A$B$C'; out 123
+A=yours code 0 "$B" run -e A -e UNSET_HERE sh -c 'echo $A${UNSET_HERE-none}'; out yoursnone
+SECRET=x code 0 "$B" run sh -c 'echo ${SECRET-none}'; out none
+printf '# comment\nX=1 2\n\nY=\r\n' >"$T/env"
+code 0 "$B" run --env-file "$T/env" sh -c 'echo "$X-$Y-"'; out '1 2--'
+code 0 "$B" run -w /usr/bin pwd; out /usr/bin
+code 0 "$B" run -u 1234:5678 sh -c 'id -u; id -g'; out "$(printf '1234\n5678')"
+code 0 "$B" run --hostname turret uname -n; out turret
+code 0 "$B" run --tmpfs /scratch sh -c 'echo x >/scratch/f && cat /scratch/f'; out x
+code 137 "$B" run --timeout 300ms sleep 5
+code 2 "$B" run --read-only sh -c 'echo x 2>/dev/null >/file'
+code 0 "$B" run --ulimit nofile=100:200 sh -c 'ulimit -n; ulimit -Hn'; out "$(printf '100\n200')"
+mkdir "$T/v"; echo inside >"$T/v/f"; chmod 777 "$T/v"
+code 0 "$B" run -v "$T/v:/v:ro" cat /v/f; out inside
+code 2 "$B" run -v "$T/v:/v:ro" sh -c 'echo x 2>/dev/null >/v/g'
+code 0 "$B" run -v "$T/v:/v" sh -c 'echo new >/v/g'
+[ "$(cat "$T/v/g")" = new ] || not_ok "a volume was not written"
+code 0 "$B" run -v "$T/v/f:/etc/one" cat /etc/one; out inside
+(cd "$T/v" && code 0 "$B" run --here sh -c 'pwd; cat f'; out "$(printf '%s\ninside' "$T/v")"; exit $fails) || fails=1
+cat >"$T/policy" <<END
+{"volumes": ["$T/v:/p:ro"], "env": {"FROM": "policy"}, "memory": "64m", "timeout": 10}
+END
+code 0 "$B" run --policy "$T/policy" sh -c 'cat /p/f; echo $FROM'; out "$(printf 'inside\npolicy')"
+code 0 "$B" run --stats="$T/stats" true
+python3 - "$T/stats" <<'END' || not_ok "--stats"
+import json, sys
+s = json.load(open(sys.argv[1]))
+assert 0 < len(s['host_syscalls']) <= 20 and s['guest_syscalls']['exit_group'] == 1, s
+assert s['start_ms'] > 0 and s['peak_memory_bytes'] > 0 and s['monitor_requests'] > 0, s
+END
+code 0 "$B" run --trace true; err "brk(NULL)"
+code 0 "$B" run --explain -m 64m ls; has 'limit: memory'; has '/usr'
+code 0 "$B" version; has bartizan
+for command in run ps logs wait stop kill rm inspect images rmi check version completion; do
+	code 0 "$B" $command --help; has Usage; has xample
+done
+for shell in bash zsh fish; do code 0 "$B" completion $shell; has bartizan; done
+"$B" completion bash | bash -n || not_ok "the completion script is not bash"
