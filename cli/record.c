@@ -72,6 +72,8 @@ uint64_t process_start(pid_t pid)
 		return 0;
 	text[len] = 0;
 	at = strrchr(text, ')'); /* behind the name, which may hold anything; it is field 2 */
+	if (!at || at[1] != ' ' || at[2] == 'Z' || at[2] == 'X')
+		return 0; /* dead, and its parent has not noticed */
 	for (int field = 2; at && field < 22; field++)
 		at = strchr(at + 1, ' ');
 	return at ? strtoull(at + 1, NULL, 10) : 0;

@@ -42,7 +42,7 @@ struct log *record_log(struct record *record);
 
 /* --- The side of the others ---------------------------------------------------------------------------- */
 int state_open(void); /* the state directory, or a negative error number */
-uint64_t process_start(pid_t pid); /* 0: there is no such process */
+uint64_t process_start(pid_t pid); /* 0: there is no such process, or a dead one */
 bool process_lives(const struct process *p);
 /* A pidfd of exactly that process, or -1: it is gone. */
 int process_open(const struct process *p);

@@ -36,6 +36,7 @@ monitor=$("$B" ps --json | sed -n 's/.*"pid": \([0-9]*\).*/\1/p')
 [ -n "$monitor" ] || not_ok "a sandbox in the foreground has no record"
 kill -KILL $pid
 wait $pid 2>/dev/null
-for i in 1 2 3 4 5 6 7 8 9 10; do [ -d "/proc/$monitor" ] || break; sleep 0.1; done
-[ -d "/proc/$monitor" ] && not_ok "the monitor lives on"
+for i in 1 2 3 4 5 6 7 8 9 10; do grep -q 'State:.*[SRD] ' "/proc/$monitor/status" 2>/dev/null || break; sleep 0.1; done
+grep -q 'State:.*[SRD] ' "/proc/$monitor/status" 2>/dev/null && not_ok "the monitor lives on"
 "$B" ps -a | grep -q victim && not_ok "the record of a killed command stays"
+[ -z "$(ls "$XDG_RUNTIME_DIR/bartizan")" ] || not_ok "left behind: $(ls "$XDG_RUNTIME_DIR/bartizan")"
