@@ -242,13 +242,17 @@ static ssize_t file_read(struct file *f, struct iov_iter *it, i64 *pos)
 
 		for (u32 i = 0; i < n; i++)
 			want += iov[i].len;
-		got = host->stream_read(f->stream, iov, n, *pos, 0);
+		do {
+			/* Files are not waited for: a signal that comes meanwhile stays pending until the call is done. */
+			WRITE_ONCE(current_tcb()->interrupted, 0);
+			got = host->stream_read(f->stream, iov, n, *pos, 0);
+		} while (got == -EINTR);
 		if (got == -EFAULT && !tried && fault_in(it, true)) {
 			tried = true;
 			continue;
 		}
 		if (got <= 0)
-			return done ? done : got == -EINTR ? -ERESTARTSYS : got;
+			return done ? done : got;
 		iov_advance(it, got);
 		*pos += got;
 		done += got;
@@ -285,13 +289,16 @@ static ssize_t file_write(struct file *f, struct iov_iter *it, i64 *pos)
 
 		for (u32 i = 0; i < n; i++)
 			want += iov[i].len;
-		put = host->stream_write(f->stream, iov, n, *pos, flags);
+		do {
+			WRITE_ONCE(current_tcb()->interrupted, 0);
+			put = host->stream_write(f->stream, iov, n, *pos, flags);
+		} while (put == -EINTR);
 		if (put == -EFAULT && !tried && fault_in(it, false)) {
 			tried = true;
 			continue;
 		}
 		if (put <= 0)
-			return done ? done : put == -EINTR ? -ERESTARTSYS : put;
+			return done ? done : put;
 		iov_advance(it, put);
 		wrote(f, pos, put);
 		done += put;

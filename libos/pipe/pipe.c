@@ -481,7 +481,7 @@ int fifo_open(struct inode *inode, struct file *f)
 		return -ENOMEM;
 	}
 	mutex_lock(&p->lock);
-	if (wr && !rd && (f->flags & O_NONBLOCK) && !p->readers) {
+	if (wr && !rd && (f->flags & O_NONBLOCK) && !p->readers && inode->sb != &pipe_super) {
 		bool unused = p->refs == 0;
 
 		mutex_unlock(&p->lock);
@@ -503,7 +503,8 @@ int fifo_open(struct inode *inode, struct file *f)
 	mutex_unlock(&p->lock);
 	mutex_unlock(&inode->lock);
 	waitq_wake_all(&p->waitq, ~0u);
-	if (rd && wr)
+	/* A pipe(2) that is opened again by /proc/PID/fd waits for nobody. */
+	if ((rd && wr) || inode->sb == &pipe_super)
 		return 0;
 	if (rd && !(f->flags & O_NONBLOCK) && !READ_ONCE(p->writers))
 		err = WAIT_EVENT(&p->waitq, READ_ONCE(p->writers) || READ_ONCE(p->writer_opens) != seen, BZ_NO_DEADLINE);
