@@ -21,10 +21,10 @@ static const char *shown(const char *text)
 
 static void print_program(const struct run *r)
 {
-	static const char *const kinds[] = {[PROGRAM_HOST] = "program of this host", [PROGRAM_IMAGE] = "image",
-					    [PROGRAM_ROOTFS] = "program of a root directory"};
+	static const char *const kinds[] = {[PROGRAM_HOST] = "a program of this host", [PROGRAM_IMAGE] = "an image",
+					    [PROGRAM_ROOTFS] = "a program of a root directory"};
 
-	printf("Program: %s, a %s\n", shown(r->program.host_path ? r->program.host_path : r->program.exe),
+	printf("Program: %s, %s\n", shown(r->program.host_path ? r->program.host_path : r->program.exe),
 	       kinds[r->program.kind]);
 	printf("Command:");
 	for (size_t i = 0; i < r->argv.count; i++)

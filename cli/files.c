@@ -47,10 +47,14 @@ int files_open_libos(uint64_t *size)
 
 void files_exec_image(char **argv)
 {
+	struct strings all = {0};
 	char path[PATH_MAX];
 
+	strings_add(&all, "bartizan-image");
+	for (char **arg = argv; *arg; arg++)
+		strings_add(&all, *arg);
 	for (int n = 0; place(path, n, "image", "bartizan-image"); n++) {
-		execv(path, argv);
+		execv(path, (char **)all.item);
 		if (errno != ENOENT && errno != ENOTDIR)
 			fail(EXIT_BARTIZAN, "%s: %s", path, strerror(errno));
 	}
@@ -64,8 +68,10 @@ int files_run_image(char **argv)
 
 	if (pid < 0)
 		fail(EXIT_BARTIZAN, "fork: %s", strerror(errno));
-	if (!pid)
+	if (!pid) { /* its words on standard output are not the guest's */
+		dup2(STDERR_FILENO, STDOUT_FILENO);
 		files_exec_image(argv);
+	}
 	while (waitpid(pid, &status, 0) < 0)
 		if (errno != EINTR)
 			return EXIT_BARTIZAN;

@@ -13,7 +13,7 @@ extern const char host_layer_start[], host_layer_end[]; /* host_layer.S */
 /* Opens the library OS; ends the command if it is not there. */
 int files_open_libos(uint64_t *size);
 
-/* Executes bartizan-image; comes back only by ending the command. */
+/* Executes bartizan-image; argv[0] is its command.  It comes back only by ending the command. */
 void files_exec_image(char **argv) __attribute__((noreturn));
 
 /* The same as a child; returns its exit code. */

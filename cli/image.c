@@ -44,10 +44,12 @@ static void verify(struct run *r)
 	int error;
 
 	if (r->options.verify) {
-		char *argv[] = {"verify", "--key", (char *)r->options.verify, "--quiet",
-				(char *)r->program.host_path, NULL};
+		/* By descriptor: what was verified is what runs, though the name may have changed its meaning. */
+		int fd = dup(r->program.fd);
+		char *argv[] = {"verify", "--key", (char *)r->options.verify, must_format("/proc/self/fd/%d", fd), NULL};
 		int code = files_run_image(argv);
 
+		close(fd);
 		if (code)
 			fail(EXIT_BARTIZAN, "--verify: %s: not run", r->program.host_path);
 	}
