@@ -16,8 +16,8 @@ static void print_json(const struct host_check *list, size_t count, bool runs)
 
 	for (size_t i = 0; i < count; i++)
 		json_array_append_new(checks, json_pack("{s:s, s:s, s:s, s:s}", "name", list[i].name, "state",
-							words[list[i].state], "detail", list[i].detail, "remedy",
-							list[i].remedy));
+							words[list[i].state], "detail", list[i].detail,
+							"remedy", list[i].remedy));
 	out = json_pack("{s:b, s:o}", "runs", runs, "checks", checks);
 	json_dumpf(out, stdout, JSON_INDENT(2));
 	putchar('\n');
@@ -44,7 +44,7 @@ int command_check(int argc, char **argv)
 			if (*list[i].remedy)
 				printf("%-8s %-26s -> %s\n", "", "", list[i].remedy);
 		}
-		puts(worst == CHECK_OK		? "Everything is there."
+		puts(worst == CHECK_OK	      ? "Everything is there."
 		     : worst == CHECK_MISSING ? "Sandboxes run, without the layers or limits named above."
 					      : "No sandbox runs on this host.");
 	}

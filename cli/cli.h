@@ -1,5 +1,6 @@
 /*
- * What the parts of the bartizan command share: words to the person at the terminal, exit codes, the commands.
+ * What the parts of the bartizan command share: words to the person at the terminal, exit codes, the
+ * commands.
  */
 #ifndef BARTIZAN_CLI_H
 #define BARTIZAN_CLI_H
@@ -32,7 +33,7 @@ void strings_set(struct strings *list, const char *assignment);
 const char *strings_get(const struct strings *list, const char *name);
 
 /* --- Numbers as people write them; each ends the command with a line that names `what` ------------------ */
-uint64_t parse_size(const char *what, const char *text);     /* 64m -> bytes */
+uint64_t parse_size(const char *what, const char *text); /* 64m -> bytes */
 uint64_t parse_count(const char *what, const char *text, uint64_t max);
 uint64_t parse_duration(const char *what, const char *text); /* 10s, 500ms, 2m -> milliseconds */
 uint32_t parse_millis(const char *what, const char *text);   /* 1.5 -> 1500 */

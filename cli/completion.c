@@ -45,11 +45,13 @@ static void fish(void)
 	words(" ");
 	printf("\n");
 	for (const struct command *c = commands; c->name; c++)
-		printf("complete -c bartizan -f -n \"not __fish_seen_subcommand_from $commands\" -a %s -d '%s'\n", c->name,
-		       c->summary);
+		printf("complete -c bartizan -f -n \"not __fish_seen_subcommand_from $commands\" -a %s -d "
+		       "'%s'\n",
+		       c->name, c->summary);
 	printf("for option in ");
 	options_print_long(" ");
-	printf("\n	complete -c bartizan -n '__fish_seen_subcommand_from run' -l (string sub -s 3 -- $option)\nend\n"
+	printf("\n	complete -c bartizan -n '__fish_seen_subcommand_from run' -l (string sub -s 3 -- "
+	       "$option)\nend\n"
 	       "complete -c bartizan -f -n '__fish_seen_subcommand_from logs wait stop kill rm' "
 	       "-a \"(bartizan ps -a | awk 'NR > 1 { print \\$1 }')\"\n");
 }

@@ -1,6 +1,7 @@
 /*
- * The relay between the person's terminal and the sandbox's pty.  The line discipline is the library OS's: the
- * pty is raw on our side, and so is the person's terminal, so that Ctrl-C and Ctrl-Z are bytes for the guest.
+ * The relay between the person's terminal and the sandbox's pty.  The line discipline is the library OS's:
+ * the pty is raw on our side, and so is the person's terminal, so that Ctrl-C and Ctrl-Z are bytes for the
+ * guest.
  */
 #define _GNU_SOURCE
 #include <errno.h>
@@ -106,7 +107,8 @@ static bool pending(const struct pipeline *p)
 
 void console_poll(struct console *c, struct pollfd fds[3])
 {
-	fds[0] = (struct pollfd){.fd = c->input_open && !pending(&c->in) ? STDIN_FILENO : -1, .events = POLLIN};
+	fds[0] =
+	    (struct pollfd){.fd = c->input_open && !pending(&c->in) ? STDIN_FILENO : -1, .events = POLLIN};
 	fds[1] = (struct pollfd){.fd = c->master};
 	fds[2] = (struct pollfd){.fd = pending(&c->out) ? STDOUT_FILENO : -1, .events = POLLOUT};
 	if (pending(&c->in))

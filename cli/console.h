@@ -11,7 +11,7 @@
 
 #include <poll.h>
 
-struct pipeline {	/* bytes on their way from one descriptor to another */
+struct pipeline { /* bytes on their way from one descriptor to another */
 	char data[16384];
 	size_t start, end;
 };

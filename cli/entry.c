@@ -1,6 +1,7 @@
 /*
- * Records as others read them.  A record may vanish or end at any moment: what is found here is looked at again
- * by whoever acts on it, and no process is ever signalled by its number; wishes go to the monitor's socket.
+ * Records as others read them.  A record may vanish or end at any moment: what is found here is looked at
+ * again by whoever acts on it, and no process is ever signalled by its number; wishes go to the monitor's
+ * socket.
  */
 #define _GNU_SOURCE
 #include <dirent.h>
@@ -173,7 +174,11 @@ static bool wait_for_process(const struct process *p, int64_t until)
 	while (pfd.fd >= 0) {
 		int64_t left = until < 0 ? -1 : until - now_ms();
 
-		gone = poll(&pfd, 1, until < 0 ? -1 : left < 0 ? 0 : left > 1000000 ? 1000000 : (int)left) > 0;
+		gone = poll(&pfd, 1,
+			    until < 0	     ? -1
+			    : left < 0	     ? 0
+			    : left > 1000000 ? 1000000
+					     : (int)left) > 0;
 		if (gone || (until >= 0 && left <= 0))
 			break;
 	}
@@ -211,15 +216,17 @@ static const char *long_name(const struct option *options, int id)
 void args_parse(struct args *a, const char *command, int argc, char **argv, int min, int max)
 {
 	static const struct option options[] = {
-		{"json", no_argument, NULL, 'J'}, {"help", no_argument, NULL, 'h'}, {"all", no_argument, NULL, 'a'},
-		{"follow", no_argument, NULL, 'f'}, {"force", no_argument, NULL, 'f'}, {"raw", no_argument, NULL, 'R'},
-		{"tail", required_argument, NULL, 'n'}, {"time", required_argument, NULL, 't'},
-		{"signal", required_argument, NULL, 's'}, {0},
+	    {"json", no_argument, NULL, 'J'},	      {"help", no_argument, NULL, 'h'},
+	    {"all", no_argument, NULL, 'a'},	      {"follow", no_argument, NULL, 'f'},
+	    {"force", no_argument, NULL, 'f'},	      {"raw", no_argument, NULL, 'R'},
+	    {"tail", required_argument, NULL, 'n'},   {"time", required_argument, NULL, 't'},
+	    {"signal", required_argument, NULL, 's'}, {0},
 	};
 	static const struct {
 		const char *command, *takes;
-	} known[] = {{"ps", "Ja"}, {"logs", "fRn"}, {"wait", "J"}, {"stop", "Jt"}, {"kill", "Js"}, {"rm", "Jf"},
-		     {"inspect", "J"}, {"images", "J"}, {"rmi", "J"}, {"check", "J"}, {"version", "J"}};
+	} known[] = {{"ps", "Ja"},   {"logs", "fRn"}, {"wait", "J"},	{"stop", "Jt"},
+		     {"kill", "Js"}, {"rm", "Jf"},    {"inspect", "J"}, {"images", "J"},
+		     {"rmi", "J"},   {"check", "J"},  {"version", "J"}};
 	const char *takes = "";
 	int id;
 
@@ -253,7 +260,9 @@ void args_parse(struct args *a, const char *command, int argc, char **argv, int 
 	a->rest = argv + optind;
 	a->count = argc - optind;
 	if (a->count < min)
-		fail(EXIT_BARTIZAN, "%s: name a sandbox or image; see 'bartizan %s --help'", command, command);
+		fail(EXIT_BARTIZAN, "%s: name a sandbox or image; see 'bartizan %s --help'", command,
+		     command);
 	if (a->count > max)
-		fail(EXIT_BARTIZAN, "%s: '%s' is too much; see 'bartizan %s --help'", command, a->rest[max], command);
+		fail(EXIT_BARTIZAN, "%s: '%s' is too much; see 'bartizan %s --help'", command, a->rest[max],
+		     command);
 }

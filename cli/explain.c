@@ -1,6 +1,6 @@
 /*
- * run --explain: what is requested, what is granted and by whom, which layers and limits would be in force and by
- * which means.  Nothing runs.
+ * run --explain: what is requested, what is granted and by whom, which layers and limits would be in force
+ * and by which means.  Nothing runs.
  */
 #define _GNU_SOURCE
 #include <stdio.h>
@@ -21,7 +21,8 @@ static const char *shown(const char *text)
 
 static void print_program(const struct run *r)
 {
-	static const char *const kinds[] = {[PROGRAM_HOST] = "a program of this host", [PROGRAM_IMAGE] = "an image",
+	static const char *const kinds[] = {[PROGRAM_HOST] = "a program of this host",
+					    [PROGRAM_IMAGE] = "an image",
 					    [PROGRAM_ROOTFS] = "a program of a root directory"};
 
 	printf("Program: %s, %s\n", shown(r->program.host_path ? r->program.host_path : r->program.exe),
@@ -29,8 +30,8 @@ static void print_program(const struct run *r)
 	printf("Command:");
 	for (size_t i = 0; i < r->argv.count; i++)
 		printf(" %s", shown(r->argv.item[i]));
-	printf("\nRuns as: uid %u, gid %u of the guest; directory %s; host name %s\n", r->spec.uid, r->spec.gid,
-	       shown(r->spec.cwd ? r->spec.cwd : "/"), shown(r->spec.hostname));
+	printf("\nRuns as: uid %u, gid %u of the guest; directory %s; host name %s\n", r->spec.uid,
+	       r->spec.gid, shown(r->spec.cwd ? r->spec.cwd : "/"), shown(r->spec.hostname));
 }
 
 static bool operators(const struct run_options *o, const struct sandbox_mount *m)
@@ -61,15 +62,17 @@ static void print_grants(const struct run *r)
 			continue;
 		printf("  %-28s", shown(m->guest_path));
 		printf(" %s: %s (by %s)\n", shown(m->host_path ? m->host_path : ""), access_of(m),
-		       operators(&r->options, m) ? (r->options.policy ? "the operator or his policy" : "the operator")
-						 : "default, for programs of this host");
+		       operators(&r->options, m)
+			   ? (r->options.policy ? "the operator or his policy" : "the operator")
+			   : "default, for programs of this host");
 	}
 	for (size_t i = 0; i < r->view.count; i++)
 		if (r->view.mounts[i].flags & BZ_MOUNT_TMPFS)
 			printf("  %-28s empty, in memory\n", shown(r->view.mounts[i].guest_path));
 	printf("  network                      none\n");
-	printf("  standard streams             %s\n",
-	       r->options.detach ? "output to the log" : r->options.tty ? "a console of its own" : "those of this command");
+	printf("  standard streams             %s\n", r->options.detach ? "output to the log"
+						      : r->options.tty	? "a console of its own"
+									: "those of this command");
 }
 
 static void print_requests(const struct run *r)
@@ -80,7 +83,8 @@ static void print_requests(const struct run *r)
 		return;
 	printf("Requested by the image's manifest (a request grants nothing):\n");
 	for (uint32_t i = 0; i < m->volumes.count; i++) {
-		printf("  volume %s, %s", shown(m->volumes.item[i].name), m->volumes.item[i].write ? "rw" : "ro");
+		printf("  volume %s, %s", shown(m->volumes.item[i].name),
+		       m->volumes.item[i].write ? "rw" : "ro");
 		printf(": %s\n", shown(m->volumes.item[i].why));
 	}
 	for (uint32_t i = 0; i < m->ports.count; i++)
@@ -92,8 +96,8 @@ static void print_requests(const struct run *r)
 	if (!m->volumes.count && !m->ports.count && !m->outbound.count)
 		printf("  nothing\n");
 	printf("  signed: %s\n", !image_is_signed(&r->image) ? "no"
-				 : r->options.verify ? "yes, and verified with the key given"
-						     : "yes, not verified (--verify KEY)");
+				 : r->options.verify	     ? "yes, and verified with the key given"
+							     : "yes, not verified (--verify KEY)");
 }
 
 int explain(struct run *r)
@@ -109,6 +113,7 @@ int explain(struct run *r)
 	printf("In force on this host:\n");
 	for (size_t i = 0; i < count; i++)
 		printf("  %-5s %-28s %s\n", words[layers[i].state], layers[i].name, layers[i].means);
-	printf("One sandbox is one security domain: users and modes inside it protect nothing from each other.\n");
+	printf("One sandbox is one security domain: users and modes inside it protect nothing from each "
+	       "other.\n");
 	return 0;
 }

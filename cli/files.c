@@ -40,7 +40,8 @@ int files_open_libos(uint64_t *size)
 	for (int n = 0; fd < 0 && place(path, n, "libos", "bartizan-libos.elf"); n++)
 		fd = open(path, O_RDONLY | O_CLOEXEC);
 	if (fd < 0 || fstat(fd, &st) < 0)
-		fail(EXIT_BARTIZAN, "the library OS, bartizan-libos.elf, is not installed beside this command");
+		fail(EXIT_BARTIZAN,
+		     "the library OS, bartizan-libos.elf, is not installed beside this command");
 	*size = st.st_size;
 	return fd;
 }

@@ -9,90 +9,91 @@
 static const struct {
 	const char *command, *text;
 } texts[] = {
-	{"run",
-	 "Usage: bartizan run [OPTIONS] IMAGE|PROGRAM [ARG...]\n"
-	 "\n"
-	 "Runs a program in a sandbox of its own.  What contains a '/' is a path (an image, an ELF program or a\n"
-	 "script), else an image of your store, else a program on the PATH.  A program of this host sees /usr, a small\n"
-	 "/etc and its own file, read-only, and nothing else; what it writes is gone when it ends.\n"
-	 "\n"
-	 "What it sees\n"
-	 "  -v, --volume HOST:GUEST[:ro]  grant a directory or file of the host\n"
-	 "      --here[=ro]               grant the current directory, at its own path, and start there\n"
-	 "      --tmpfs GUEST[:size=N]    an empty directory in memory\n"
-	 "      --rootfs DIR              run a program of the root directory DIR, which stays as it is\n"
-	 "      --overlay DIR             keep what the guest writes to its root in DIR\n"
-	 "      --read-only               the root cannot be written\n"
-	 "      --usr-local               /usr/local too\n"
-	 "How it runs\n"
-	 "  -e, --env NAME[=VALUE]        set a variable; without a value, pass yours on\n"
-	 "      --env-file FILE           the same, a line each\n"
-	 "  -w, --workdir DIR             start there\n"
-	 "  -u, --user UID[:GID]          whom it believes to be\n"
-	 "      --hostname NAME           its host name\n"
-	 "      --entrypoint PROGRAM      run this instead of the image's own\n"
-	 "  -i, --interactive             standard input is attached (it always is, but with -d)\n"
-	 "  -t, --tty                     a console of its own\n"
-	 "  -d, --detach                  in the background; see ps, logs, wait, stop\n"
-	 "      --name NAME, --rm         its name; forget it when it ends\n"
-	 "Limits\n"
-	 "  -m, --memory SIZE             such as 64m, 2g\n"
-	 "      --cpus N                  such as 0.5\n"
-	 "      --pids-limit N            processes and threads together\n"
-	 "      --ulimit NAME=SOFT[:HARD] what the guest sees, such as nofile=1024\n"
-	 "      --timeout TIME            such as 10s; then it is killed, and the exit code is 137\n"
-	 "Trust\n"
-	 "      --policy FILE             grants and limits as JSON, with the words of these options\n"
-	 "      --verify KEY              run the image only if KEY signed it\n"
-	 "      --no-userns               without namespaces, where the host has no user namespaces to give\n"
-	 "      --explain                 print what would be granted and what protects, and run nothing\n"
-	 "Looking at it\n"
-	 "      --trace                   print the guest's system calls\n"
-	 "      --stats[=FILE]            print counts at the end, or write them as JSON\n"
-	 "\n"
-	 "Exit code: the program's own, 128 + its signal, 125 (bartizan failed), 126 (cannot be executed), 127 (not "
-	 "found).\n"
-	 "\n"
-	 "Examples:\n"
-	 "  bartizan run python3 -c 'print(6 * 7)'\n"
-	 "  bartizan run -it bash\n"
-	 "  bartizan run --here=ro -m 256m --timeout 1m ./untrusted --flag\n"
-	 "  bartizan run -v $PWD/data:/data:ro -e TOKEN ./app.img\n"},
-	{"ps",
-	 "Usage: bartizan ps [-a] [--json]\n\nLists sandboxes that run; with -a those that ended too.\n\n"
-	 "Examples:\n  bartizan ps -a\n  bartizan ps --json | jq -r '.[].name'\n"},
-	{"logs",
-	 "Usage: bartizan logs [-f] [--tail N] [--raw] NAME\n\nShows what a sandbox that was started with -d wrote.  The\n"
-	 "log is rotated at 10 MB; one older part is kept.  A terminal gets control characters escaped, but with --raw.\n\n"
-	 "Examples:\n  bartizan logs --tail 20 web\n  bartizan logs -f web\n"},
-	{"wait",
-	 "Usage: bartizan wait [--json] NAME...\n\nWaits until sandboxes end and prints their exit codes.\n\n"
-	 "Example:\n  bartizan wait job\n"},
-	{"stop",
-	 "Usage: bartizan stop [-t TIME] [--json] NAME...\n\nSends SIGTERM to a sandbox's first process and, 10 s or TIME "
-	 "later, kills it.\n\nExample:\n  bartizan stop -t 2s web\n"},
-	{"kill",
-	 "Usage: bartizan kill [-s SIGNAL] [--json] NAME...\n\nKills sandboxes, or sends a signal to their first process.\n\n"
-	 "Examples:\n  bartizan kill web\n  bartizan kill -s HUP web\n"},
-	{"rm",
-	 "Usage: bartizan rm [-f] [--json] NAME...\n\nForgets sandboxes that ended: record and log.  With -f, kills those "
-	 "that run.\n\nExample:\n  bartizan rm -f web\n"},
-	{"inspect",
-	 "Usage: bartizan inspect [--json] NAME|IMAGE\n\nShows a sandbox's record as JSON, or what an image holds and "
-	 "requests.\n\nExamples:\n  bartizan inspect web\n  bartizan inspect ./app.img\n"},
-	{"images",
-	 "Usage: bartizan images [--json]\n\nLists the images of your store, $XDG_DATA_HOME/bartizan/images.\n\n"
-	 "Example:\n  bartizan images --json\n"},
-	{"rmi",
-	 "Usage: bartizan rmi [--json] NAME...\n\nRemoves images from your store.\n\nExample:\n  bartizan rmi old-app\n"},
-	{"check",
-	 "Usage: bartizan check [--json]\n\nTells what this host supports, and the remedy for what is missing.  Exit code 0: "
-	 "everything is there;\n1: sandboxes run without some layer or limit; 125: none runs.\n\n"
-	 "Example:\n  bartizan check --json | jq -r '.checks[] | select(.state != \"ok\").remedy'\n"},
-	{"version", "Usage: bartizan version [--json]\n\nExample:\n  bartizan version\n"},
-	{"completion",
-	 "Usage: bartizan completion bash|zsh|fish\n\nPrints a completion script.\n\n"
-	 "Example:\n  source <(bartizan completion bash)\n"},
+    {"run",
+     "Usage: bartizan run [OPTIONS] IMAGE|PROGRAM [ARG...]\n"
+     "\n"
+     "Runs a program in a sandbox of its own.  What contains a '/' is a path (an image, an ELF program or a\n"
+     "script), else an image of your store, else a program on the PATH.  A program of this host sees /usr, a "
+     "small\n"
+     "/etc and its own file, read-only, and nothing else; what it writes is gone when it ends.\n"
+     "\n"
+     "What it sees\n"
+     "  -v, --volume HOST:GUEST[:ro]  grant a directory or file of the host\n"
+     "      --here[=ro]               grant the current directory, at its own path, and start there\n"
+     "      --tmpfs GUEST[:size=N]    an empty directory in memory\n"
+     "      --rootfs DIR              run a program of the root directory DIR, which stays as it is\n"
+     "      --overlay DIR             keep what the guest writes to its root in DIR\n"
+     "      --read-only               the root cannot be written\n"
+     "      --usr-local               /usr/local too\n"
+     "How it runs\n"
+     "  -e, --env NAME[=VALUE]        set a variable; without a value, pass yours on\n"
+     "      --env-file FILE           the same, a line each\n"
+     "  -w, --workdir DIR             start there\n"
+     "  -u, --user UID[:GID]          whom it believes to be\n"
+     "      --hostname NAME           its host name\n"
+     "      --entrypoint PROGRAM      run this instead of the image's own\n"
+     "  -i, --interactive             standard input is attached (it always is, but with -d)\n"
+     "  -t, --tty                     a console of its own\n"
+     "  -d, --detach                  in the background; see ps, logs, wait, stop\n"
+     "      --name NAME, --rm         its name; forget it when it ends\n"
+     "Limits\n"
+     "  -m, --memory SIZE             such as 64m, 2g\n"
+     "      --cpus N                  such as 0.5\n"
+     "      --pids-limit N            processes and threads together\n"
+     "      --ulimit NAME=SOFT[:HARD] what the guest sees, such as nofile=1024\n"
+     "      --timeout TIME            such as 10s; then it is killed, and the exit code is 137\n"
+     "Trust\n"
+     "      --policy FILE             grants and limits as JSON, with the words of these options\n"
+     "      --verify KEY              run the image only if KEY signed it\n"
+     "      --no-userns               without namespaces, where the host has no user namespaces to give\n"
+     "      --explain                 print what would be granted and what protects, and run nothing\n"
+     "Looking at it\n"
+     "      --trace                   print the guest's system calls\n"
+     "      --stats[=FILE]            print counts at the end, or write them as JSON\n"
+     "\n"
+     "Exit code: the program's own, 128 + its signal, 125 (bartizan failed), 126 (cannot be executed), 127 "
+     "(not "
+     "found).\n"
+     "\n"
+     "Examples:\n"
+     "  bartizan run python3 -c 'print(6 * 7)'\n"
+     "  bartizan run -it bash\n"
+     "  bartizan run --here=ro -m 256m --timeout 1m ./untrusted --flag\n"
+     "  bartizan run -v $PWD/data:/data:ro -e TOKEN ./app.img\n"},
+    {"ps", "Usage: bartizan ps [-a] [--json]\n\nLists sandboxes that run; with -a those that ended too.\n\n"
+	   "Examples:\n  bartizan ps -a\n  bartizan ps --json | jq -r '.[].name'\n"},
+    {"logs", "Usage: bartizan logs [-f] [--tail N] [--raw] NAME\n\nShows what a sandbox that was started "
+	     "with -d wrote.  The\n"
+	     "log is rotated at 10 MB; one older part is kept.  A terminal gets control characters escaped, "
+	     "but with --raw.\n\n"
+	     "Examples:\n  bartizan logs --tail 20 web\n  bartizan logs -f web\n"},
+    {"wait",
+     "Usage: bartizan wait [--json] NAME...\n\nWaits until sandboxes end and prints their exit codes.\n\n"
+     "Example:\n  bartizan wait job\n"},
+    {"stop", "Usage: bartizan stop [-t TIME] [--json] NAME...\n\nSends SIGTERM to a sandbox's first process "
+	     "and, 10 s or TIME "
+	     "later, kills it.\n\nExample:\n  bartizan stop -t 2s web\n"},
+    {"kill", "Usage: bartizan kill [-s SIGNAL] [--json] NAME...\n\nKills sandboxes, or sends a signal to "
+	     "their first process.\n\n"
+	     "Examples:\n  bartizan kill web\n  bartizan kill -s HUP web\n"},
+    {"rm", "Usage: bartizan rm [-f] [--json] NAME...\n\nForgets sandboxes that ended: record and log.  With "
+	   "-f, kills those "
+	   "that run.\n\nExample:\n  bartizan rm -f web\n"},
+    {"inspect", "Usage: bartizan inspect [--json] NAME|IMAGE\n\nShows a sandbox's record as JSON, or what an "
+		"image holds and "
+		"requests.\n\nExamples:\n  bartizan inspect web\n  bartizan inspect ./app.img\n"},
+    {"images",
+     "Usage: bartizan images [--json]\n\nLists the images of your store, $XDG_DATA_HOME/bartizan/images.\n\n"
+     "Example:\n  bartizan images --json\n"},
+    {"rmi", "Usage: bartizan rmi [--json] NAME...\n\nRemoves images from your store.\n\nExample:\n  bartizan "
+	    "rmi old-app\n"},
+    {"check", "Usage: bartizan check [--json]\n\nTells what this host supports, and the remedy for what is "
+	      "missing.  Exit code 0: "
+	      "everything is there;\n1: sandboxes run without some layer or limit; 125: none runs.\n\n"
+	      "Example:\n  bartizan check --json | jq -r '.checks[] | select(.state != \"ok\").remedy'\n"},
+    {"version", "Usage: bartizan version [--json]\n\nExample:\n  bartizan version\n"},
+    {"completion", "Usage: bartizan completion bash|zsh|fish\n\nPrints a completion script.\n\n"
+		   "Example:\n  source <(bartizan completion bash)\n"},
 };
 
 void help_print(const char *command)

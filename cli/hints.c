@@ -1,5 +1,6 @@
 /*
- * After a program of the host has failed: files of this host that its arguments name and its view does not hold.
+ * After a program of the host has failed: files of this host that its arguments name and its view does not
+ * hold.
  */
 #define _GNU_SOURCE
 #include <limits.h>
@@ -32,7 +33,8 @@ static bool is_shown(const struct view *v, const char *path)
 
 static bool is_kernels(const char *path)
 {
-	return !strncmp(path, "/proc", 5) || !strncmp(path, "/sys", 4) || !strncmp(path, "/dev", 4) || !path[1];
+	return !strncmp(path, "/proc", 5) || !strncmp(path, "/sys", 4) || !strncmp(path, "/dev", 4) ||
+	       !path[1];
 }
 
 /* True if it said something. */

@@ -1,7 +1,7 @@
 /*
  * What a program of the host sees: /usr read-only, a small /etc, a private /tmp, its own file, and nothing of
- * /home, /root, /var, /run, /sys or the host's /proc.  A start is counted in microseconds, so this makes about
- * two system calls a mount and reads one file of the host, /etc/passwd.
+ * /home, /root, /var, /run, /sys or the host's /proc.  A start is counted in microseconds, so this makes
+ * about two system calls a mount and reads one file of the host, /etc/passwd.
  */
 #define _GNU_SOURCE
 #include <errno.h>
@@ -112,18 +112,20 @@ static void add_accounts(struct view *v, uint32_t uid, uint32_t gid)
 		groups = must_format("%s:x:%u:\n", group, gid);
 	}
 	view_text(v, "/etc/passwd",
-		  must_format("root:x:0:0:root:/tmp:/bin/sh\n%snobody:x:65534:65534:nobody:/nonexistent:/usr/sbin/nologin\n",
+		  must_format("root:x:0:0:root:/tmp:/bin/sh\n%snobody:x:65534:65534:nobody:/nonexistent:/usr/"
+			      "sbin/nologin\n",
 			      users ? users : ""));
 	view_text(v, "/etc/group", must_format("root:x:0:\n%snogroup:x:65534:\n", groups ? groups : ""));
 }
 
-void view_host(struct view *v, const struct run_options *o, const struct program *p, uint32_t uid, uint32_t gid)
+void view_host(struct view *v, const struct run_options *o, const struct program *p, uint32_t uid,
+	       uint32_t gid)
 {
 	static const char *const tops[] = {"/bin", "/lib", "/lib32", "/lib64", "/libx32", "/sbin"};
 	static const char *const etc[] = {
-		"/etc/ld.so.cache", "/etc/alternatives", "/etc/nsswitch.conf", "/etc/services", "/etc/protocols",
-		"/etc/localtime", "/etc/mime.types", "/etc/inputrc", "/etc/terminfo", "/etc/fonts",
-		"/etc/ssl/certs", "/etc/ssl/openssl.cnf",
+	    "/etc/ld.so.cache", "/etc/alternatives", "/etc/nsswitch.conf", "/etc/services",
+	    "/etc/protocols",	"/etc/localtime",    "/etc/mime.types",	   "/etc/inputrc",
+	    "/etc/terminfo",	"/etc/fonts",	     "/etc/ssl/certs",	   "/etc/ssl/openssl.cnf",
 	};
 	int fd = open("/usr", O_PATH | O_DIRECTORY | O_CLOEXEC);
 

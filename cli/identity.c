@@ -1,6 +1,6 @@
 /*
- * Whom the guest's first process believes to be: -u, else the image's wish, else the person's own numbers for a
- * program of the host and root for an image.  Inside a sandbox uids are compatibility only.
+ * Whom the guest's first process believes to be: -u, else the image's wish, else the person's own numbers for
+ * a program of the host and root for an image.  Inside a sandbox uids are compatibility only.
  */
 #define _GNU_SOURCE
 #include <stdlib.h>

@@ -28,7 +28,8 @@ static void progress(void *arg, uint64_t done, uint64_t total)
 	unsigned int filled = total ? done * 30 / total : 30;
 
 	clock_gettime(CLOCK_MONOTONIC, &now);
-	if (!p->terminal || (now.tv_sec - p->begin.tv_sec) * 1000 + (now.tv_nsec - p->begin.tv_nsec) / 1000000 < 1000)
+	if (!p->terminal ||
+	    (now.tv_sec - p->begin.tv_sec) * 1000 + (now.tv_nsec - p->begin.tv_nsec) / 1000000 < 1000)
 		return;
 	memset(bar, ' ', 30);
 	memset(bar, '=', filled > 30 ? 30 : filled);
@@ -44,9 +45,11 @@ static void verify(struct run *r)
 	int error;
 
 	if (r->options.verify) {
-		/* By descriptor: what was verified is what runs, though the name may have changed its meaning. */
+		/* By descriptor: what was verified is what runs, though the name may have changed its
+		 * meaning. */
 		int fd = dup(r->program.fd);
-		char *argv[] = {"verify", "--key", (char *)r->options.verify, must_format("/proc/self/fd/%d", fd), NULL};
+		char *argv[] = {"verify", "--key", (char *)r->options.verify,
+				must_format("/proc/self/fd/%d", fd), NULL};
 		int code = files_run_image(argv);
 
 		close(fd);

@@ -1,6 +1,6 @@
 /*
- * The log of a detached sandbox: what it wrote to its standard output and error, and what Bartizan says of it.
- * Rotated: when a file reaches LOG_MAX it becomes `.1`, replacing the one before.
+ * The log of a detached sandbox: what it wrote to its standard output and error, and what Bartizan says of
+ * it. Rotated: when a file reaches LOG_MAX it becomes `.1`, replacing the one before.
  */
 #ifndef BARTIZAN_LOG_H
 #define BARTIZAN_LOG_H

@@ -12,7 +12,9 @@
 /* A descriptor below 3 that is closed would be given to the first file that is opened. */
 static void keep_stdio_places(void)
 {
-	int fd = fcntl(2, F_GETFD) < 0 || fcntl(1, F_GETFD) < 0 || fcntl(0, F_GETFD) < 0 ? open("/dev/null", O_RDWR) : 3;
+	int fd = fcntl(2, F_GETFD) < 0 || fcntl(1, F_GETFD) < 0 || fcntl(0, F_GETFD) < 0
+		     ? open("/dev/null", O_RDWR)
+		     : 3;
 
 	while (fd >= 0 && fd < 3)
 		fd = dup(fd);

@@ -43,7 +43,8 @@ static void print_row(const struct entry *e)
 
 	age(entry_number(e, e->running ? "created" : "ended", time(NULL)), since);
 	if (!strcmp(state_of(e), "ended"))
-		snprintf(state, sizeof(state), "ended %" PRId64 ", %s ago", entry_number(e, "exit_code", -1), since);
+		snprintf(state, sizeof(state), "ended %" PRId64 ", %s ago", entry_number(e, "exit_code", -1),
+			 since);
 	else
 		snprintf(state, sizeof(state), "%s %s", state_of(e), e->running ? since : "");
 	/* The program is text of the person's own; still, one row stays one row. */
@@ -63,7 +64,8 @@ int command_ps(int argc, char **argv)
 
 		for (size_t i = 0; i < count; i++)
 			if (a.all || list[i].running) {
-				json_object_set_new(list[i].document, "state", json_string(state_of(&list[i])));
+				json_object_set_new(list[i].document, "state",
+						    json_string(state_of(&list[i])));
 				json_array_append(out, list[i].document);
 			}
 		json_dumpf(out, stdout, JSON_INDENT(2));
@@ -225,7 +227,8 @@ int command_inspect(int argc, char **argv)
 			return 0;
 		}
 	for (int i = 1; i < argc && store; i++)
-		if (argv[i] == name && !strchr(name, '/') && access(must_format("%s/%s", store, name), F_OK) == 0)
+		if (argv[i] == name && !strchr(name, '/') &&
+		    access(must_format("%s/%s", store, name), F_OK) == 0)
 			argv[i] = must_format("%s/%s", store, name);
 	if (name[0] && !strchr(name, '/') && access(name, F_OK) < 0) {
 		bool stored = store && access(must_format("%s/%s", store, name), F_OK) == 0;

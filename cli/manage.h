@@ -1,6 +1,6 @@
 /*
- * What the commands that look after sandboxes share: records read back, the monitor's socket, the choice between
- * words and JSON.
+ * What the commands that look after sandboxes share: records read back, the monitor's socket, the choice
+ * between words and JSON.
  */
 #ifndef BARTIZAN_MANAGE_H
 #define BARTIZAN_MANAGE_H
@@ -28,8 +28,8 @@ int64_t entry_number(const struct entry *e, const char *key, int64_t otherwise);
 int entry_connect(int dir, const struct entry *e);
 /* Sends one wish; 0 or a negative error number. */
 int entry_tell(int fd, uint32_t kind, uint32_t arg);
-/* Waits until the sandbox and its keeper are gone, at most that long (-1: for ever); false: they are not.  *code
- * is the exit code, or -1 where it is not known. */
+/* Waits until the sandbox and its keeper are gone, at most that long (-1: for ever); false: they are not.
+ * *code is the exit code, or -1 where it is not known. */
 bool entry_wait(int dir, struct entry *e, int fd, int64_t milliseconds, int *code);
 
 /* The options of these commands.  Each takes those that its help names;

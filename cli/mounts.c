@@ -109,7 +109,8 @@ void view_grant(struct view *v, const char *what, const char *host, const char *
 	if (!S_ISREG(st.st_mode) && !S_ISDIR(st.st_mode))
 		fail(EXIT_BARTIZAN, "%s: %s: neither a directory nor a regular file", what, host);
 	if (!strcmp(clean, "/"))
-		fail(EXIT_BARTIZAN, "%s: %s: cannot be the sandbox's root; use --rootfs DIR for that", what, host);
+		fail(EXIT_BARTIZAN, "%s: %s: cannot be the sandbox's root; use --rootfs DIR for that", what,
+		     host);
 	view_volume(v, clean, host, fd, flags, S_ISREG(st.st_mode));
 }
 

@@ -14,43 +14,62 @@
 #include "cli/options.h"
 
 enum option_id {
-	OPT_TRACE = 256, OPT_STATS, OPT_HERE, OPT_ROOTFS, OPT_HOSTNAME, OPT_PIDS, OPT_TIMEOUT, OPT_READONLY,
-	OPT_TMPFS, OPT_NAME, OPT_ENTRYPOINT, OPT_EXPLAIN, OPT_ENV_FILE, OPT_CPUS, OPT_ULIMIT, OPT_POLICY,
-	OPT_NO_USERNS, OPT_OVERLAY, OPT_VERIFY, OPT_RM, OPT_USR_LOCAL, OPT_HELP,
+	OPT_TRACE = 256,
+	OPT_STATS,
+	OPT_HERE,
+	OPT_ROOTFS,
+	OPT_HOSTNAME,
+	OPT_PIDS,
+	OPT_TIMEOUT,
+	OPT_READONLY,
+	OPT_TMPFS,
+	OPT_NAME,
+	OPT_ENTRYPOINT,
+	OPT_EXPLAIN,
+	OPT_ENV_FILE,
+	OPT_CPUS,
+	OPT_ULIMIT,
+	OPT_POLICY,
+	OPT_NO_USERNS,
+	OPT_OVERLAY,
+	OPT_VERIFY,
+	OPT_RM,
+	OPT_USR_LOCAL,
+	OPT_HELP,
 };
 
 static const struct option long_options[] = {
-	{"env", required_argument, NULL, 'e'},
-	{"env-file", required_argument, NULL, OPT_ENV_FILE},
-	{"volume", required_argument, NULL, 'v'},
-	{"workdir", required_argument, NULL, 'w'},
-	{"interactive", no_argument, NULL, 'i'},
-	{"tty", no_argument, NULL, 't'},
-	{"detach", no_argument, NULL, 'd'},
-	{"user", required_argument, NULL, 'u'},
-	{"memory", required_argument, NULL, 'm'},
-	{"trace", no_argument, NULL, OPT_TRACE},
-	{"stats", optional_argument, NULL, OPT_STATS},
-	{"here", optional_argument, NULL, OPT_HERE},
-	{"rootfs", required_argument, NULL, OPT_ROOTFS},
-	{"hostname", required_argument, NULL, OPT_HOSTNAME},
-	{"pids-limit", required_argument, NULL, OPT_PIDS},
-	{"timeout", required_argument, NULL, OPT_TIMEOUT},
-	{"read-only", no_argument, NULL, OPT_READONLY},
-	{"tmpfs", required_argument, NULL, OPT_TMPFS},
-	{"name", required_argument, NULL, OPT_NAME},
-	{"entrypoint", required_argument, NULL, OPT_ENTRYPOINT},
-	{"explain", no_argument, NULL, OPT_EXPLAIN},
-	{"cpus", required_argument, NULL, OPT_CPUS},
-	{"ulimit", required_argument, NULL, OPT_ULIMIT},
-	{"policy", required_argument, NULL, OPT_POLICY},
-	{"no-userns", no_argument, NULL, OPT_NO_USERNS},
-	{"overlay", required_argument, NULL, OPT_OVERLAY},
-	{"verify", required_argument, NULL, OPT_VERIFY},
-	{"rm", no_argument, NULL, OPT_RM},
-	{"usr-local", no_argument, NULL, OPT_USR_LOCAL},
-	{"help", no_argument, NULL, OPT_HELP},
-	{0},
+    {"env", required_argument, NULL, 'e'},
+    {"env-file", required_argument, NULL, OPT_ENV_FILE},
+    {"volume", required_argument, NULL, 'v'},
+    {"workdir", required_argument, NULL, 'w'},
+    {"interactive", no_argument, NULL, 'i'},
+    {"tty", no_argument, NULL, 't'},
+    {"detach", no_argument, NULL, 'd'},
+    {"user", required_argument, NULL, 'u'},
+    {"memory", required_argument, NULL, 'm'},
+    {"trace", no_argument, NULL, OPT_TRACE},
+    {"stats", optional_argument, NULL, OPT_STATS},
+    {"here", optional_argument, NULL, OPT_HERE},
+    {"rootfs", required_argument, NULL, OPT_ROOTFS},
+    {"hostname", required_argument, NULL, OPT_HOSTNAME},
+    {"pids-limit", required_argument, NULL, OPT_PIDS},
+    {"timeout", required_argument, NULL, OPT_TIMEOUT},
+    {"read-only", no_argument, NULL, OPT_READONLY},
+    {"tmpfs", required_argument, NULL, OPT_TMPFS},
+    {"name", required_argument, NULL, OPT_NAME},
+    {"entrypoint", required_argument, NULL, OPT_ENTRYPOINT},
+    {"explain", no_argument, NULL, OPT_EXPLAIN},
+    {"cpus", required_argument, NULL, OPT_CPUS},
+    {"ulimit", required_argument, NULL, OPT_ULIMIT},
+    {"policy", required_argument, NULL, OPT_POLICY},
+    {"no-userns", no_argument, NULL, OPT_NO_USERNS},
+    {"overlay", required_argument, NULL, OPT_OVERLAY},
+    {"verify", required_argument, NULL, OPT_VERIFY},
+    {"rm", no_argument, NULL, OPT_RM},
+    {"usr-local", no_argument, NULL, OPT_USR_LOCAL},
+    {"help", no_argument, NULL, OPT_HELP},
+    {0},
 };
 
 void options_env(struct run_options *o, const char *what, const char *text)
@@ -97,7 +116,8 @@ void options_volume(struct run_options *o, const char *what, const char *text)
 	if (o->volume_count == VOLUMES_MAX)
 		fail(EXIT_BARTIZAN, "%s: more than %d volumes", what, VOLUMES_MAX);
 	if (!guest || guest == copy || guest[1] != '/')
-		fail(EXIT_BARTIZAN, "%s: '%s' is not HOST:GUEST[:ro] with an absolute GUEST path", what, text);
+		fail(EXIT_BARTIZAN, "%s: '%s' is not HOST:GUEST[:ro] with an absolute GUEST path", what,
+		     text);
 	*guest++ = 0;
 	mode = strchr(guest, ':');
 	if (mode) {
@@ -144,11 +164,14 @@ void options_ulimit(struct run_options *o, const char *what, const char *text)
 		const char *name;
 		uint32_t resource;
 	} names[] = {
-		{"as", RLIMIT_AS}, {"core", RLIMIT_CORE}, {"cpu", RLIMIT_CPU}, {"data", RLIMIT_DATA},
-		{"fsize", RLIMIT_FSIZE}, {"locks", RLIMIT_LOCKS}, {"memlock", RLIMIT_MEMLOCK},
-		{"msgqueue", RLIMIT_MSGQUEUE}, {"nice", RLIMIT_NICE}, {"nofile", RLIMIT_NOFILE},
-		{"nproc", RLIMIT_NPROC}, {"rss", RLIMIT_RSS}, {"rtprio", RLIMIT_RTPRIO},
-		{"sigpending", RLIMIT_SIGPENDING}, {"stack", RLIMIT_STACK},
+	    {"as", RLIMIT_AS},		 {"core", RLIMIT_CORE},
+	    {"cpu", RLIMIT_CPU},	 {"data", RLIMIT_DATA},
+	    {"fsize", RLIMIT_FSIZE},	 {"locks", RLIMIT_LOCKS},
+	    {"memlock", RLIMIT_MEMLOCK}, {"msgqueue", RLIMIT_MSGQUEUE},
+	    {"nice", RLIMIT_NICE},	 {"nofile", RLIMIT_NOFILE},
+	    {"nproc", RLIMIT_NPROC},	 {"rss", RLIMIT_RSS},
+	    {"rtprio", RLIMIT_RTPRIO},	 {"sigpending", RLIMIT_SIGPENDING},
+	    {"stack", RLIMIT_STACK},
 	};
 	struct bz_rlimit *limit = &o->ulimits[o->ulimit_count];
 	char *copy = must_dup(text), *value = strchr(copy, '='), *hard;
@@ -167,9 +190,11 @@ void options_ulimit(struct run_options *o, const char *what, const char *text)
 	if (hard)
 		*hard++ = 0;
 	limit->resource = names[i].resource;
-	limit->soft = !strcmp(value, "-1") || !strcmp(value, "unlimited") ? UINT64_MAX : parse_size(what, value);
-	limit->hard = !hard ? limit->soft
-			    : !strcmp(hard, "-1") || !strcmp(hard, "unlimited") ? UINT64_MAX : parse_size(what, hard);
+	limit->soft =
+	    !strcmp(value, "-1") || !strcmp(value, "unlimited") ? UINT64_MAX : parse_size(what, value);
+	limit->hard = !hard						  ? limit->soft
+		      : !strcmp(hard, "-1") || !strcmp(hard, "unlimited") ? UINT64_MAX
+									  : parse_size(what, hard);
 	if (limit->soft > limit->hard)
 		fail(EXIT_BARTIZAN, "%s: '%s': the soft limit is above the hard one", what, text);
 	o->ulimit_count++;
@@ -183,34 +208,92 @@ static struct limit asked(uint64_t value)
 static void set_option(struct run_options *o, int id, const char *arg)
 {
 	switch (id) {
-	case 'e': options_env(o, "-e", arg); break;
-	case OPT_ENV_FILE: read_env_file(o, arg); break;
-	case 'v': options_volume(o, "-v", arg); break;
-	case 'w': o->workdir = arg; break;
-	case 'i': o->interactive = true; break;
-	case 't': o->tty = true; break;
-	case 'd': o->detach = true; break;
-	case 'u': o->user = arg; break;
-	case 'm': o->memory = asked(parse_size("-m", arg)); break;
-	case OPT_TRACE: o->trace = true; break;
-	case OPT_STATS: o->stats = true; o->stats_file = arg; break;
-	case OPT_ROOTFS: o->rootfs = arg; break;
-	case OPT_HOSTNAME: o->hostname = arg; break;
-	case OPT_PIDS: o->pids = asked(parse_count("--pids-limit", arg, 1 << 22)); break;
-	case OPT_TIMEOUT: o->timeout = asked(parse_duration("--timeout", arg)); break;
-	case OPT_READONLY: o->readonly = true; break;
-	case OPT_TMPFS: options_tmpfs(o, "--tmpfs", arg); break;
-	case OPT_NAME: o->name = arg; break;
-	case OPT_ENTRYPOINT: o->entrypoint = arg; break;
-	case OPT_EXPLAIN: o->explain = true; break;
-	case OPT_CPUS: o->cpus = asked(parse_millis("--cpus", arg)); break;
-	case OPT_ULIMIT: options_ulimit(o, "--ulimit", arg); break;
-	case OPT_POLICY: o->policy = arg; policy_read(o, arg); break;
-	case OPT_NO_USERNS: o->no_userns = true; break;
-	case OPT_OVERLAY: o->overlay = arg; break;
-	case OPT_VERIFY: o->verify = arg; break;
-	case OPT_RM: o->rm = true; break;
-	case OPT_USR_LOCAL: o->usr_local = true; break;
+	case 'e':
+		options_env(o, "-e", arg);
+		break;
+	case OPT_ENV_FILE:
+		read_env_file(o, arg);
+		break;
+	case 'v':
+		options_volume(o, "-v", arg);
+		break;
+	case 'w':
+		o->workdir = arg;
+		break;
+	case 'i':
+		o->interactive = true;
+		break;
+	case 't':
+		o->tty = true;
+		break;
+	case 'd':
+		o->detach = true;
+		break;
+	case 'u':
+		o->user = arg;
+		break;
+	case 'm':
+		o->memory = asked(parse_size("-m", arg));
+		break;
+	case OPT_TRACE:
+		o->trace = true;
+		break;
+	case OPT_STATS:
+		o->stats = true;
+		o->stats_file = arg;
+		break;
+	case OPT_ROOTFS:
+		o->rootfs = arg;
+		break;
+	case OPT_HOSTNAME:
+		o->hostname = arg;
+		break;
+	case OPT_PIDS:
+		o->pids = asked(parse_count("--pids-limit", arg, 1 << 22));
+		break;
+	case OPT_TIMEOUT:
+		o->timeout = asked(parse_duration("--timeout", arg));
+		break;
+	case OPT_READONLY:
+		o->readonly = true;
+		break;
+	case OPT_TMPFS:
+		options_tmpfs(o, "--tmpfs", arg);
+		break;
+	case OPT_NAME:
+		o->name = arg;
+		break;
+	case OPT_ENTRYPOINT:
+		o->entrypoint = arg;
+		break;
+	case OPT_EXPLAIN:
+		o->explain = true;
+		break;
+	case OPT_CPUS:
+		o->cpus = asked(parse_millis("--cpus", arg));
+		break;
+	case OPT_ULIMIT:
+		options_ulimit(o, "--ulimit", arg);
+		break;
+	case OPT_POLICY:
+		o->policy = arg;
+		policy_read(o, arg);
+		break;
+	case OPT_NO_USERNS:
+		o->no_userns = true;
+		break;
+	case OPT_OVERLAY:
+		o->overlay = arg;
+		break;
+	case OPT_VERIFY:
+		o->verify = arg;
+		break;
+	case OPT_RM:
+		o->rm = true;
+		break;
+	case OPT_USR_LOCAL:
+		o->usr_local = true;
+		break;
 	case OPT_HERE:
 		o->here = true;
 		o->here_readonly = arg && !strcmp(arg, "ro");

@@ -1,6 +1,6 @@
 /*
- * The options of `bartizan run`: what a person asked for, before anything of the host was looked at.  A policy
- * file (--policy) fills the same structure; the command line comes later and wins.
+ * The options of `bartizan run`: what a person asked for, before anything of the host was looked at.  A
+ * policy file (--policy) fills the same structure; the command line comes later and wins.
  */
 #ifndef BARTIZAN_OPTIONS_H
 #define BARTIZAN_OPTIONS_H

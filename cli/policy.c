@@ -1,6 +1,6 @@
 /*
- * --policy FILE: the operator's grants and limits as JSON, with the same words as the options.  An unknown key or
- * a wrong type is an error: a grant misspelt must not be silently missing, nor a limit.
+ * --policy FILE: the operator's grants and limits as JSON, with the same words as the options.  An unknown
+ * key or a wrong type is an error: a grant misspelt must not be silently missing, nor a limit.
  */
 #define _GNU_SOURCE
 #include <jansson.h>
@@ -52,8 +52,7 @@ static void each(struct run_options *o, const struct place *p, json_t *value,
 
 	if (!json_is_array(value))
 		wrong(p, "a list of strings");
-	json_array_foreach (value, i, item)
-		take(o, p->key, text(p, item));
+	json_array_foreach(value, i, item) take(o, p->key, text(p, item));
 }
 
 static void take_env(struct run_options *o, const struct place *p, json_t *value)
@@ -65,8 +64,8 @@ static void take_env(struct run_options *o, const struct place *p, json_t *value
 		each(o, p, value, options_env);
 		return;
 	}
-	json_object_foreach (value, name, item)
-		options_env(o, p->key, must_format("%s=%s", name, text(p, item)));
+	json_object_foreach(value, name, item)
+	    options_env(o, p->key, must_format("%s=%s", name, text(p, item)));
 }
 
 static void take_key(struct run_options *o, const struct place *p, json_t *value)
@@ -103,8 +102,10 @@ static void take_key(struct run_options *o, const struct place *p, json_t *value
 		o->verify = text(p, value);
 	else
 		fail(EXIT_BARTIZAN,
-		     "--policy: %s: unknown key '%s'; known: volumes, tmpfs, ulimits, env, memory, pids, cpus, timeout, "
-		     "workdir, user, hostname, read_only, usr_local, verify", p->file, key);
+		     "--policy: %s: unknown key '%s'; known: volumes, tmpfs, ulimits, env, memory, pids, "
+		     "cpus, timeout, "
+		     "workdir, user, hostname, read_only, usr_local, verify",
+		     p->file, key);
 }
 
 void policy_read(struct run_options *o, const char *path)
@@ -117,7 +118,6 @@ void policy_read(struct run_options *o, const char *path)
 		fail(EXIT_BARTIZAN, "--policy: %s:%d: %s", path, error.line, error.text);
 	if (!json_is_object(document))
 		fail(EXIT_BARTIZAN, "--policy: %s: is not a JSON object", path);
-	json_object_foreach (document, key, value)
-		take_key(o, &(struct place){path, key}, value);
+	json_object_foreach(document, key, value) take_key(o, &(struct place){path, key}, value);
 	/* The document stays: options point into it. */
 }

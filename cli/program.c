@@ -59,8 +59,9 @@ static void check_elf(const char *name, const unsigned char *head, ssize_t len)
 	if (head[EI_CLASS] != ELFCLASS64)
 		fail(EXIT_NOEXEC, "%s: a 32-bit program; only x86-64 ones run here", name);
 	if (head[EI_DATA] != ELFDATA2LSB || machine != EM_X86_64)
-		fail(EXIT_NOEXEC, "%s: a program for another processor (ELF machine %u); only x86-64 ones run here",
-		     name, machine);
+		fail(EXIT_NOEXEC,
+		     "%s: a program for another processor (ELF machine %u); only x86-64 ones run here", name,
+		     machine);
 	if (type != ET_EXEC && type != ET_DYN)
 		fail(EXIT_NOEXEC, "%s: an ELF file of type %u, which is not a program", name, type);
 }
@@ -78,7 +79,8 @@ static void program_open(struct program *p, const struct run_options *o, const c
 		     strerror(errno));
 	if (!S_ISREG(st.st_mode))
 		fail(EXIT_NOEXEC, "%s: %s", path,
-		     S_ISDIR(st.st_mode) ? "a directory; --rootfs runs a program of a directory" : "not a file");
+		     S_ISDIR(st.st_mode) ? "a directory; --rootfs runs a program of a directory"
+					 : "not a file");
 	len = pread(fd, head, sizeof(head), 0);
 	p->size = st.st_size;
 	p->fd = -1;

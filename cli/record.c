@@ -27,7 +27,8 @@ const char *record_new_id(void)
 
 	if (getrandom(bytes, sizeof(bytes), 0) != sizeof(bytes))
 		fail(EXIT_BARTIZAN, "getrandom: %s", strerror(errno));
-	return must_format("%02x%02x%02x%02x%02x%02x", bytes[0], bytes[1], bytes[2], bytes[3], bytes[4], bytes[5]);
+	return must_format("%02x%02x%02x%02x%02x%02x", bytes[0], bytes[1], bytes[2], bytes[3], bytes[4],
+			   bytes[5]);
 }
 
 /* A directory of ours that nobody else can write. */
@@ -122,7 +123,8 @@ static bool is_stale(const struct record *record, const struct sockaddr_un *addr
 	bool dead;
 
 	file_name(record, ".log", name);
-	dead = fd >= 0 && connect(fd, (const struct sockaddr *)address, sizeof(*address)) < 0 && errno == ECONNREFUSED;
+	dead = fd >= 0 && connect(fd, (const struct sockaddr *)address, sizeof(*address)) < 0 &&
+	       errno == ECONNREFUSED;
 	close(fd);
 	return dead && faccessat(record->dir, name, F_OK, 0) < 0;
 }
@@ -167,7 +169,8 @@ struct record *record_begin(const char *name, bool detached, bool keep, int *lis
 	file_name(record, ".log", log);
 	*listen_fd = faccessat(record->dir, log, F_OK, 0) == 0 ? -EEXIST : listen_at(record);
 	if (*listen_fd == -EEXIST)
-		fail(EXIT_BARTIZAN, "--name: a sandbox named '%s' exists; see 'bartizan ps -a', 'bartizan rm'", name);
+		fail(EXIT_BARTIZAN,
+		     "--name: a sandbox named '%s' exists; see 'bartizan ps -a', 'bartizan rm'", name);
 	if (*listen_fd < 0)
 		fail(EXIT_BARTIZAN, "the state directory cannot be used: %s", strerror(-*listen_fd));
 	return record;
@@ -212,7 +215,8 @@ static void write_document(struct record *record, const char *end)
 	fd = openat(record->dir, temporary, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
 	if (fd < 0)
 		return;
-	if (write(fd, record->document, len) == (ssize_t)len && write(fd, end, strlen(end)) == (ssize_t)strlen(end))
+	if (write(fd, record->document, len) == (ssize_t)len &&
+	    write(fd, end, strlen(end)) == (ssize_t)strlen(end))
 		renameat(record->dir, temporary, record->dir, name);
 	close(fd);
 }
@@ -238,10 +242,12 @@ void record_running(struct record *record, const struct run *r, const struct san
 	}
 	fprintf(out, "],\n");
 	json_mounts(out, &r->view);
-	fprintf(out, "  \"detached\": %s,\n  \"created\": %" PRIu64 ",\n", record->detached ? "true" : "false",
-		(uint64_t)time(NULL));
-	fprintf(out, "  \"pid\": %d,\n  \"pid_start\": %" PRIu64 ",\n", record->monitor.pid, record->monitor.start);
-	fprintf(out, "  \"keeper\": %d,\n  \"keeper_start\": %" PRIu64 ",\n", record->keeper.pid, record->keeper.start);
+	fprintf(out, "  \"detached\": %s,\n  \"created\": %" PRIu64 ",\n",
+		record->detached ? "true" : "false", (uint64_t)time(NULL));
+	fprintf(out, "  \"pid\": %d,\n  \"pid_start\": %" PRIu64 ",\n", record->monitor.pid,
+		record->monitor.start);
+	fprintf(out, "  \"keeper\": %d,\n  \"keeper_start\": %" PRIu64 ",\n", record->keeper.pid,
+		record->keeper.start);
 	fclose(out);
 	write_document(record, "  \"state\": \"running\"\n}\n");
 }
@@ -255,7 +261,8 @@ void record_ended(struct record *record, int code, const char *why)
 		return;
 	}
 	escape_text(escaped, sizeof(escaped), why, strlen(why), ESCAPE_JSON);
-	end = must_format("  \"state\": \"ended\",\n  \"ended\": %" PRIu64 ",\n  \"exit_code\": %d,\n  \"why\": \"%s\"\n}\n",
+	end = must_format("  \"state\": \"ended\",\n  \"ended\": %" PRIu64
+			  ",\n  \"exit_code\": %d,\n  \"why\": \"%s\"\n}\n",
 			  (uint64_t)time(NULL), code, escaped);
 	write_document(record, end);
 	free(end);

@@ -2,8 +2,8 @@
  * Records of sandboxes: what ps, logs, wait, stop, kill and rm know of those that run or ran.  In the state
  * directory ($XDG_RUNTIME_DIR/bartizan, for root /run/bartizan), for each sandbox: NAME.sock, the monitor's
  * listener, whose existence claims the name; NAME.json, who and how, rewritten at the end; NAME.log, if it is
- * detached.  A process is known by its number and its start time, so that a number that the host gave away again
- * is never mistaken for it.
+ * detached.  A process is known by its number and its start time, so that a number that the host gave away
+ * again is never mistaken for it.
  */
 #ifndef BARTIZAN_RECORD_H
 #define BARTIZAN_RECORD_H
@@ -27,7 +27,7 @@ struct record {
 	int dir;
 	bool detached, keep; /* keep: stays after the end, until rm */
 	struct process monitor, keeper;
-	char *document;	     /* the JSON text of record_running, without what changes at the end */
+	char *document; /* the JSON text of record_running, without what changes at the end */
 };
 
 /* --- The side of `run` --------------------------------------------------------------------------------- */
@@ -41,7 +41,7 @@ void record_discard(struct record *record);
 struct log *record_log(struct record *record);
 
 /* --- The side of the others ---------------------------------------------------------------------------- */
-int state_open(void); /* the state directory, or a negative error number */
+int state_open(void);		   /* the state directory, or a negative error number */
 uint64_t process_start(pid_t pid); /* 0: there is no such process, or a dead one */
 bool process_lives(const struct process *p);
 /* A pidfd of exactly that process, or -1: it is gone. */

@@ -31,8 +31,9 @@ static void prepare_argv(struct run *r)
 /* Nothing of the command's own environment but the terminal's type, the language and the time zone. */
 static void prepare_env(struct run *r)
 {
-	static const char *const passed[] = {"LANG", "LC_ALL", "LC_CTYPE", "LC_COLLATE", "LC_MESSAGES", "LC_MONETARY",
-					     "LC_NUMERIC", "LC_TIME", "TZ", "TERM"};
+	static const char *const passed[] = {"LANG",	    "LC_ALL",	   "LC_CTYPE",	 "LC_COLLATE",
+					     "LC_MESSAGES", "LC_MONETARY", "LC_NUMERIC", "LC_TIME",
+					     "TZ",	    "TERM"};
 	const bool host = r->program.kind == PROGRAM_HOST;
 	struct strings *env = &r->env;
 

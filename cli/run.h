@@ -16,7 +16,7 @@ struct run {
 	struct view view;
 	struct strings argv, env;
 	struct sandbox_spec spec;
-	const char *id;		/* the record's name */
+	const char *id; /* the record's name */
 	struct session session;
 };
 

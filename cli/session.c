@@ -18,7 +18,8 @@
 
 #define STATISTICS_MAX (256u << 10)
 
-static const int relayed[] = {SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGUSR1, SIGUSR2, SIGALRM, SIGCONT, SIGTSTP, SIGWINCH};
+static const int relayed[] = {SIGHUP,  SIGINT,	SIGQUIT, SIGTERM, SIGUSR1,
+			      SIGUSR2, SIGALRM, SIGCONT, SIGTSTP, SIGWINCH};
 
 /* Signals that the command was started to ignore (nohup, a shell's background) stay ignored. */
 static int signals_open(void)
@@ -28,7 +29,8 @@ static int signals_open(void)
 
 	sigemptyset(&set);
 	for (size_t i = 0; i < sizeof(relayed) / sizeof(relayed[0]); i++)
-		if (relayed[i] > SIGQUIT || sigaction(relayed[i], NULL, &old) < 0 || old.sa_handler != SIG_IGN)
+		if (relayed[i] > SIGQUIT || sigaction(relayed[i], NULL, &old) < 0 ||
+		    old.sa_handler != SIG_IGN)
 			sigaddset(&set, relayed[i]);
 	sigaddset(&set, SIGPIPE); /* never read: a closed standard error ends nothing */
 	sigprocmask(SIG_BLOCK, &set, NULL);
@@ -107,7 +109,8 @@ static void tell_starter(struct session *s, const char *text, size_t len)
 	s->started_fd = -1;
 }
 
-/* They come in parts: of the library OS, the host layer, the monitor.  A later number replaces an earlier one. */
+/* They come in parts: of the library OS, the host layer, the monitor.  A later number replaces an earlier
+ * one. */
 static void add_statistics(struct session *s, const char *text, size_t len)
 {
 	size_t have = s->statistics ? strlen(s->statistics) : 0;
@@ -181,17 +184,20 @@ static void take_messages(struct session *s)
 static void explain_end(struct session *s)
 {
 	static const char *const reasons[] = {
-		[ENDED_KILLED] = "killed", [ENDED_TIMEOUT] = "killed: --timeout passed",
-		[ENDED_FORBIDDEN_CALL] = "ended: it made a forbidden host call",
-		[ENDED_PROTOCOL] = "ended: it broke the monitor's protocol",
-		[ENDED_PANIC] = "ended: its library OS gave up", [ENDED_DIED] = "ended: its template died",
+	    [ENDED_KILLED] = "killed",
+	    [ENDED_TIMEOUT] = "killed: --timeout passed",
+	    [ENDED_FORBIDDEN_CALL] = "ended: it made a forbidden host call",
+	    [ENDED_PROTOCOL] = "ended: it broke the monitor's protocol",
+	    [ENDED_PANIC] = "ended: its library OS gave up",
+	    [ENDED_DIED] = "ended: its template died",
 	};
 	char line[700];
 	int n;
 
 	if (s->reason == ENDED_BY_GUEST || s->reason >= sizeof(reasons) / sizeof(reasons[0]))
 		return;
-	n = snprintf(line, sizeof(line), "the sandbox was %s%s%s", reasons[s->reason], *s->why ? ": " : "", s->why);
+	n = snprintf(line, sizeof(line), "the sandbox was %s%s%s", reasons[s->reason], *s->why ? ": " : "",
+		     s->why);
 	show(s, "bartizan: ", line, n < (int)sizeof(line) ? n : (int)sizeof(line) - 1);
 }
 

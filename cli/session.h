@@ -1,6 +1,6 @@
 /*
- * A running sandbox as its command sees it: the monitor's messages, the person's signals and terminal, and how
- * it ended.
+ * A running sandbox as its command sees it: the monitor's messages, the person's signals and terminal, and
+ * how it ended.
  */
 #ifndef BARTIZAN_SESSION_H
 #define BARTIZAN_SESSION_H
@@ -20,16 +20,16 @@ struct session {
 	int output[2];		 /* -d: reading ends of the guest's stdout and stderr; else -1 */
 	bool show_stats;
 	const char *stats_file;
-	int started_fd;		 /* -d: told once whether the sandbox runs; else -1 */
+	int started_fd; /* -d: told once whether the sandbox runs; else -1 */
 
 	/* how it ended */
-	bool ended, failed;	 /* failed: it never started */
-	int status;		 /* the command's exit code */
+	bool ended, failed; /* failed: it never started */
+	int status;	    /* the command's exit code */
 	uint32_t reason;
 	uint64_t start_ns, elapsed_ns, requests, denied, peak_memory;
 	char why[512];
-	char *statistics;	 /* the last MONITOR_STATISTICS text */
-	struct strings denials;	 /* lines of what was refused, shown at the end */
+	char *statistics;	/* the last MONITOR_STATISTICS text */
+	struct strings denials; /* lines of what was refused, shown at the end */
 };
 
 /* Serves the sandbox until it has ended; returns the exit code for the command. */

@@ -1,6 +1,7 @@
 /*
- * --stats: what the sandbox's parts counted, for people or as JSON.  The library OS's and the host layer's numbers
- * come out of the sandbox and may be lies: names and numbers are checked here, and nothing is believed beyond that.
+ * --stats: what the sandbox's parts counted, for people or as JSON.  The library OS's and the host layer's
+ * numbers come out of the sandbox and may be lies: names and numbers are checked here, and nothing is
+ * believed beyond that.
  */
 #define _GNU_SOURCE
 #include <errno.h>
@@ -56,15 +57,17 @@ static void parse_line(struct parsed *p, char *line)
 	struct counts *c;
 	uint64_t n;
 
-	if (!kind || !name || !number || strtok(NULL, " ") || !good_name(name) || *number < '0' || *number > '9')
+	if (!kind || !name || !number || strtok(NULL, " ") || !good_name(name) || *number < '0' ||
+	    *number > '9')
 		return;
 	n = strtoull(number, &end, 10);
 	if (*end)
 		return;
-	c = !strcmp(kind, "host") ? &p->host
-	    : !strcmp(kind, "guest") ? &p->guest
+	c = !strcmp(kind, "host")      ? &p->host
+	    : !strcmp(kind, "guest")   ? &p->guest
 	    : !strcmp(kind, "monitor") ? &p->monitor
-	    : !strcmp(kind, "value") ? &p->value : NULL;
+	    : !strcmp(kind, "value")   ? &p->value
+				       : NULL;
 	if (c)
 		count_add(c, name, n);
 }
@@ -161,7 +164,9 @@ void stats_report(const struct session *s)
 	table(stderr, "guest system calls", &p->guest);
 	table(stderr, "host system calls", &p->host);
 	table(stderr, "requests to the monitor", &p->monitor);
-	fprintf(stderr, "trapped %" PRIu64 ", patched %" PRIu64 ", started in %.2f ms, ran %.2f ms, at most %.1f MiB\n",
+	fprintf(stderr,
+		"trapped %" PRIu64 ", patched %" PRIu64
+		", started in %.2f ms, ran %.2f ms, at most %.1f MiB\n",
 		value_of(&p->value, "trapped_calls"), value_of(&p->value, "patched_calls"), s->start_ns / 1e6,
 		s->elapsed_ns / 1e6, peak(s, p) / 1048576.0);
 	free(p);

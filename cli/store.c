@@ -33,7 +33,8 @@ int command_images(int argc, char **argv)
 		printf("%-30s %10s\n", "NAME", "SIZE");
 	while (dir && (d = readdir(dir))) {
 		fd = openat(dirfd(dir), d->d_name, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
-		if (*d->d_name != '.' && fd >= 0 && fstat(fd, &st) == 0 && S_ISREG(st.st_mode) && image_probe(fd) == IMAGE_YES) {
+		if (*d->d_name != '.' && fd >= 0 && fstat(fd, &st) == 0 && S_ISREG(st.st_mode) &&
+		    image_probe(fd) == IMAGE_YES) {
 			if (a.json)
 				json_array_append_new(out, json_pack("{s:s, s:I}", "name", d->d_name, "size",
 								     (json_int_t)st.st_size));

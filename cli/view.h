@@ -17,26 +17,28 @@ void view_text(struct view *v, const char *guest, const char *text);
 void view_link(struct view *v, const char *guest, const char *text);
 void view_tmpfs(struct view *v, const char *guest, uint64_t size, uint32_t mode);
 
-/* Opens and checks HOST (following links: the operator named it); ends the command if it cannot be granted. */
+/* Opens and checks HOST (following links: the operator named it); ends the command if it cannot be granted.
+ */
 void view_grant(struct view *v, const char *what, const char *host, const char *guest, uint32_t flags);
 
 enum program_kind { PROGRAM_HOST, PROGRAM_IMAGE, PROGRAM_ROOTFS };
 
 struct program {
 	enum program_kind kind;
-	const char *given;	/* as the person wrote it: argv[0] */
-	const char *exe;	/* in the guest */
-	const char *host_path;	/* absolute */
-	int fd;			/* of the image, open for reading; else -1 */
+	const char *given;     /* as the person wrote it: argv[0] */
+	const char *exe;       /* in the guest */
+	const char *host_path; /* absolute */
+	int fd;		       /* of the image, open for reading; else -1 */
 	uint64_t size;
-	bool outside_usr;	/* the view must be given the program's file */
+	bool outside_usr; /* the view must be given the program's file */
 };
 
 /* Finds what `run` names: a path, an image of the store, a program on the PATH. */
 void program_find(struct program *p, const struct run_options *o);
 
 /* The view of a program of the host: /usr, a small /etc, a private /tmp. */
-void view_host(struct view *v, const struct run_options *o, const struct program *p, uint32_t uid, uint32_t gid);
+void view_host(struct view *v, const struct run_options *o, const struct program *p, uint32_t uid,
+	       uint32_t gid);
 
 /* The entries of DIR become the root's, each a volume; --overlay: DIR takes what the guest writes. */
 void view_rootfs(struct view *v, const char *dir);

@@ -111,7 +111,8 @@ const char *strings_get(const struct strings *list, const char *name)
 	return found ? strchr(*found, '=') + 1 : NULL;
 }
 
-/* Digits, at most once a point and `decimals` more digits: the number times 10^decimals.  False: not a number. */
+/* Digits, at most once a point and `decimals` more digits: the number times 10^decimals.  False: not a
+ * number. */
 static bool parse_decimal(const char **text, unsigned int decimals, uint64_t *out)
 {
 	const char *at = *text;
@@ -168,7 +169,8 @@ uint64_t parse_count(const char *what, const char *text, uint64_t max)
 	uint64_t n;
 
 	if (!parse_decimal(&at, 0, &n) || *at || n > max)
-		fail(EXIT_BARTIZAN, "%s: '%s' is not a number from 0 to %llu", what, text, (unsigned long long)max);
+		fail(EXIT_BARTIZAN, "%s: '%s' is not a number from 0 to %llu", what, text,
+		     (unsigned long long)max);
 	return n;
 }
 
