@@ -193,9 +193,15 @@ static void overlay_evict(struct inode *inode)
 static int overlay_statfs(struct super *sb, struct kstatfs *st)
 {
 	struct overlay *o = sb->priv;
+	struct kstatfs lower = {0};
 	int err = o->upper->ops->statfs(o->upper, st);
 
 	st->type = OVERLAYFS_MAGIC;
+	/* What is free is the upper layer's; what is in use is in both. */
+	if (!err && o->lower->ops->statfs && !o->lower->ops->statfs(o->lower, &lower)) {
+		st->blocks += lower.blocks - lower.bfree;
+		st->files += lower.files - lower.ffree;
+	}
 	return err;
 }
 
@@ -240,6 +246,9 @@ struct super *overlay_create(struct super *lower, struct super *upper)
 	if (!o->on_disk) {
 		upper->root->uid = lower->root->uid;
 		upper->root->gid = lower->root->gid;
+		upper->root->atime = lower->root->atime;
+		upper->root->mtime = lower->root->mtime;
+		upper->root->ctime = lower->root->ctime;
 	}
 	sb->root = onode_get(sb, upper->root, lower->root, NULL, "", 0);
 	return sb->root ? sb : ERR_PTR(-ENOMEM);
