@@ -138,6 +138,7 @@ void view_host(struct view *v, const struct run_options *o, const struct program
 		add_top(v, tops[i]);
 	for (size_t i = 0; i < sizeof(etc) / sizeof(etc[0]); i++)
 		add_etc(v, etc[i]);
+	view_etc_links(v, add_etc);
 	add_accounts(v, uid, gid);
 	view_tmpfs(v, "/tmp", 0, 01777);
 	if (p->outside_usr)

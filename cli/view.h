@@ -44,6 +44,9 @@ void view_host(struct view *v, const struct run_options *o, const struct program
 void view_rootfs(struct view *v, const char *dir);
 void view_overlay(struct view *v, const char *dir);
 
+/* What links from /usr point to in /etc (etclinks.c): calls add for each path. */
+void view_etc_links(struct view *v, void (*add)(struct view *, const char *));
+
 /* -v, --here, --tmpfs: the same for all kinds of programs. */
 void view_options(struct view *v, const struct run_options *o);
 
