@@ -1,6 +1,6 @@
 # Shared by the tests of the command: expectations, and a state directory of the test's own.
 set -u
-B=$1
+B=$(realpath "$1")
 T=$(mktemp -d)
 export XDG_RUNTIME_DIR=$T/run XDG_DATA_HOME=$T/data
 mkdir -p "$XDG_RUNTIME_DIR" "$XDG_DATA_HOME"
