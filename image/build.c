@@ -240,6 +240,19 @@ static int make_image(struct options *o, struct tree *t, const struct parts *par
 	return ret ? ret : assemble(fd, (uint64_t)st.st_size, parts, err);
 }
 
+/* An image that is made in the directory it is made of would hold itself. */
+static int check_outside(const char *out, const char *source, struct image_error *err)
+{
+	char *copy = strdup(out), *dir = copy ? realpath(dirname(copy), NULL) : NULL, *tree = realpath(source, NULL);
+	size_t n = tree ? strlen(tree) : 0;
+	bool inside = dir && tree && strncmp(dir, tree, n) == 0 && (dir[n] == '/' || dir[n] == 0 || n == 1);
+
+	free(copy);
+	free(dir);
+	free(tree);
+	return inside ? image_fail(err, -EINVAL, "%s would lie inside %s; write it elsewhere with -o", out, source) : 0;
+}
+
 static int build(struct options *o, const char *out, struct image_error *err)
 {
 	struct parts parts = {.libos = o->libos, .sign_key = o->sign};
@@ -255,7 +268,10 @@ static int build(struct options *o, const char *out, struct image_error *err)
 	parts.libos = o->libos ? o->libos : own_libos;
 	ret = tree_make(&t, o->source, o->includes, o->include_count, &o->limits, &why);
 	if (ret) /* name the source, unless the line begins with a name of its own */
-		ret = image_fail(err, ret, "%s: %s", o->source, why.text);
+		ret = why.text[0] == '/' || why.text[0] == '-' ? image_fail(err, ret, "%s", why.text)
+							       : image_fail(err, ret, "%s: %s", o->source, why.text);
+	if (!ret && t.dir == o->source)
+		ret = check_outside(out, t.dir, err);
 	if (!ret && o->manifest)
 		ret = read_manifest(&t.draft, o->manifest, err);
 	if (!ret) {

@@ -4,6 +4,7 @@
 #include <elf.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <fts.h>
 #include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -15,9 +16,29 @@
 #include "image/elfscan.h"
 #include "image/progress.h"
 
+/* 1: the path is new.  Once each: the libraries of a hundred plugins are mostly the same. */
+static int note_seen(struct tree *t, const char *path, struct image_error *err)
+{
+	char **seen;
+
+	for (size_t i = 0; i < t->seen_count; i++)
+		if (strcmp(t->seen[i], path) == 0)
+			return 0;
+	seen = realloc(t->seen, (t->seen_count + 1) * sizeof(*seen));
+	if (seen)
+		t->seen = seen;
+	if (!seen || !(seen[t->seen_count] = strdup(path)))
+		return image_fail(err, -ENOMEM, "out of memory");
+	t->seen_count++;
+	return 1;
+}
+
 static int add_file(void *arg, const char *path, struct image_error *err)
 {
-	return stage_host_path(arg, path, err);
+	struct tree *t = arg;
+	int ret = note_seen(t, path, err);
+
+	return ret == 1 ? stage_host_path(&t->stage, path, err) : ret;
 }
 
 /* What programs expect to be there, and the library OS mounts on. */
@@ -73,14 +94,12 @@ static int absolute(const char *path, char out[PATH_MAX], struct image_error *er
 static int from_program(struct tree *t, const char *source, struct image_error *err)
 {
 	char path[PATH_MAX];
-	bool cache;
 	int ret = absolute(source, path, err);
 
 	progress_start("collecting files");
+	t->program = true;
 	if (!ret)
-		ret = elf_find_needed(path, add_file, &t->stage, &cache, err);
-	if (!ret && cache)
-		ret = stage_host_path(&t->stage, "/etc/ld.so.cache", err);
+		ret = elf_find_needed(path, add_file, t, &t->cached, err);
 	if (ret)
 		return ret;
 	draft_list_add(&t->draft, &t->draft.m.entrypoint, path);
@@ -98,7 +117,7 @@ static int from_directory(struct tree *t, const char *source, bool in_place, str
 	return stage_copy(&t->stage, source, "", true, err);
 }
 
-enum source { DIRECTORY, PROGRAM, ARCHIVE, OTHER };
+enum source { DIRECTORY, PROGRAM, ARCHIVE, SCRIPT, OTHER };
 
 static enum source kind_of(int fd, const struct stat *st)
 {
@@ -114,6 +133,8 @@ static enum source kind_of(int fd, const struct stat *st)
 		return OTHER;
 	if (memcmp(head, ELFMAG, SELFMAG) == 0)
 		return PROGRAM;
+	if (memcmp(head, "#!", 2) == 0)
+		return SCRIPT;
 	for (size_t i = 0; i < sizeof(magics) / sizeof(magics[0]); i++)
 		if (memcmp(head, magics[i].bytes, magics[i].len) == 0)
 			return ARCHIVE;
@@ -153,6 +174,9 @@ static int from_source(struct tree *t, const char *source, bool in_place, const 
 	ret = in_place ? 0 : stage_create(&t->stage, err);
 	if (ret || kind == OTHER)
 		ret = ret ? ret : image_fail(err, -ENOEXEC, "is neither an ELF file, nor a directory, nor a tar archive");
+	else if (kind == SCRIPT)
+		ret = image_fail(err, -ENOEXEC, "is a script: build its interpreter, with --include %s and the script as --cmd",
+				 source);
 	else if (kind == PROGRAM)
 		ret = from_program(t, source, err);
 	else if (kind == DIRECTORY)
@@ -160,6 +184,46 @@ static int from_source(struct tree *t, const char *source, bool in_place, const 
 	else
 		ret = from_archive(t, fd, &st, limits, err);
 	close(fd);
+	return ret;
+}
+
+static bool is_elf(const char *path)
+{
+	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOFOLLOW);
+	char magic[SELFMAG];
+	bool yes = fd >= 0 && read(fd, magic, SELFMAG) == SELFMAG && memcmp(magic, ELFMAG, SELFMAG) == 0;
+
+	if (fd >= 0)
+		close(fd);
+	return yes;
+}
+
+/* Plugins and programs below an included path need libraries, too.  What one of them misses is a note: a tree has
+ * modules that nobody will load. */
+static int add_libraries(struct tree *t, const char *path, struct image_error *err)
+{
+	char *roots[] = {(char *)path, NULL};
+	FTS *fts = fts_open(roots, FTS_PHYSICAL | FTS_COMFOLLOW | FTS_NOCHDIR, NULL);
+	FTSENT *e;
+	int ret = 0;
+
+	while (fts && !ret && (e = fts_read(fts))) {
+		struct image_error why;
+		int r;
+
+		if (e->fts_info != FTS_F || !((e->fts_statp->st_mode & 0111) || strstr(e->fts_name, ".so")) ||
+		    !is_elf(e->fts_path))
+			continue;
+		r = note_seen(t, e->fts_path, &why); /* itself is staged already, perhaps under another name */
+		if (r >= 0)
+			r = elf_find_needed(e->fts_path, add_file, t, &t->cached, &why);
+		if (r == -ENOENT || r == -ENOEXEC)
+			fprintf(stderr, "bartizan: note: %s\n", why.text);
+		else if (r)
+			ret = image_fail(err, r, "%s", why.text);
+	}
+	if (fts)
+		fts_close(fts);
 	return ret;
 }
 
@@ -172,7 +236,19 @@ static int add_include(struct tree *t, const struct include *i, struct image_err
 		return ret;
 	if (access(path, F_OK))
 		return image_fail(err, -errno, "--include %s: %s", i->host, strerror(errno));
-	return i->guest ? stage_copy(&t->stage, path, i->guest, false, err) : stage_host_path(&t->stage, path, err);
+	ret = i->guest ? stage_copy(&t->stage, path, i->guest, false, err) : stage_host_path(&t->stage, path, err);
+	return ret || !t->program ? ret : add_libraries(t, path, err);
+}
+
+static int add_cache(struct tree *t, struct image_error *err)
+{
+	size_t len;
+	char *bytes = ldcache_make(t->cached.item, t->cached.count, &len);
+	int ret = bytes ? stage_file(&t->stage, "etc/ld.so.cache", bytes, len, err)
+			: image_fail(err, -ENOMEM, "out of memory");
+
+	free(bytes);
+	return ret;
 }
 
 int tree_make(struct tree *t, const char *source, const struct include *includes, size_t count,
@@ -186,6 +262,8 @@ int tree_make(struct tree *t, const char *source, const struct include *includes
 	ret = from_source(t, source, count == 0, limits, err);
 	for (size_t i = 0; i < count && !ret; i++)
 		ret = add_include(t, &includes[i], err);
+	if (!ret && t->cached.count)
+		ret = add_cache(t, err);
 	if (!t->dir) {
 		snprintf(t->root, sizeof(t->root), "%s/root", t->stage.path);
 		t->dir = t->root;
@@ -199,4 +277,8 @@ void tree_free(struct tree *t)
 	stage_destroy(&t->stage);
 	owners_free(&t->own);
 	draft_free(&t->draft);
+	elf_cached_free(&t->cached);
+	for (size_t i = 0; i < t->seen_count; i++)
+		free(t->seen[i]);
+	free(t->seen);
 }

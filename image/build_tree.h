@@ -4,6 +4,7 @@
 #ifndef BARTIZAN_IMAGE_BUILD_TREE_H
 #define BARTIZAN_IMAGE_BUILD_TREE_H
 
+#include "image/elfscan.h"
 #include "image/manifest_write.h"
 #include "image/unpack.h"
 
@@ -18,6 +19,10 @@ struct tree {
 	struct owners *owners;
 	struct owners own;	/* of a source that is read in place */
 	uint64_t bytes;
+	struct elf_cached cached; /* libraries that the guest's linker finds by a cache alone */
+	char **seen;		/* paths of libraries that are staged */
+	size_t seen_count;
+	bool program;		/* the source is one */
 	struct draft draft;	/* what the source says of itself: an ELF its path, a container its configuration */
 };
 

@@ -12,6 +12,7 @@
 #include <linux/landlock.h>
 #include <linux/seccomp.h>
 #include <sched.h>
+#include <signal.h>
 #include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -181,6 +182,9 @@ int confine(int root, int source, unsigned int last, int drop, uint64_t most, st
 	ret = limit(last, most);
 	if (!ret)
 		ret = drop_privileges(drop);
+	/* A builder that dies takes its unpacker with it.  A change of uid clears this, so it comes after. */
+	if (!ret && prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0))
+		ret = -errno;
 	if (!ret)
 		ret = landlock(root, source);
 	if (!ret && !SANITIZED)

@@ -15,6 +15,7 @@
 
 #include "image/elfscan.h"
 
+#define MUSL_PATH "/etc/ld-musl-x86_64.path"
 #define OBJECTS_MAX 4096
 #define ELF_SIZE_MAX (4ull << 30)
 
@@ -41,7 +42,8 @@ struct search {
 	struct map cache;
 	elf_add *add;
 	void *arg;
-	bool *used_cache;
+	struct elf_cached *cached;
+	char *musl; /* the program's linker is musl's: its list of directories, else null */
 	struct image_error *err;
 };
 
@@ -151,32 +153,87 @@ static bool in_default_dir(const char *path)
 	return false;
 }
 
-static char *find(struct search *s, struct object *by, const char *name)
+static bool remember(struct elf_cached *c, const char *name, const char *path)
+{
+	struct ldcache_entry *item = realloc(c->item, (c->count + 1) * sizeof(*item));
+
+	if (!item)
+		return false;
+	c->item = item;
+	item[c->count] = (struct ldcache_entry){strdup(name), strdup(path)};
+	return item[c->count].name && item[c->count++].path;
+}
+
+void elf_cached_free(struct elf_cached *c)
+{
+	for (size_t i = 0; i < c->count; i++) {
+		free(c->item[i].name);
+		free(c->item[i].path);
+	}
+	free(c->item);
+	memset(c, 0, sizeof(*c));
+}
+
+static char *in_cache(struct search *s, const struct object *by, const char *name)
 {
 	struct ldcache cache = {s->cache.bytes, s->cache.len};
 	const char *hit;
+
+	for (unsigned int i = 0; (hit = ldcache_lookup(&cache, name, i)); i++) {
+		bool usual;
+
+		if (hit[0] != '/' || !suits(hit) || ((usual = in_default_dir(hit)) && by->info.nodeflib))
+			continue;
+		if (!usual && !remember(s->cached, name, hit))
+			return NULL;
+		return strdup(hit);
+	}
+	return NULL;
+}
+
+static char *in_default_dirs(const char *name)
+{
+	char *path;
+
+	for (int i = 0; default_dirs[i]; i++) {
+		if (asprintf(&path, "%s/%s", default_dirs[i], name) < 0)
+			return NULL;
+		if (suits(path))
+			return path;
+		free(path);
+	}
+	return NULL;
+}
+
+static char *find(struct search *s, struct object *by, const char *name)
+{
 	char *path = NULL;
 
 	if (strchr(name, '/'))
 		return name[0] == '/' && suits(name) ? strdup(name) : NULL;
+	if (s->musl) { /* both kinds of path count for all that is loaded below */
+		for (struct object *o = by; o && !path; o = o->parent)
+			path = in_path_list(o->info.runpath ? o->info.runpath : o->info.rpath, o, name);
+		return path ? path : in_path_list(s->musl, by, name);
+	}
 	for (struct object *o = by; o && !by->info.runpath && !path; o = o->parent)
 		path = in_path_list(o->info.rpath, o, name);
 	if (!path)
 		path = in_path_list(by->info.runpath, by, name);
-	for (unsigned int i = 0; !path && (hit = ldcache_lookup(&cache, name, i)); i++)
-		if (hit[0] == '/' && suits(hit) && !(by->info.nodeflib && in_default_dir(hit))) {
-			path = strdup(hit);
-			*s->used_cache |= !in_default_dir(hit);
-		}
-	for (int i = 0; !path && !by->info.nodeflib && default_dirs[i]; i++) {
-		if (asprintf(&path, "%s/%s", default_dirs[i], name) < 0)
-			return NULL;
-		if (!suits(path)) {
-			free(path);
-			path = NULL;
-		}
-	}
-	return path;
+	if (!path)
+		path = in_cache(s, by, name);
+	return path || by->info.nodeflib ? path : in_default_dirs(name);
+}
+
+/* musl's linker is its C library, under each of these names. */
+static bool is_musl_itself(const char *name)
+{
+	static const char *const names[] = {"libc.", "libpthread.", "librt.", "libm.", "libdl.", "libutil.", "libxnet."};
+
+	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
+		if (strncmp(name, names[i], strlen(names[i])) == 0)
+			return true;
+	return false;
 }
 
 static int load(struct search *s, char *path, const char *name, struct object *parent)
@@ -222,7 +279,7 @@ static int load_needed(struct search *s)
 			char shown[128], *path;
 			int ret;
 
-			if (loaded(s, name))
+			if (loaded(s, name) || (s->musl && is_musl_itself(name)))
 				continue;
 			path = find(s, o, name);
 			if (!path)
@@ -251,17 +308,30 @@ static int load_interpreter(struct search *s)
 				  s->objects[0]->path, shown,
 				  strstr(interp, "musl") ? "; install the package musl" : "");
 	path = strdup(interp);
+	if (path && strstr(path, "/ld-musl-")) {
+		struct map m;
+
+		if (map_file(MUSL_PATH, &m) == 0 && m.len) {
+			s->musl = strndup(m.bytes, m.len);
+			for (char *c = s->musl; c && *c; c++)
+				*c = *c == '\n' ? ':' : *c;
+			unmap_file(&m);
+			if (s->add(s->arg, MUSL_PATH, s->err))
+				return -EIO;
+		} else {
+			s->musl = strdup("/lib:/usr/local/lib:/usr/lib");
+		}
+	}
 	/* The interpreter is an object of the process under its soname, so a library that needs it finds it. */
 	return path ? load(s, path, NULL, NULL) : image_fail(s->err, -ENOMEM, "out of memory");
 }
 
-int elf_find_needed(const char *program, elf_add *add, void *arg, bool *cache, struct image_error *err)
+int elf_find_needed(const char *program, elf_add *add, void *arg, struct elf_cached *cached, struct image_error *err)
 {
-	struct search s = {.add = add, .arg = arg, .used_cache = cache, .err = err};
+	struct search s = {.add = add, .arg = arg, .cached = cached, .err = err};
 	char *path = strdup(program);
 	int ret;
 
-	*cache = false;
 	if (map_file("/etc/ld.so.cache", &s.cache))
 		s.cache.bytes = NULL, s.cache.len = 0;
 	ret = path ? load(&s, path, NULL, NULL) : image_fail(err, -ENOMEM, "out of memory");
@@ -269,6 +339,7 @@ int elf_find_needed(const char *program, elf_add *add, void *arg, bool *cache, s
 		ret = load_interpreter(&s);
 	if (!ret)
 		ret = load_needed(&s);
+	free(s.musl);
 	for (size_t i = 0; i < s.count; i++) {
 		unmap_file(&s.objects[i]->map);
 		free(s.objects[i]->path);

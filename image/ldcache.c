@@ -3,6 +3,8 @@
  * header.  It may stand behind a table of the old format.  HOSTILE INPUT in the sense that a damaged cache gives
  * a miss, never a crash.
  */
+#include <ctype.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "image/elfscan.h"
@@ -58,4 +60,71 @@ const char *ldcache_lookup(const struct ldcache *c, const char *name, unsigned i
 			return (const char *)bytes + value;
 	}
 	return NULL;
+}
+
+/* The order that the linker's binary search relies on: names descend, digits compare as numbers and come behind
+ * everything else. */
+static int compare_names(const char *a, const char *b)
+{
+	while (*a && *b) {
+		bool da = isdigit((unsigned char)*a), db = isdigit((unsigned char)*b);
+
+		if (da != db)
+			return da ? 1 : -1;
+		if (da) {
+			unsigned long x = strtoul(a, (char **)&a, 10), y = strtoul(b, (char **)&b, 10);
+
+			if (x != y)
+				return x < y ? -1 : 1;
+		} else if (*a != *b) {
+			return (unsigned char)*a - (unsigned char)*b;
+		} else {
+			a++;
+			b++;
+		}
+	}
+	return (unsigned char)*a - (unsigned char)*b;
+}
+
+static int compare(const void *a, const void *b)
+{
+	return -compare_names(((const struct ldcache_entry *)a)->name, ((const struct ldcache_entry *)b)->name);
+}
+
+char *ldcache_make(struct ldcache_entry *entries, size_t count, size_t *len)
+{
+	size_t strings = 0, at;
+	char *out;
+
+	qsort(entries, count, sizeof(*entries), compare);
+	for (size_t i = 1; i < count;) {
+		if (strcmp(entries[i].name, entries[i - 1].name) == 0) {
+			struct ldcache_entry twice = entries[i];
+
+			memmove(entries + i, entries + i + 1, (--count - i) * sizeof(*entries));
+			entries[count] = twice; /* stays the caller's */
+		} else {
+			i++;
+		}
+	}
+	at = NEW_HEADER + count * NEW_ENTRY;
+	for (size_t i = 0; i < count; i++)
+		strings += strlen(entries[i].name) + strlen(entries[i].path) + 2;
+	*len = at + strings;
+	out = calloc(1, *len);
+	if (!out)
+		return NULL;
+	memcpy(out, NEW_MAGIC, strlen(NEW_MAGIC));
+	memcpy(out + 20, &(uint32_t){(uint32_t)count}, 4);
+	memcpy(out + 24, &(uint32_t){(uint32_t)strings}, 4);
+	out[28] = 2; /* little-endian */
+	for (size_t i = 0; i < count; i++) {
+		uint32_t e[6] = {FLAGS_X86_64_LIBC6, (uint32_t)at, (uint32_t)(at + strlen(entries[i].name) + 1)};
+
+		memcpy(out + NEW_HEADER + i * NEW_ENTRY, e, sizeof(e));
+		strcpy(out + e[1], entries[i].name);
+		strcpy(out + e[2], entries[i].path);
+		at = e[2] + strlen(entries[i].path) + 1;
+	}
+	return out;
 }

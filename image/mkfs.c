@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -31,7 +32,7 @@ static void child(const char *dir, const char *out, int messages)
 	dup2(messages, STDOUT_FILENO);
 	setenv("LC_ALL", "C", 1);
 	unsetenv("SOURCE_DATE_EPOCH"); /* heeded by owners_apply */
-	signal(SIGINT, SIG_DFL);
+	prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0);
 	execvp(argv[0], argv);
 	/* It lives in /usr/bin or /sbin, and the PATH of ordinary users may lack the latter. */
 	execv("/usr/sbin/mkfs.erofs", argv);

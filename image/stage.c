@@ -100,6 +100,11 @@ int stage_directory(struct stage *s, const char *path, uint32_t mode, struct ima
 
 int stage_text(struct stage *s, const char *path, const char *text, struct image_error *err)
 {
+	return stage_file(s, path, text, strlen(text), err);
+}
+
+int stage_file(struct stage *s, const char *path, const void *bytes, size_t len, struct image_error *err)
+{
 	struct owner entry = {.mode = 0644};
 	struct root_place p;
 	int fd, ret = place(s, path, &p, err);
@@ -110,7 +115,7 @@ int stage_text(struct stage *s, const char *path, const char *text, struct image
 	fd = openat(p.dir, p.name, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
 	if (fd < 0)
 		ret = errno == EEXIST ? 0 : image_fail(err, -errno, "%s: %s", path, strerror(errno));
-	else if (write(fd, text, strlen(text)) != (ssize_t)strlen(text))
+	else if (write(fd, bytes, len) != (ssize_t)len)
 		ret = image_fail(err, -EIO, "cannot write %s", path);
 	else if (owners_add(&s->owners, &entry))
 		ret = image_fail(err, -ENOMEM, "out of memory");

@@ -29,6 +29,7 @@ int stage_put_aside(struct stage *s, const char *name, struct image_error *err);
 /* A directory with these attributes, unless there is one. */
 int stage_directory(struct stage *s, const char *path, uint32_t mode, struct image_error *err);
 /* A small file, unless there is one of this name. */
+int stage_file(struct stage *s, const char *path, const void *bytes, size_t len, struct image_error *err);
 int stage_text(struct stage *s, const char *path, const char *text, struct image_error *err);
 /* A host file or tree at the same path; links on the way and at its end are kept as links, and followed. */
 int stage_host_path(struct stage *s, const char *path, struct image_error *err);

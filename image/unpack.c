@@ -6,6 +6,7 @@
 #include <fcntl.h>
 #include <locale.h>
 #include <poll.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -43,6 +44,9 @@ static void child(const int fds[4], bool oci, int drop, const struct unpack_limi
 	struct unpack_record skipped = {.kind = UNPACK_SKIPPED}, end = {.kind = UNPACK_END};
 	int ret, null = open("/dev/null", O_RDWR);
 
+	signal(SIGINT, SIG_DFL);
+	signal(SIGTERM, SIG_DFL);
+	signal(SIGHUP, SIG_DFL);
 	for (int i = 0; i < 3 && null >= 0; i++)
 		dup2(null, i);
 	place_fds(fds);

@@ -39,14 +39,14 @@ struct record {
 
 static bool measure_verity(int fd, uint8_t digest[64])
 {
-	struct {
+	union {
 		struct fsverity_digest d;
-		uint8_t bytes[64];
+		uint8_t bytes[sizeof(struct fsverity_digest) + 64];
 	} v = {.d = {.digest_size = 64}};
 
 	if (ioctl(fd, FS_IOC_MEASURE_VERITY, &v.d) || v.d.digest_size > 64)
 		return false;
-	memcpy(digest, v.bytes, v.d.digest_size);
+	memcpy(digest, v.d.digest, v.d.digest_size);
 	return true;
 }
 

@@ -19,11 +19,14 @@ static int collect(void *arg, const char *path, struct image_error *err)
 static int look(const char *name, struct image_error *err)
 {
 	char path[256];
-	bool cache;
+	struct elf_cached cached = {0};
+	int ret;
 
 	found_count = 0;
 	snprintf(path, sizeof(path), "%s/%s", temp_dir, name);
-	return elf_find_needed(path, collect, NULL, &cache, err);
+	ret = elf_find_needed(path, collect, NULL, &cached, err);
+	elf_cached_free(&cached);
+	return ret;
 }
 
 static bool has(const char *end)
@@ -173,13 +176,33 @@ static void cache_knows_libc(void **state)
 	}
 }
 
+/* A cache of our own is read back, and the names stand in the order in which ld.so searches. */
+static void own_cache(void **state)
+{
+	struct ldcache_entry e[] = {{"liba.so.2", "/opt/a2"}, {"libb.so.1", "/opt/b"}, {"liba.so.10", "/opt/a10"},
+				     {"liba.so.2", "/opt/a2"}};
+	struct ldcache c;
+	size_t len;
+
+	c.bytes = (uint8_t *)ldcache_make(e, 4, &len);
+	c.len = len;
+	assert_string_equal(ldcache_lookup(&c, "liba.so.2", 0), "/opt/a2");
+	assert_string_equal(ldcache_lookup(&c, "liba.so.10", 0), "/opt/a10");
+	assert_null(ldcache_lookup(&c, "liba.so.2", 1));
+	assert_string_equal(e[0].name, "libb.so.1");
+	assert_string_equal(e[1].name, "liba.so.10");
+	write_file("ld.so.cache", c.bytes, len);
+	assert_int_equal(sh("/sbin/ldconfig -p -C ./ld.so.cache | grep -q 'liba.so.10 (libc6,x86-64) => /opt/a10'"), 0);
+	free((void *)c.bytes);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(plain), cmocka_unit_test(static_needs_nothing), cmocka_unit_test(rpath_is_inherited),
 		cmocka_unit_test(runpath_is_not), cmocka_unit_test(library_with_rpath_of_its_own),
 		cmocka_unit_test(missing_interpreter), cmocka_unit_test(foreign), cmocka_unit_test(truncated),
-		cmocka_unit_test(cache_knows_libc),
+		cmocka_unit_test(cache_knows_libc), cmocka_unit_test(own_cache),
 	};
 
 	return cmocka_run_group_tests(tests, setup, teardown_dir);
