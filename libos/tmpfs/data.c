@@ -444,9 +444,13 @@ static char *map_run(struct inode *inode, u64 off, u64 *len, bool data, int *err
 static i64 file_mmap(struct file *f, u64 addr, u64 len, u32 prot, u32 flags, u64 off)
 {
 	bool data = (flags & BZ_MAP_SHARED) && FMODE_CAN_WRITE(f);
+	u32 seals = tmpfs_node(f->inode)->file.seals;
 	u64 end = PAGE_ALIGN(READ_ONCE(f->inode->size)), done = 0;
 	int err;
 
+	/* fcntl(2), F_SEAL_WRITE: a mapping that could be made writable later counts as one. */
+	if (data && ((seals & SEAL_WRITE) || ((seals & SEAL_FUTURE_WRITE) && (prot & BZ_PROT_WRITE))))
+		return -EPERM;
 	len = off >= end ? 0 : min(len, end - off);
 	while (done < len) {
 		u64 n = len - done;
