@@ -336,6 +336,7 @@ struct bz_mount {		/* a granted volume */
 	uint32_t is_file;	/* the grant is one file, not a tree; its name's path is empty */
 	uint64_t option;	/* TMPFS: size limit in bytes or 0; mode in the low 12 bits of option2 */
 	uint64_t option2;
+	struct bz_attr attr;	/* of a volume's root when the sandbox started; valid 0: to be asked for */
 };
 #define BZ_MOUNT_READONLY 1u
 #define BZ_MOUNT_TMPFS 2u	/* no volume: an empty in-memory file system (`root` unused) */

@@ -94,6 +94,9 @@ static void fill_mount(struct monitor *m, struct writer *w, const struct sandbox
 		to->root = 1;
 		for (const struct sandbox_mount *i = m->spec->mounts; i < from; i++)
 			to->root += i->fd >= 0;
+		/* Saves the library OS a request a volume at start; without them it asks. */
+		if (attr_of_fd(&m->server, m->server.volumes[to->root - 1].fd, BZ_ATTR_BASIC, &to->attr) < 0)
+			memset(&to->attr, 0, sizeof(to->attr));
 	}
 }
 

@@ -570,20 +570,25 @@ static int hostfs_statfs(struct super *sb, struct kstatfs *st)
 
 static const struct super_ops hostfs_super_ops = {.evict = hostfs_evict, .statfs = hostfs_statfs};
 
-struct super *hostfs_create(u32 root, u32 flags, bool is_file)
+struct super *hostfs_create(u32 root, u32 flags, bool is_file, const struct bz_attr *attr)
 {
 	struct super *sb = kzalloc(sizeof(*sb));
 	struct hostfs *fs = kzalloc(sizeof(*fs));
 	struct bz_name name = {BZ_VOLUME, root, "", 0};
 	struct bz_attr a;
-	int err;
+	int err = 0;
 
 	if (!table_ready) {
 		for (u32 i = 0; i < BUCKETS; i++)
 			list_init(&table[i]);
 		table_ready = true;
 	}
-	err = sb && fs ? host->stream_getattr(-1, &name, BZ_ATTR_BASIC, &a) : -ENOMEM;
+	if (!sb || !fs)
+		err = -ENOMEM;
+	else if (attr && (attr->valid & BZ_ATTR_BASIC))
+		a = *attr;
+	else
+		err = host->stream_getattr(-1, &name, BZ_ATTR_BASIC, &a);
 	if (!err) {
 		fs->root = root;
 		fs->is_file = is_file;

@@ -152,7 +152,7 @@ static void mount_symlink(const struct bz_mount *b, const char *path)
 /* A volume as a file system: alone, or under an overlay in the arena. */
 static struct super *volume_super(const struct bz_mount *b)
 {
-	struct super *sb = hostfs_create(b->root, b->flags, b->is_file), *upper;
+	struct super *sb = hostfs_create(b->root, b->flags, b->is_file, &b->attr), *upper;
 
 	if (IS_ERR(sb) || !(b->flags & BZ_MOUNT_OVERLAY) || !S_ISDIR(sb->root->mode))
 		return sb;
@@ -178,7 +178,7 @@ static struct super *upper_volume(const struct bz_mount *mounts)
 {
 	for (u32 i = 0; i < boot->mount_count; i++)
 		if (mounts[i].flags & BZ_MOUNT_UPPER)
-			return hostfs_create(mounts[i].root, mounts[i].flags, false);
+			return hostfs_create(mounts[i].root, mounts[i].flags, false, &mounts[i].attr);
 	return NULL;
 }
 
@@ -200,7 +200,7 @@ static struct super *make_root(const struct bz_mount *mounts)
 			continue;
 		if (!upper || !(mounts[i].flags & BZ_MOUNT_OVERLAY))
 			return volume_super(&mounts[i]);
-		lower = hostfs_create(mounts[i].root, mounts[i].flags, false);
+		lower = hostfs_create(mounts[i].root, mounts[i].flags, false, &mounts[i].attr);
 		return IS_ERR(lower) ? lower : overlay_create(lower, upper);
 	}
 	if (!boot->image_size)

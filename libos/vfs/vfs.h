@@ -310,7 +310,8 @@ struct super *tmpfs_create(u64 size_limit, u32 root_mode);
 /* An unlinked file of `size` zero bytes (memfd, MAP_SHARED|MAP_ANONYMOUS, SysV): open for reading and writing. */
 struct file *tmpfs_anon_file(const char *name, u64 size, u32 flags);	/* O_* flags; or ERR_PTR */
 struct super *erofs_mount(u64 base, u64 size);		/* the image, mapped at base */
-struct super *hostfs_create(u32 root, u32 flags, bool is_file);	/* BZ_MOUNT_* flags */
+/* BZ_MOUNT_* flags; attr: of the volume's root, null or without BZ_ATTR_BASIC to ask for them. */
+struct super *hostfs_create(u32 root, u32 flags, bool is_file, const struct bz_attr *attr);
 struct super *overlay_create(struct super *lower, struct super *upper);
 struct super *procfs_create(void);
 struct super *devfs_create(void);

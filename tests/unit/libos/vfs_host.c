@@ -234,8 +234,8 @@ void vfs_host_setuid(unsigned int uid)
 
 void vfs_host_overlay(const char *lower, const char *upper, const char *guest)
 {
-	struct super *lo = hostfs_create(testhost_grant(lower), BZ_MOUNT_READONLY, false);
-	struct super *up = hostfs_create(testhost_grant(upper), 0, false);
+	struct super *lo = hostfs_create(testhost_grant(lower), BZ_MOUNT_READONLY, false, NULL);
+	struct super *up = hostfs_create(testhost_grant(upper), 0, false, NULL);
 
 	mount_at(overlay_create(lo, up), guest, 0);
 }
