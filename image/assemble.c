@@ -1,5 +1,6 @@
 /*
- * Putting an image together: sections behind the file system, digests, footer.  The layout is image/format.h's.
+ * Putting an image together: sections behind the file system, digests, footer.  The layout is
+ * image/format.h's.
  */
 #include <elf.h>
 #include <errno.h>
@@ -70,7 +71,8 @@ static int add_libos(struct writer *w, const char *path)
 			close(fd);
 		return ret;
 	}
-	bytes = st.st_size > 0 ? mmap(NULL, (size_t)st.st_size, PROT_READ | PROT_WRITE, MAP_PRIVATE, fd, 0) : MAP_FAILED;
+	bytes = st.st_size > 0 ? mmap(NULL, (size_t)st.st_size, PROT_READ | PROT_WRITE, MAP_PRIVATE, fd, 0)
+			       : MAP_FAILED;
 	close(fd);
 	if (bytes == MAP_FAILED)
 		return image_fail(w->err, -ENOEXEC, "library OS %s: cannot be read", path);
@@ -162,7 +164,8 @@ int assemble(int fd, uint64_t size, const struct parts *parts, struct image_erro
 
 char *libos_default(void)
 {
-	static const char *const places[] = {"bartizan-libos.elf", "libos/bartizan-libos.elf", "../libos/bartizan-libos.elf",
+	static const char *const places[] = {"bartizan-libos.elf", "libos/bartizan-libos.elf",
+					     "../libos/bartizan-libos.elf",
 					     "../libexec/bartizan/bartizan-libos.elf"};
 	char exe[4096], *path;
 	ssize_t n = readlink("/proc/self/exe", exe, sizeof(exe) - 1);

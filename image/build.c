@@ -26,44 +26,60 @@ struct options {
 	struct draft draft; /* what options say */
 };
 
-enum { OPT_ENTRYPOINT = 256, OPT_CMD, OPT_INCLUDE, OPT_LIBOS, OPT_NO_LIBOS, OPT_SIGN, OPT_ALL_ROOT, OPT_MAX_SIZE,
-       OPT_MAX_FILES, OPT_MAX_RATIO, OPT_LABEL };
+enum {
+	OPT_ENTRYPOINT = 256,
+	OPT_CMD,
+	OPT_INCLUDE,
+	OPT_LIBOS,
+	OPT_NO_LIBOS,
+	OPT_SIGN,
+	OPT_ALL_ROOT,
+	OPT_MAX_SIZE,
+	OPT_MAX_FILES,
+	OPT_MAX_RATIO,
+	OPT_LABEL
+};
 
 static const struct argp_option argp_options[] = {
-	{"output", 'o', "FILE", 0, "Write the image to FILE", 0},
-	{"tag", 't', "NAME", 0, "Put the image into your store, to be run by NAME", 0},
-	{"name", 't', NULL, OPTION_ALIAS, NULL, 0},
-	{"manifest", 'm', "FILE", 0, "Take the manifest (JSON) from FILE; the options below change it", 0},
-	{"entrypoint", OPT_ENTRYPOINT, "WORD", 0, "Program to run (a JSON list or one word; may be given again for "
-	 "its fixed arguments)", 0},
-	{"cmd", OPT_CMD, "WORD", 0, "Default argument, replaced by arguments of the run (as --entrypoint)", 0},
-	{"env", 'e', "NAME=VALUE", 0, "Set an environment variable", 0},
-	{"workdir", 'w', "DIR", 0, "Start in DIR", 0},
-	{"user", 'u', "USER", 0, "Run as UID[:GID] or NAME[:GROUP]", 0},
-	{"label", OPT_LABEL, "KEY=VALUE", 0, "Add a label", 0},
-	{"include", OPT_INCLUDE, "PATH[:GUESTPATH]", 0, "Add a file or tree of this host", 0},
-	{"all-root", OPT_ALL_ROOT, NULL, 0, "All files belong to root", 0},
-	{"sign", OPT_SIGN, "KEY", 0, "Sign with an Ed25519 private key (see bartizan-image keygen)", 0},
-	{"libos", OPT_LIBOS, "FILE", 0, "Library OS to put in, instead of Bartizan's own", 0},
-	{"no-libos", OPT_NO_LIBOS, NULL, 0, "No library OS: run with the command's own", 0},
-	{"max-size", OPT_MAX_SIZE, "BYTES", 0, "Most that an archive may unpack to (default 64 GiB)", 0},
-	{"max-files", OPT_MAX_FILES, "N", 0, "Most files in an archive (default 4000000)", 0},
-	{"max-ratio", OPT_MAX_RATIO, "N", 0, "Most that an archive may unpack to, in times of its size (default 200)", 0},
-	{0},
+    {"output", 'o', "FILE", 0, "Write the image to FILE", 0},
+    {"tag", 't', "NAME", 0, "Put the image into your store, to be run by NAME", 0},
+    {"name", 't', NULL, OPTION_ALIAS, NULL, 0},
+    {"manifest", 'm', "FILE", 0, "Take the manifest (JSON) from FILE; the options below change it", 0},
+    {"entrypoint", OPT_ENTRYPOINT, "WORD", 0,
+     "Program to run (a JSON list or one word; may be given again for "
+     "its fixed arguments)",
+     0},
+    {"cmd", OPT_CMD, "WORD", 0, "Default argument, replaced by arguments of the run (as --entrypoint)", 0},
+    {"env", 'e', "NAME=VALUE", 0, "Set an environment variable", 0},
+    {"workdir", 'w', "DIR", 0, "Start in DIR", 0},
+    {"user", 'u', "USER", 0, "Run as UID[:GID] or NAME[:GROUP]", 0},
+    {"label", OPT_LABEL, "KEY=VALUE", 0, "Add a label", 0},
+    {"include", OPT_INCLUDE, "PATH[:GUESTPATH]", 0, "Add a file or tree of this host", 0},
+    {"all-root", OPT_ALL_ROOT, NULL, 0, "All files belong to root", 0},
+    {"sign", OPT_SIGN, "KEY", 0, "Sign with an Ed25519 private key (see bartizan-image keygen)", 0},
+    {"libos", OPT_LIBOS, "FILE", 0, "Library OS to put in, instead of Bartizan's own", 0},
+    {"no-libos", OPT_NO_LIBOS, NULL, 0, "No library OS: run with the command's own", 0},
+    {"max-size", OPT_MAX_SIZE, "BYTES", 0, "Most that an archive may unpack to (default 64 GiB)", 0},
+    {"max-files", OPT_MAX_FILES, "N", 0, "Most files in an archive (default 4000000)", 0},
+    {"max-ratio", OPT_MAX_RATIO, "N", 0,
+     "Most that an archive may unpack to, in times of its size (default 200)", 0},
+    {0},
 };
 
 static const char doc[] =
-	"Make a Bartizan image from SOURCE: an ELF program (with the libraries and the interpreter that it needs), a root "
-	"directory, a tar (plain, gz, bz2, xz, zstd; - is standard input), or a container archive (OCI layout or docker "
-	"save)."
-	"\vExamples:\n"
-	"  bartizan build -o sqlite.img /usr/bin/sqlite3\n"
-	"  bartizan build --tag py --include /usr/lib/python3.11 /usr/bin/python3\n"
-	"  bartizan build --tag debian --cmd /bin/bash debian-rootfs.tar.xz\n"
-	"  docker save alpine | bartizan build --tag alpine -\n"
-	"\n"
-	"The same input gives the same bytes; with SOURCE_DATE_EPOCH later file times become that time.\n"
-	"Exit status: 0, or 125 with one line that says what failed.";
+    "Make a Bartizan image from SOURCE: an ELF program (with the libraries and the interpreter that it "
+    "needs), a root "
+    "directory, a tar (plain, gz, bz2, xz, zstd; - is standard input), or a container archive (OCI layout or "
+    "docker "
+    "save)."
+    "\vExamples:\n"
+    "  bartizan build -o sqlite.img /usr/bin/sqlite3\n"
+    "  bartizan build --tag py --include /usr/lib/python3.11 /usr/bin/python3\n"
+    "  bartizan build --tag debian --cmd /bin/bash debian-rootfs.tar.xz\n"
+    "  docker save alpine | bartizan build --tag alpine -\n"
+    "\n"
+    "The same input gives the same bytes; with SOURCE_DATE_EPOCH later file times become that time.\n"
+    "Exit status: 0, or 125 with one line that says what failed.";
 
 /* "word" or ["a", "b"]. */
 static int words(struct options *o, struct bartizan_list *l, const char *key, const char *arg,
@@ -120,28 +136,60 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 	struct bartizan_manifest *m = &o->draft.m;
 
 	switch (key) {
-	case 'o': o->out = arg; break;
-	case 't': o->tag = arg; break;
-	case 'm': o->manifest = arg; break;
+	case 'o':
+		o->out = arg;
+		break;
+	case 't':
+		o->tag = arg;
+		break;
+	case 'm':
+		o->manifest = arg;
+		break;
 	case 'e':
 		if (!strchr(arg, '='))
-			argp_error(state, "-e %s: must be NAME=VALUE; an image must not depend on the shell it is built in",
-				   arg);
+			argp_error(
+			    state,
+			    "-e %s: must be NAME=VALUE; an image must not depend on the shell it is built in",
+			    arg);
 		draft_list_set(&o->draft, &m->env, arg);
 		break;
-	case 'w': m->workdir = arg; break;
-	case 'u': m->user = arg; break;
-	case OPT_LABEL: draft_list_set(&o->draft, &m->labels, arg); break;
-	case OPT_ENTRYPOINT: return words(o, &m->entrypoint, "entrypoint", arg, state);
-	case OPT_CMD: return words(o, &m->cmd, "cmd", arg, state);
-	case OPT_INCLUDE: include(o, arg, state); break;
-	case OPT_LIBOS: o->libos = arg; break;
-	case OPT_NO_LIBOS: o->no_libos = true; break;
-	case OPT_ALL_ROOT: o->all_root = true; break;
-	case OPT_SIGN: o->sign = arg; break;
-	case OPT_MAX_SIZE: o->limits.bytes = number("max-size", arg, state); break;
-	case OPT_MAX_FILES: o->limits.files = number("max-files", arg, state); break;
-	case OPT_MAX_RATIO: o->limits.ratio = number("max-ratio", arg, state); break;
+	case 'w':
+		m->workdir = arg;
+		break;
+	case 'u':
+		m->user = arg;
+		break;
+	case OPT_LABEL:
+		draft_list_set(&o->draft, &m->labels, arg);
+		break;
+	case OPT_ENTRYPOINT:
+		return words(o, &m->entrypoint, "entrypoint", arg, state);
+	case OPT_CMD:
+		return words(o, &m->cmd, "cmd", arg, state);
+	case OPT_INCLUDE:
+		include(o, arg, state);
+		break;
+	case OPT_LIBOS:
+		o->libos = arg;
+		break;
+	case OPT_NO_LIBOS:
+		o->no_libos = true;
+		break;
+	case OPT_ALL_ROOT:
+		o->all_root = true;
+		break;
+	case OPT_SIGN:
+		o->sign = arg;
+		break;
+	case OPT_MAX_SIZE:
+		o->limits.bytes = number("max-size", arg, state);
+		break;
+	case OPT_MAX_FILES:
+		o->limits.files = number("max-files", arg, state);
+		break;
+	case OPT_MAX_RATIO:
+		o->limits.ratio = number("max-ratio", arg, state);
+		break;
 	case ARGP_KEY_ARG:
 		if (o->source)
 			argp_error(state, "more than one SOURCE: %s and %s", o->source, arg);
@@ -187,7 +235,9 @@ static int clamp_time(int64_t *clamp, struct image_error *err)
 	if (!text || !*text)
 		return 0;
 	*clamp = strtoll(text, &end, 10);
-	return *end || *clamp < 0 ? image_fail(err, -EINVAL, "SOURCE_DATE_EPOCH=%s: must be seconds since 1970", text) : 0;
+	return *end || *clamp < 0
+		   ? image_fail(err, -EINVAL, "SOURCE_DATE_EPOCH=%s: must be seconds since 1970", text)
+		   : 0;
 }
 
 /* The image is made beside its final name, and renamed when it is whole. */
@@ -196,7 +246,8 @@ static int temporary(const char *out, char **path, struct image_error *err)
 	char *copy = strdup(out);
 	int fd;
 
-	if (!copy || asprintf(path, "%s/.%s.XXXXXX", dirname(copy), strrchr(out, '/') ? strrchr(out, '/') + 1 : out) < 0) {
+	if (!copy || asprintf(path, "%s/.%s.XXXXXX", dirname(copy),
+			      strrchr(out, '/') ? strrchr(out, '/') + 1 : out) < 0) {
 		free(copy);
 		return image_fail(err, -ENOMEM, "out of memory");
 	}
@@ -243,14 +294,17 @@ static int make_image(struct options *o, struct tree *t, const struct parts *par
 /* An image that is made in the directory it is made of would hold itself. */
 static int check_outside(const char *out, const char *source, struct image_error *err)
 {
-	char *copy = strdup(out), *dir = copy ? realpath(dirname(copy), NULL) : NULL, *tree = realpath(source, NULL);
+	char *copy = strdup(out), *dir = copy ? realpath(dirname(copy), NULL) : NULL,
+	     *tree = realpath(source, NULL);
 	size_t n = tree ? strlen(tree) : 0;
 	bool inside = dir && tree && strncmp(dir, tree, n) == 0 && (dir[n] == '/' || dir[n] == 0 || n == 1);
 
 	free(copy);
 	free(dir);
 	free(tree);
-	return inside ? image_fail(err, -EINVAL, "%s would lie inside %s; write it elsewhere with -o", out, source) : 0;
+	return inside ? image_fail(err, -EINVAL, "%s would lie inside %s; write it elsewhere with -o", out,
+				   source)
+		      : 0;
 }
 
 static int build(struct options *o, const char *out, struct image_error *err)
@@ -263,13 +317,16 @@ static int build(struct options *o, const char *out, struct image_error *err)
 	int fd = -1, ret;
 
 	if (!o->libos && !o->no_libos && !own_libos)
-		return image_fail(err, -ENOENT, "the library OS is not installed beside this program; name it with --libos, "
-				  "or build with --no-libos");
+		return image_fail(
+		    err, -ENOENT,
+		    "the library OS is not installed beside this program; name it with --libos, "
+		    "or build with --no-libos");
 	parts.libos = o->libos ? o->libos : own_libos;
 	ret = tree_make(&t, o->source, o->includes, o->include_count, &o->limits, &why);
 	if (ret) /* name the source, unless the line begins with a name of its own */
-		ret = why.text[0] == '/' || why.text[0] == '-' ? image_fail(err, ret, "%s", why.text)
-							       : image_fail(err, ret, "%s: %s", o->source, why.text);
+		ret = why.text[0] == '/' || why.text[0] == '-'
+			  ? image_fail(err, ret, "%s", why.text)
+			  : image_fail(err, ret, "%s: %s", o->source, why.text);
 	if (!ret && t.dir == o->source)
 		ret = check_outside(out, t.dir, err);
 	if (!ret && o->manifest)

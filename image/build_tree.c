@@ -47,18 +47,22 @@ static int add_usual(struct stage *s, bool accounts, struct image_error *err)
 	static const struct {
 		const char *path;
 		uint32_t mode;
-	} dirs[] = {{"dev", 0755}, {"proc", 0555}, {"sys", 0555}, {"tmp", 01777}, {"run", 0755}, {"etc", 0755}, {"root", 0700}};
+	} dirs[] = {{"dev", 0755}, {"proc", 0555}, {"sys", 0555}, {"tmp", 01777},
+		    {"run", 0755}, {"etc", 0755},  {"root", 0700}};
 	int ret = 0;
 
 	for (size_t i = 0; i < sizeof(dirs) / sizeof(dirs[0]) && !ret; i++)
 		ret = stage_directory(s, dirs[i].path, dirs[i].mode, err);
 	if (!ret && accounts)
-		ret = stage_text(s, "etc/passwd", "root:x:0:0:root:/root:/bin/sh\n"
-				 "nobody:x:65534:65534:nobody:/nonexistent:/usr/sbin/nologin\n", err);
+		ret = stage_text(s, "etc/passwd",
+				 "root:x:0:0:root:/root:/bin/sh\n"
+				 "nobody:x:65534:65534:nobody:/nonexistent:/usr/sbin/nologin\n",
+				 err);
 	if (!ret && accounts)
 		ret = stage_text(s, "etc/group", "root:x:0:\nnogroup:x:65534:\n", err);
 	if (!ret && accounts)
-		ret = stage_text(s, "etc/nsswitch.conf", "passwd: files\ngroup: files\nhosts: files dns\n", err);
+		ret = stage_text(s, "etc/nsswitch.conf", "passwd: files\ngroup: files\nhosts: files dns\n",
+				 err);
 	return ret;
 }
 
@@ -123,7 +127,10 @@ static enum source kind_of(int fd, const struct stat *st)
 {
 	static const struct {
 		uint8_t len, bytes[6];
-	} magics[] = {{2, {0x1f, 0x8b}}, {6, {0xfd, '7', 'z', 'X', 'Z', 0}}, {4, {0x28, 0xb5, 0x2f, 0xfd}}, {3, {'B', 'Z', 'h'}}};
+	} magics[] = {{2, {0x1f, 0x8b}},
+		      {6, {0xfd, '7', 'z', 'X', 'Z', 0}},
+		      {4, {0x28, 0xb5, 0x2f, 0xfd}},
+		      {3, {'B', 'Z', 'h'}}};
 	uint8_t head[512] = {0};
 	unsigned int sum = 8 * ' ';
 
@@ -147,7 +154,8 @@ static enum source kind_of(int fd, const struct stat *st)
 static int from_archive(struct tree *t, int fd, const struct stat *st, const struct unpack_limits *limits,
 			struct image_error *err)
 {
-	int ret = unpack(&t->stage, &t->draft, fd, S_ISREG(st->st_mode) ? (uint64_t)st->st_size : 0, limits, err);
+	int ret =
+	    unpack(&t->stage, &t->draft, fd, S_ISREG(st->st_mode) ? (uint64_t)st->st_size : 0, limits, err);
 
 	return ret ? ret : add_usual(&t->stage, false, err);
 }
@@ -173,10 +181,13 @@ static int from_source(struct tree *t, const char *source, bool in_place, const 
 	in_place = in_place && kind == DIRECTORY;
 	ret = in_place ? 0 : stage_create(&t->stage, err);
 	if (ret || kind == OTHER)
-		ret = ret ? ret : image_fail(err, -ENOEXEC, "is neither an ELF file, nor a directory, nor a tar archive");
+		ret = ret ? ret
+			  : image_fail(err, -ENOEXEC,
+				       "is neither an ELF file, nor a directory, nor a tar archive");
 	else if (kind == SCRIPT)
-		ret = image_fail(err, -ENOEXEC, "is a script: build its interpreter, with --include %s and the script as --cmd",
-				 source);
+		ret = image_fail(
+		    err, -ENOEXEC,
+		    "is a script: build its interpreter, with --include %s and the script as --cmd", source);
 	else if (kind == PROGRAM)
 		ret = from_program(t, source, err);
 	else if (kind == DIRECTORY)
@@ -198,8 +209,8 @@ static bool is_elf(const char *path)
 	return yes;
 }
 
-/* Plugins and programs below an included path need libraries, too.  What one of them misses is a note: a tree has
- * modules that nobody will load. */
+/* Plugins and programs below an included path need libraries, too.  What one of them misses is a note: a tree
+ * has modules that nobody will load. */
 static int add_libraries(struct tree *t, const char *path, struct image_error *err)
 {
 	char *roots[] = {(char *)path, NULL};
@@ -214,7 +225,8 @@ static int add_libraries(struct tree *t, const char *path, struct image_error *e
 		if (e->fts_info != FTS_F || !((e->fts_statp->st_mode & 0111) || strstr(e->fts_name, ".so")) ||
 		    !is_elf(e->fts_path))
 			continue;
-		r = note_seen(t, e->fts_path, &why); /* itself is staged already, perhaps under another name */
+		r = note_seen(t, e->fts_path,
+			      &why); /* itself is staged already, perhaps under another name */
 		if (r >= 0)
 			r = elf_find_needed(e->fts_path, add_file, t, &t->cached, &why);
 		if (r == -ENOENT || r == -ENOEXEC)
@@ -236,7 +248,8 @@ static int add_include(struct tree *t, const struct include *i, struct image_err
 		return ret;
 	if (access(path, F_OK))
 		return image_fail(err, -errno, "--include %s: %s", i->host, strerror(errno));
-	ret = i->guest ? stage_copy(&t->stage, path, i->guest, false, err) : stage_host_path(&t->stage, path, err);
+	ret = i->guest ? stage_copy(&t->stage, path, i->guest, false, err)
+		       : stage_host_path(&t->stage, path, err);
 	return ret || !t->program ? ret : add_libraries(t, path, err);
 }
 

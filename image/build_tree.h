@@ -13,17 +13,18 @@ struct include {
 };
 
 struct tree {
-	struct stage stage;	/* made where it is needed */
-	const char *dir;	/* what mkfs.erofs reads: the stage's root, or the source itself */
-	char root[4200];	/* the stage's root */
+	struct stage stage; /* made where it is needed */
+	const char *dir;    /* what mkfs.erofs reads: the stage's root, or the source itself */
+	char root[4200];    /* the stage's root */
 	struct owners *owners;
-	struct owners own;	/* of a source that is read in place */
+	struct owners own; /* of a source that is read in place */
 	uint64_t bytes;
 	struct elf_cached cached; /* libraries that the guest's linker finds by a cache alone */
-	char **seen;		/* paths of libraries that are staged */
+	char **seen;		  /* paths of libraries that are staged */
 	size_t seen_count;
-	bool program;		/* the source is one */
-	struct draft draft;	/* what the source says of itself: an ELF its path, a container its configuration */
+	bool program; /* the source is one */
+	struct draft
+	    draft; /* what the source says of itself: an ELF its path, a container its configuration */
 };
 
 int tree_make(struct tree *t, const char *source, const struct include *includes, size_t count,

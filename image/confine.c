@@ -1,7 +1,7 @@
 /*
- * Confinement of the archive parser; see confine.h.  libarchive and the decompressors are large and parse hostile
- * bytes: what they could be made to do is limited to the stage.  Layers, from the outside in: rlimits, namespaces
- * and chroot, no capabilities and another uid, Landlock, a list of system calls.
+ * Confinement of the archive parser; see confine.h.  libarchive and the decompressors are large and parse
+ * hostile bytes: what they could be made to do is limited to the stage.  Layers, from the outside in:
+ * rlimits, namespaces and chroot, no capabilities and another uid, Landlock, a list of system calls.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -62,8 +62,8 @@ static int limit(unsigned int last, uint64_t most)
 {
 	if (!SANITIZED && set_limit(RLIMIT_DATA, DATA_MAX))
 		return -errno;
-	if (set_limit(RLIMIT_FSIZE, most) || set_limit(RLIMIT_NOFILE, last + 64) || set_limit(RLIMIT_CORE, 0) ||
-	    set_limit(RLIMIT_NPROC, 0))
+	if (set_limit(RLIMIT_FSIZE, most) || set_limit(RLIMIT_NOFILE, last + 64) ||
+	    set_limit(RLIMIT_CORE, 0) || set_limit(RLIMIT_NPROC, 0))
 		return -errno;
 	return 0;
 }
@@ -99,7 +99,8 @@ static int drop_privileges(int drop)
 	return prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) ? -errno : 0;
 }
 
-/* Only below `root`, and reading below `source`.  Linking across directories needs version 2 of Landlock (Linux 5.19). */
+/* Only below `root`, and reading below `source`.  Linking across directories needs version 2 of Landlock
+ * (Linux 5.19). */
 static int landlock(int root, int source)
 {
 	const uint64_t files = LANDLOCK_ACCESS_FS_READ_FILE | LANDLOCK_ACCESS_FS_WRITE_FILE |
@@ -111,8 +112,9 @@ static int landlock(int root, int source)
 			       LANDLOCK_ACCESS_FS_MAKE_BLOCK | LANDLOCK_ACCESS_FS_MAKE_SOCK;
 	struct landlock_ruleset_attr rules = {.handled_access_fs = files | never};
 	struct landlock_path_beneath_attr beneath = {.allowed_access = files, .parent_fd = root};
-	struct landlock_path_beneath_attr reading = {
-		.allowed_access = LANDLOCK_ACCESS_FS_READ_FILE | LANDLOCK_ACCESS_FS_READ_DIR, .parent_fd = source};
+	struct landlock_path_beneath_attr reading = {.allowed_access = LANDLOCK_ACCESS_FS_READ_FILE |
+								       LANDLOCK_ACCESS_FS_READ_DIR,
+						     .parent_fd = source};
 	long version = syscall(SYS_landlock_create_ruleset, NULL, 0, LANDLOCK_CREATE_RULESET_VERSION);
 	int fd, ret = 0;
 
@@ -135,12 +137,16 @@ static int landlock(int root, int source)
 static int filter(void)
 {
 	static const int allowed[] = {
-		SYS_read, SYS_pread64, SYS_readv, SYS_write, SYS_pwrite64, SYS_writev, SYS_lseek, SYS_close,
-		SYS_fstat, SYS_newfstatat, SYS_fcntl, SYS_openat, SYS_mkdirat, SYS_symlinkat, SYS_linkat,
-		SYS_unlinkat, SYS_readlinkat, SYS_ftruncate, SYS_fsetxattr, SYS_getdents64, SYS_brk, SYS_mmap,
-		SYS_munmap, SYS_mremap, SYS_mprotect, SYS_madvise, SYS_futex, SYS_getrandom, SYS_clock_gettime,
-		SYS_gettimeofday, SYS_time, SYS_getpid, SYS_gettid, SYS_sysinfo, SYS_rt_sigprocmask,
-		SYS_restart_syscall, SYS_exit, SYS_exit_group, SYS_sched_yield, SYS_sched_getaffinity,
+	    SYS_read,	       SYS_pread64,	 SYS_readv,	     SYS_write,
+	    SYS_pwrite64,      SYS_writev,	 SYS_lseek,	     SYS_close,
+	    SYS_fstat,	       SYS_newfstatat,	 SYS_fcntl,	     SYS_openat,
+	    SYS_mkdirat,       SYS_symlinkat,	 SYS_linkat,	     SYS_unlinkat,
+	    SYS_readlinkat,    SYS_ftruncate,	 SYS_fsetxattr,	     SYS_getdents64,
+	    SYS_brk,	       SYS_mmap,	 SYS_munmap,	     SYS_mremap,
+	    SYS_mprotect,      SYS_madvise,	 SYS_futex,	     SYS_getrandom,
+	    SYS_clock_gettime, SYS_gettimeofday, SYS_time,	     SYS_getpid,
+	    SYS_gettid,	       SYS_sysinfo,	 SYS_rt_sigprocmask, SYS_restart_syscall,
+	    SYS_exit,	       SYS_exit_group,	 SYS_sched_yield,    SYS_sched_getaffinity,
 	};
 	enum { COUNT = sizeof(allowed) / sizeof(allowed[0]) };
 	struct sock_filter f[COUNT * 2 + 16];
@@ -152,7 +158,8 @@ static int filter(void)
 	f[n++] = (struct sock_filter)RETURN(SECCOMP_RET_KILL_PROCESS);
 	f[n++] = (struct sock_filter)LOAD(nr);
 	for (int i = 0; i < COUNT; i++) {
-		f[n++] = (struct sock_filter)BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, (unsigned int)allowed[i], 0, 1);
+		f[n++] =
+		    (struct sock_filter)BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, (unsigned int)allowed[i], 0, 1);
 		f[n++] = (struct sock_filter)RETURN(SECCOMP_RET_ALLOW);
 	}
 	/* mknodat makes FIFOs and nothing else. */
@@ -174,7 +181,8 @@ int confine(int root, int source, unsigned int last, int drop, uint64_t most, st
 	clearenv();
 	umask(077);
 	if (close_range(last + 1, ~0u, 0))
-		return image_fail(err, -errno, "cannot confine the unpacker: close_range: %s", strerror(errno));
+		return image_fail(err, -errno, "cannot confine the unpacker: close_range: %s",
+				  strerror(errno));
 	leave_namespaces();
 	/* Where neither root nor a user namespace is to be had, Landlock and root_find hold alone. */
 	if (fchdir(root) || (chroot(".") && errno != EPERM))

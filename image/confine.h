@@ -11,10 +11,10 @@
 #define CONFINE_UID 65534 /* what root becomes */
 
 /*
- * Confines the calling process, for ever: `root` becomes "/", no privileges, no other descriptor than 0..last, no
- * system call but those of reading, writing and making files.  Layers that this host does not have are left out
- * (user namespaces, Landlock); no_new_privs, rlimits and the system call filter are not.  `source`: a directory
- * that may be read, or -1.  `drop`: become CONFINE_UID.  `most`: bytes of one file.
+ * Confines the calling process, for ever: `root` becomes "/", no privileges, no other descriptor than
+ * 0..last, no system call but those of reading, writing and making files.  Layers that this host does not
+ * have are left out (user namespaces, Landlock); no_new_privs, rlimits and the system call filter are not.
+ * `source`: a directory that may be read, or -1.  `drop`: become CONFINE_UID.  `most`: bytes of one file.
  */
 int confine(int root, int source, unsigned int last, int drop, uint64_t most, struct image_error *err);
 

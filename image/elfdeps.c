@@ -1,7 +1,7 @@
 /*
- * The files that a program needs, found as ld.so(8) finds them: DT_RPATH of the loader chain, DT_RUNPATH of the
- * one that asks, ld.so.cache, the default directories.  LD_LIBRARY_PATH is left out on purpose: an image must not
- * depend on the shell in which it was built.
+ * The files that a program needs, found as ld.so(8) finds them: DT_RPATH of the loader chain, DT_RUNPATH of
+ * the one that asks, ld.so.cache, the default directories.  LD_LIBRARY_PATH is left out on purpose: an image
+ * must not depend on the shell in which it was built.
  */
 #include <elf.h>
 #include <errno.h>
@@ -19,15 +19,16 @@
 #define OBJECTS_MAX 4096
 #define ELF_SIZE_MAX (4ull << 30)
 
-static const char *const default_dirs[] = {"/lib/x86_64-linux-gnu", "/usr/lib/x86_64-linux-gnu", "/lib64",
-					   "/usr/lib64", "/lib", "/usr/lib", NULL};
+static const char *const default_dirs[] = {
+    "/lib/x86_64-linux-gnu", "/usr/lib/x86_64-linux-gnu", "/lib64", "/usr/lib64", "/lib", "/usr/lib", NULL};
 
 struct map {
 	void *bytes;
 	size_t len;
 };
 
-/* One loaded object.  `parent` is the object that asked for it first: its DT_RPATH counts for its children. */
+/* One loaded object.  `parent` is the object that asked for it first: its DT_RPATH counts for its children.
+ */
 struct object {
 	char *path;
 	char *name; /* as asked for; null for the program */
@@ -228,7 +229,8 @@ static char *find(struct search *s, struct object *by, const char *name)
 /* musl's linker is its C library, under each of these names. */
 static bool is_musl_itself(const char *name)
 {
-	static const char *const names[] = {"libc.", "libpthread.", "librt.", "libm.", "libdl.", "libutil.", "libxnet."};
+	static const char *const names[] = {"libc.",  "libpthread.", "librt.",	"libm.",
+					    "libdl.", "libutil.",    "libxnet."};
 
 	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
 		if (strncmp(name, names[i], strlen(names[i])) == 0)
@@ -263,7 +265,8 @@ static bool loaded(const struct search *s, const char *name)
 	for (size_t i = 0; i < s->count; i++) {
 		const struct object *o = s->objects[i];
 
-		if ((o->name && strcmp(o->name, name) == 0) || (o->info.soname && strcmp(o->info.soname, name) == 0))
+		if ((o->name && strcmp(o->name, name) == 0) ||
+		    (o->info.soname && strcmp(o->info.soname, name) == 0))
 			return true;
 	}
 	return false;
@@ -283,10 +286,11 @@ static int load_needed(struct search *s)
 				continue;
 			path = find(s, o, name);
 			if (!path)
-				return image_fail(s->err, -ENOENT,
-						  "%s: needs the library \"%s\", which is not on this host; install the "
-						  "package that has it (apt-file search %s)", o->path,
-						  image_escape(shown, sizeof(shown), name, strlen(name)), shown);
+				return image_fail(
+				    s->err, -ENOENT,
+				    "%s: needs the library \"%s\", which is not on this host; install the "
+				    "package that has it (apt-file search %s)",
+				    o->path, image_escape(shown, sizeof(shown), name, strlen(name)), shown);
 			ret = load(s, path, name, o);
 			if (ret)
 				return ret;
@@ -304,9 +308,9 @@ static int load_interpreter(struct search *s)
 		return 0;
 	image_escape(shown, sizeof(shown), interp, strlen(interp));
 	if (interp[0] != '/' || access(interp, R_OK))
-		return image_fail(s->err, -ENOENT, "%s: needs the interpreter \"%s\", which is not on this host%s",
-				  s->objects[0]->path, shown,
-				  strstr(interp, "musl") ? "; install the package musl" : "");
+		return image_fail(
+		    s->err, -ENOENT, "%s: needs the interpreter \"%s\", which is not on this host%s",
+		    s->objects[0]->path, shown, strstr(interp, "musl") ? "; install the package musl" : "");
 	path = strdup(interp);
 	if (path && strstr(path, "/ld-musl-")) {
 		struct map m;
@@ -322,11 +326,13 @@ static int load_interpreter(struct search *s)
 			s->musl = strdup("/lib:/usr/local/lib:/usr/lib");
 		}
 	}
-	/* The interpreter is an object of the process under its soname, so a library that needs it finds it. */
+	/* The interpreter is an object of the process under its soname, so a library that needs it finds it.
+	 */
 	return path ? load(s, path, NULL, NULL) : image_fail(s->err, -ENOMEM, "out of memory");
 }
 
-int elf_find_needed(const char *program, elf_add *add, void *arg, struct elf_cached *cached, struct image_error *err)
+int elf_find_needed(const char *program, elf_add *add, void *arg, struct elf_cached *cached,
+		    struct image_error *err)
 {
 	struct search s = {.add = add, .arg = arg, .cached = cached, .err = err};
 	char *path = strdup(program);

@@ -1,6 +1,6 @@
 /*
- * Reading ELF files: class, machine, interpreter, dynamic section.  HOSTILE INPUT: every offset is checked before
- * it is used.  Follows the System V ABI (gABI 4.1 chapters 4 and 5) and its x86-64 supplement.
+ * Reading ELF files: class, machine, interpreter, dynamic section.  HOSTILE INPUT: every offset is checked
+ * before it is used.  Follows the System V ABI (gABI 4.1 chapters 4 and 5) and its x86-64 supplement.
  */
 #include <elf.h>
 #include <errno.h>
@@ -102,7 +102,8 @@ static bool take_entry(const struct file *f, const Elf64_Dyn *d, uint64_t strtab
 	return true;
 }
 
-static int scan_dynamic(const struct file *f, const Elf64_Phdr *p, struct elf_info *info, struct image_error *err)
+static int scan_dynamic(const struct file *f, const Elf64_Phdr *p, struct elf_info *info,
+			struct image_error *err)
 {
 	uint64_t strtab = 0, strsz = 0, room = 0, n = p->p_filesz / sizeof(Elf64_Dyn);
 	Elf64_Dyn d;
@@ -142,7 +143,8 @@ int elf_scan(const void *bytes, size_t len, struct elf_info *info, struct image_
 		Elf64_Phdr p = phdr(&f, i);
 
 		if (p.p_type == PT_LOAD && !in_file(&f, p.p_offset, p.p_filesz))
-			ret = image_fail(err, -ENOEXEC, "is a truncated ELF file: a segment ends behind the file");
+			ret = image_fail(err, -ENOEXEC,
+					 "is a truncated ELF file: a segment ends behind the file");
 		else if (p.p_type == PT_LOAD && p.p_offset + p.p_filesz > info->load_end)
 			info->load_end = p.p_offset + p.p_filesz;
 		else if (p.p_type == PT_INTERP && !(info->interp = string_at(&f, p.p_offset, p.p_filesz)))

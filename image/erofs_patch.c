@@ -1,9 +1,9 @@
 /*
- * Owners, modes, times and attribute classes written into an EROFS that mkfs.erofs made from files which could
- * not carry them.  mkfs.erofs 1.5 reads no owner table; fakeroot would, but only by preloading a library into it
- * and a message a file.  All inodes are of the extended form (-Eforce-inode-extended), so each field has its place
- * and nothing moves.  The layout is Documentation/filesystems/erofs.rst's; offsets are checked, for the file was
- * made by another program.
+ * Owners, modes, times and attribute classes written into an EROFS that mkfs.erofs made from files which
+ * could not carry them.  mkfs.erofs 1.5 reads no owner table; fakeroot would, but only by preloading a
+ * library into it and a message a file.  All inodes are of the extended form (-Eforce-inode-extended), so
+ * each field has its place and nothing moves.  The layout is Documentation/filesystems/erofs.rst's; offsets
+ * are checked, for the file was made by another program.
  */
 #include <errno.h>
 #include <linux/limits.h>
@@ -29,7 +29,8 @@ struct patch {
 
 static int damaged(struct patch *p)
 {
-	return image_fail(p->err, -EINVAL, "mkfs.erofs made a file system that is not understood (/%s)", p->path);
+	return image_fail(p->err, -EINVAL, "mkfs.erofs made a file system that is not understood (/%s)",
+			  p->path);
 }
 
 /* The inode's own structure and the attributes behind it lie within the file. */
@@ -159,7 +160,8 @@ static uint32_t crc32c(const uint8_t *p, size_t n)
 	return crc;
 }
 
-int owners_apply(struct owners *o, int fd, uint64_t size, int64_t clamp, bool all_root, struct image_error *err)
+int owners_apply(struct owners *o, int fd, uint64_t size, int64_t clamp, bool all_root,
+		 struct image_error *err)
 {
 	struct patch p = {.size = size, .owners = o, .clamp = clamp, .all_root = all_root, .err = err};
 	struct erofs_super *sb;

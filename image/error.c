@@ -20,7 +20,12 @@ int image_fail(struct image_error *err, int code, const char *format, ...)
 /* Length of the well-formed UTF-8 sequence at s that is no control character; 0 if there is none. */
 static size_t printable(const unsigned char *s, size_t len)
 {
-	size_t n = s[0] < 0x80 ? 1 : s[0] < 0xc2 ? 0 : s[0] < 0xe0 ? 2 : s[0] < 0xf0 ? 3 : s[0] < 0xf5 ? 4 : 0;
+	size_t n = s[0] < 0x80	 ? 1
+		   : s[0] < 0xc2 ? 0
+		   : s[0] < 0xe0 ? 2
+		   : s[0] < 0xf0 ? 3
+		   : s[0] < 0xf5 ? 4
+				 : 0;
 	uint32_t c;
 
 	if (n == 0 || n > len)

@@ -1,6 +1,6 @@
 /*
- * One line for people: what failed, on which name, why, what to do.  Filled where the error is known, printed at
- * the edge.  Text in it that came from an image or an archive has been escaped.
+ * One line for people: what failed, on which name, why, what to do.  Filled where the error is known, printed
+ * at the edge.  Text in it that came from an image or an archive has been escaped.
  */
 #ifndef BARTIZAN_IMAGE_ERROR_H
 #define BARTIZAN_IMAGE_ERROR_H
@@ -12,7 +12,8 @@ struct image_error {
 };
 
 /* Writes the line and returns `code`, so that a check reads `return image_fail(err, -EINVAL, ...)`. */
-int image_fail(struct image_error *err, int code, const char *format, ...) __attribute__((format(printf, 3, 4)));
+int image_fail(struct image_error *err, int code, const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
 
 /* Escapes controls, DEL, backslash and what is not UTF-8; always ends with NUL; what does not fit is cut. */
 const char *image_escape(char *out, size_t size, const char *text, size_t len);

@@ -4,8 +4,8 @@
  * An image is one file.  All numbers are little-endian; offsets count bytes from the beginning of the file.
  *
  *     0            +--------------------------------------------------+
- *                  | EROFS file system (section EROFS)                |   its first 1024 bytes, which EROFS leaves
- *                  |   0..31: struct bz_image_header                  |   to boot loaders, begin with our header
+ *                  | EROFS file system (section EROFS)                |   its first 1024 bytes, which EROFS
+ * leaves |   0..31: struct bz_image_header                  |   to boot loaders, begin with our header
  *                  +--------------------------------------------------+
  *     page-aligned | library OS, an ELF file (section LIBOS)          |   mapped and executed
  *                  +--------------------------------------------------+
@@ -22,22 +22,25 @@
  * beginning of the last 256 bytes (what readers use).  Both MUST be there.
  *
  * EVERY BYTE COUNTS.  A section's digest covers its bytes; the table's digest (in the footer) covers the
- * sections' digests; the footer's digest covers the footer.  What lies between sections is padding: it MUST be
- * zero and shorter than its alignment.  So a change of any one byte of the file is found.  Readers MUST refuse
- * what is not exactly as said here: reserved fields that are not zero, sections that overlap, are out of order
- * or not aligned, unknown sections without BZ_SECTION_OPTIONAL, a table that does not end at the footer.
+ * sections' digests; the footer's digest covers the footer.  What lies between sections is padding: it MUST
+ * be zero and shorter than its alignment.  So a change of any one byte of the file is found.  Readers MUST
+ * refuse what is not exactly as said here: reserved fields that are not zero, sections that overlap, are out
+ * of order or not aligned, unknown sections without BZ_SECTION_OPTIONAL, a table that does not end at the
+ * footer.
  *
- * WHAT A DIGEST IS WORTH.  Digests find damage; whoever can write the file can write digests too.  Authenticity
- * comes from the signature: Ed25519 (RFC 8032) over BZ_IMAGE_SIGN_CONTEXT (with its final NUL) followed by the
- * footer's bytes up to `signature`.  These contain the public key and, by the table's digest, everything else.
- * In an image without a signature both fields are zero.
+ * WHAT A DIGEST IS WORTH.  Digests find damage; whoever can write the file can write digests too.
+ * Authenticity comes from the signature: Ed25519 (RFC 8032) over BZ_IMAGE_SIGN_CONTEXT (with its final NUL)
+ * followed by the footer's bytes up to `signature`.  These contain the public key and, by the table's digest,
+ * everything else. In an image without a signature both fields are zero.
  */
 #ifndef BARTIZAN_IMAGE_FORMAT_H
 #define BARTIZAN_IMAGE_FORMAT_H
 
 #include <stdint.h>
 
-#define BZ_IMAGE_MAGIC "\x89" "BZIMG\r\n" /* 8 bytes: no text file begins so, and a text-mode copy breaks it */
+#define BZ_IMAGE_MAGIC \
+	"\x89"         \
+	"BZIMG\r\n" /* 8 bytes: no text file begins so, and a text-mode copy breaks it */
 #define BZ_IMAGE_VERSION 1
 #define BZ_IMAGE_ALIGN 4096u
 #define BZ_IMAGE_SECTIONS_MAX 16
@@ -54,8 +57,10 @@ struct bz_image_header {
 };
 
 enum bz_section_type {
-	BZ_SECTION_EROFS = 1,	 /* MUST be the first, at offset 0; length a multiple of 4096, EROFS blocks of 4096 */
-	BZ_SECTION_LIBOS = 2,	 /* ELF64, x86-64, linked for the ABI that its notes name; page-aligned; optional */
+	BZ_SECTION_EROFS =
+	    1, /* MUST be the first, at offset 0; length a multiple of 4096, EROFS blocks of 4096 */
+	BZ_SECTION_LIBOS =
+	    2, /* ELF64, x86-64, linked for the ABI that its notes name; page-aligned; optional */
 	BZ_SECTION_TEXT = 3,	 /* patched text; page-aligned; optional */
 	BZ_SECTION_MANIFEST = 4, /* MUST be there, once; at most BZ_MANIFEST_MAX bytes */
 };
@@ -80,15 +85,15 @@ struct bz_image_footer {
 	uint8_t table_digest[BZ_DIGEST_SIZE];
 	uint8_t public_key[32];
 	uint8_t signature[64];
-	uint8_t reserved[56];			/* 0 */
+	uint8_t reserved[56];		       /* 0 */
 	uint8_t footer_digest[BZ_DIGEST_SIZE]; /* over all that precedes it in the footer */
 };
 
 /*
  * The binary manifest.  A bounded structure that can be read without allocation or recursion: a fixed header,
- * arrays of fixed-size records, and a pool of strings.  A string is named by its offset in the pool; offset 0 is
- * the empty string and means "not set" where one value is optional.  The pool ends the section and its last byte
- * is NUL, hence every offset within it names a terminated string.
+ * arrays of fixed-size records, and a pool of strings.  A string is named by its offset in the pool; offset 0
+ * is the empty string and means "not set" where one value is optional.  The pool ends the section and its
+ * last byte is NUL, hence every offset within it names a terminated string.
  *
  * A manifest REQUESTS.  Nothing in it gives authority (design, section 3.3).
  */
@@ -117,9 +122,9 @@ struct bz_manifest_header {
 	uint32_t version;
 	uint32_t size; /* of the section */
 	uint32_t strings_offset, strings_size;
-	uint32_t workdir, user, hostname, stop_signal; /* strings */
+	uint32_t workdir, user, hostname, stop_signal;			  /* strings */
 	struct bz_manifest_list entrypoint, cmd, env, components, labels; /* of strings (uint32_t) */
-	struct bz_manifest_list volumes, ports, outbound;		   /* of struct bz_manifest_grant */
+	struct bz_manifest_list volumes, ports, outbound;		  /* of struct bz_manifest_grant */
 	uint64_t memory, nofile, stack, fsize; /* limits in bytes or numbers; 0: not asked for */
 	uint32_t pids, cpus_milli;
 	uint32_t flags; /* 0 */

@@ -1,9 +1,9 @@
 /*
- * Reading and verifying images: a small library without dependencies, linked into the bartizan command.  Every
+ * Reading and verifying images: a small library without dependencies, linked into the bartizan command. Every
  * byte that it reads is hostile until it was checked.  The format is in image/format.h.
  *
- *     image_open      checks the structure and decodes the manifest (reads the last page and the manifest only)
- *     image_verify    checks the digest of every section, once a file: see verify.c for what "once" means
+ *     image_open      checks the structure and decodes the manifest (reads the last page and the manifest
+ * only) image_verify    checks the digest of every section, once a file: see verify.c for what "once" means
  *
  * Nothing of an image may be mapped or executed before image_verify returned 0.
  */
@@ -40,8 +40,8 @@ void image_close(struct image *img); /* frees the manifest; the descriptor stays
 const struct bz_image_section *image_section(const struct image *img, uint32_t type); /* or null */
 bool image_is_signed(const struct image *img);
 
-#define IMAGE_VERIFY_FULL 1u	/* neither use nor fill the cache */
-#define IMAGE_VERIFY_REPORT 2u	/* with `report`: go on after a mismatch */
+#define IMAGE_VERIFY_FULL 1u   /* neither use nor fill the cache */
+#define IMAGE_VERIFY_REPORT 2u /* with `report`: go on after a mismatch */
 
 struct image_report {
 	bool match[BZ_IMAGE_SECTIONS_MAX]; /* each section's digest is what its bytes give */
@@ -53,8 +53,8 @@ struct image_report {
 typedef void (*image_progress)(void *arg, uint64_t done, uint64_t total);
 
 /* 0: every byte of the file is what its maker wrote.  -EBADMSG: damaged. */
-int image_verify(const struct image *img, uint32_t flags, struct image_report *report, image_progress progress,
-		 void *arg, struct image_error *err);
+int image_verify(const struct image *img, uint32_t flags, struct image_report *report,
+		 image_progress progress, void *arg, struct image_error *err);
 
 /* SHA-256, FIPS 180-4. */
 struct sha256 {

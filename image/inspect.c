@@ -1,6 +1,6 @@
 /*
- * `bartizan inspect`, `verify` and `keygen`: what is in an image, for people and for programs.  Everything that
- * comes from the image is escaped.
+ * `bartizan inspect`, `verify` and `keygen`: what is in an image, for people and for programs.  Everything
+ * that comes from the image is escaped.
  */
 #include <argp.h>
 #include <errno.h>
@@ -96,7 +96,8 @@ static void print_list(const char *key, const struct bartizan_list *l)
 		return;
 	printf("  %-12s", key);
 	for (uint32_t i = 0; i < l->count; i++)
-		printf(" %s%s%s", i ? "" : "[", image_escape(shown, sizeof(shown), l->item[i], strlen(l->item[i])),
+		printf(" %s%s%s", i ? "" : "[",
+		       image_escape(shown, sizeof(shown), l->item[i], strlen(l->item[i])),
 		       i + 1 < l->count ? "," : "]\n");
 }
 
@@ -170,17 +171,21 @@ static void print_inspection(const struct inspection *x)
 	printf("Digest     %s\n", hex(img->footer.table_digest, BZ_DIGEST_SIZE, digest));
 	printf("Signature  %s", signature_state(img));
 	if (image_is_signed(img))
-		printf(" %s (who holds it: bartizan-image verify --key)", hex(img->footer.public_key, 32, digest));
+		printf(" %s (who holds it: bartizan-image verify --key)",
+		       hex(img->footer.public_key, 32, digest));
 	puts("\nSections");
 	for (uint32_t i = 0; i < img->section_count; i++)
-		printf("  %-12s offset %-10llu length %-10llu sha256 %s %s\n", type_name(img->sections[i].type),
-		       (unsigned long long)img->sections[i].offset, (unsigned long long)img->sections[i].length,
-		       hex(img->sections[i].digest, BZ_DIGEST_SIZE, digest), x->report.match[i] ? "ok" : "DAMAGED");
+		printf("  %-12s offset %-10llu length %-10llu sha256 %s %s\n",
+		       type_name(img->sections[i].type), (unsigned long long)img->sections[i].offset,
+		       (unsigned long long)img->sections[i].length,
+		       hex(img->sections[i].digest, BZ_DIGEST_SIZE, digest),
+		       x->report.match[i] ? "ok" : "DAMAGED");
 	if (!x->report.padding)
 		puts("  padding      DAMAGED");
 	if (x->super.magic == EROFS_MAGIC)
-		printf("File system\n  EROFS        %u blocks of %u bytes, %llu inodes, root inode %u\n", x->super.blocks,
-		       1u << (x->super.blkszbits & 15), (unsigned long long)x->super.inos, x->super.root_nid);
+		printf("File system\n  EROFS        %u blocks of %u bytes, %llu inodes, root inode %u\n",
+		       x->super.blocks, 1u << (x->super.blkszbits & 15), (unsigned long long)x->super.inos,
+		       x->super.root_nid);
 	print_manifest(&img->manifest);
 }
 
@@ -281,15 +286,18 @@ static int print_json(const struct inspection *x)
 {
 	const struct image *img = &x->img;
 	char digest[2 * BZ_DIGEST_SIZE + 1];
-	json_t *root = json_object(), *sections = json_array(), *fs = json_object(), *signature = json_object();
+	json_t *root = json_object(), *sections = json_array(), *fs = json_object(),
+	       *signature = json_object();
 
 	json_object_set_new(root, "version", json_integer(img->footer.version));
 	json_object_set_new(root, "size", json_integer((json_int_t)img->size));
-	json_object_set_new(root, "digest", json_string(hex(img->footer.table_digest, BZ_DIGEST_SIZE, digest)));
+	json_object_set_new(root, "digest",
+			    json_string(hex(img->footer.table_digest, BZ_DIGEST_SIZE, digest)));
 	json_object_set_new(root, "intact", json_boolean(!x->damaged));
 	json_object_set_new(signature, "state", json_string(signature_state(img)));
 	if (image_is_signed(img))
-		json_object_set_new(signature, "public_key", json_string(hex(img->footer.public_key, 32, digest)));
+		json_object_set_new(signature, "public_key",
+				    json_string(hex(img->footer.public_key, 32, digest)));
 	json_object_set_new(root, "signature", signature);
 	for (uint32_t i = 0; i < img->section_count; i++) {
 		const struct bz_image_section *s = &img->sections[i];
@@ -328,8 +336,12 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 	struct options *o = state->input;
 
 	switch (key) {
-	case OPT_JSON: o->json = true; break;
-	case OPT_KEY: o->key = arg; break;
+	case OPT_JSON:
+		o->json = true;
+		break;
+	case OPT_KEY:
+		o->key = arg;
+		break;
 	case ARGP_KEY_ARG:
 		if (o->name)
 			argp_error(state, "more than one argument: %s and %s", o->name, arg);
@@ -348,11 +360,18 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 int inspect_main(int argc, char **argv)
 {
 	static const struct argp_option options[] = {{"json", OPT_JSON, NULL, 0, "Print JSON", 0}, {0}};
-	static const struct argp argp = {options, parse, "IMAGE",
-		"Show what is in an image: sections, digests and whether they match, file system, manifest.  IMAGE is a "
-		"file or a name of your store."
-		"\vExamples:\n  bartizan inspect hello.img\n  bartizan inspect --json hello.img | jq .manifest\n\n"
-		"Exit status: 0, or 125 if the image is damaged or no image.", NULL, NULL, NULL};
+	static const struct argp argp = {options,
+					 parse,
+					 "IMAGE",
+					 "Show what is in an image: sections, digests and whether they "
+					 "match, file system, manifest.  IMAGE is a "
+					 "file or a name of your store."
+					 "\vExamples:\n  bartizan inspect hello.img\n  bartizan inspect "
+					 "--json hello.img | jq .manifest\n\n"
+					 "Exit status: 0, or 125 if the image is damaged or no image.",
+					 NULL,
+					 NULL,
+					 NULL};
 	struct options o = {0};
 	struct inspection x = {0};
 	struct image_error err;
@@ -372,12 +391,19 @@ int inspect_main(int argc, char **argv)
 int verify_main(int argc, char **argv)
 {
 	static const struct argp_option options[] = {
-		{"key", OPT_KEY, "PUBKEY", 0, "Also demand a signature by the key whose public part is in PUBKEY (PEM)", 0},
-		{0}};
-	static const struct argp argp = {options, parse, "IMAGE",
-		"Check every byte of an image against its digests."
-		"\vExamples:\n  bartizan verify hello.img\n  bartizan verify --key release.pub hello.img\n\n"
-		"Exit status: 0 if all is as it must be, else 125 with one line that says what is not.", NULL, NULL, NULL};
+	    {"key", OPT_KEY, "PUBKEY", 0,
+	     "Also demand a signature by the key whose public part is in PUBKEY (PEM)", 0},
+	    {0}};
+	static const struct argp argp = {
+	    options,
+	    parse,
+	    "IMAGE",
+	    "Check every byte of an image against its digests."
+	    "\vExamples:\n  bartizan verify hello.img\n  bartizan verify --key release.pub hello.img\n\n"
+	    "Exit status: 0 if all is as it must be, else 125 with one line that says what is not.",
+	    NULL,
+	    NULL,
+	    NULL};
 	struct options o = {0};
 	struct inspection x = {0};
 	struct image_error err;
@@ -400,10 +426,17 @@ int verify_main(int argc, char **argv)
 
 int keygen_main(int argc, char **argv)
 {
-	static const struct argp argp = {NULL, parse, "OUT",
-		"Make an Ed25519 key: the private key in OUT (keep it), the public one in OUT.pub (give it away)."
-		"\vExample:\n  bartizan-image keygen release\n  bartizan build --sign release -o hello.img ./hello\n"
-		"  bartizan run --verify release.pub hello.img", NULL, NULL, NULL};
+	static const struct argp argp = {
+	    NULL,
+	    parse,
+	    "OUT",
+	    "Make an Ed25519 key: the private key in OUT (keep it), the public one in OUT.pub (give it away)."
+	    "\vExample:\n  bartizan-image keygen release\n  bartizan build --sign release -o hello.img "
+	    "./hello\n"
+	    "  bartizan run --verify release.pub hello.img",
+	    NULL,
+	    NULL,
+	    NULL};
 	struct options o = {0};
 	struct image_error err;
 

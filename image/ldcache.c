@@ -1,7 +1,7 @@
 /*
- * ld.so.cache, the format that glibc calls 1.1: a header, entries of 24 bytes, strings named by offsets from the
- * header.  It may stand behind a table of the old format.  HOSTILE INPUT in the sense that a damaged cache gives
- * a miss, never a crash.
+ * ld.so.cache, the format that glibc calls 1.1: a header, entries of 24 bytes, strings named by offsets from
+ * the header.  It may stand behind a table of the old format.  HOSTILE INPUT in the sense that a damaged
+ * cache gives a miss, never a crash.
  */
 #include <ctype.h>
 #include <stdlib.h>
@@ -53,8 +53,9 @@ const char *ldcache_lookup(const struct ldcache *c, const char *name, unsigned i
 		const uint8_t *e = bytes + NEW_HEADER + i * NEW_ENTRY;
 		uint32_t key = word(e + 4), value = word(e + 8);
 
-		if (word(e) != FLAGS_X86_64_LIBC6 || word(e + 16) || word(e + 20) || key >= len || value >= len ||
-		    !memchr(bytes + key, 0, len - key) || !memchr(bytes + value, 0, len - value))
+		if (word(e) != FLAGS_X86_64_LIBC6 || word(e + 16) || word(e + 20) || key >= len ||
+		    value >= len || !memchr(bytes + key, 0, len - key) ||
+		    !memchr(bytes + value, 0, len - value))
 			continue;
 		if (strcmp((const char *)bytes + key, name) == 0 && n-- == 0)
 			return (const char *)bytes + value;
@@ -62,8 +63,8 @@ const char *ldcache_lookup(const struct ldcache *c, const char *name, unsigned i
 	return NULL;
 }
 
-/* The order that the linker's binary search relies on: names descend, digits compare as numbers and come behind
- * everything else. */
+/* The order that the linker's binary search relies on: names descend, digits compare as numbers and come
+ * behind everything else. */
 static int compare_names(const char *a, const char *b)
 {
 	while (*a && *b) {
@@ -88,7 +89,8 @@ static int compare_names(const char *a, const char *b)
 
 static int compare(const void *a, const void *b)
 {
-	return -compare_names(((const struct ldcache_entry *)a)->name, ((const struct ldcache_entry *)b)->name);
+	return -compare_names(((const struct ldcache_entry *)a)->name,
+			      ((const struct ldcache_entry *)b)->name);
 }
 
 char *ldcache_make(struct ldcache_entry *entries, size_t count, size_t *len)
@@ -119,7 +121,8 @@ char *ldcache_make(struct ldcache_entry *entries, size_t count, size_t *len)
 	memcpy(out + 24, &(uint32_t){(uint32_t)strings}, 4);
 	out[28] = 2; /* little-endian */
 	for (size_t i = 0; i < count; i++) {
-		uint32_t e[6] = {FLAGS_X86_64_LIBC6, (uint32_t)at, (uint32_t)(at + strlen(entries[i].name) + 1)};
+		uint32_t e[6] = {FLAGS_X86_64_LIBC6, (uint32_t)at,
+				 (uint32_t)(at + strlen(entries[i].name) + 1)};
 
 		memcpy(out + NEW_HEADER + i * NEW_ENTRY, e, sizeof(e));
 		strcpy(out + e[1], entries[i].name);

@@ -1,7 +1,7 @@
 /*
  * bartizan-image: makes, shows and checks images.  The bartizan command starts it for `bartizan build` and
- * `bartizan inspect`; it is a program of its own because it has libraries that the command, whose start counts,
- * does without.
+ * `bartizan inspect`; it is a program of its own because it has libraries that the command, whose start
+ * counts, does without.
  */
 #include <argp.h>
 #include <stdio.h>
@@ -20,10 +20,10 @@ static const struct command {
 	int (*run)(int argc, char **argv);
 	const char *what;
 } commands[] = {
-	{"build", build_main, "make an image from a program, a directory, a tar or a container archive"},
-	{"inspect", inspect_main, "show what is in an image"},
-	{"verify", verify_main, "check an image's digests, and its signature with --key"},
-	{"keygen", keygen_main, "make a pair of keys to sign images with"},
+    {"build", build_main, "make an image from a program, a directory, a tar or a container archive"},
+    {"inspect", inspect_main, "show what is in an image"},
+    {"verify", verify_main, "check an image's digests, and its signature with --key"},
+    {"keygen", keygen_main, "make a pair of keys to sign images with"},
 };
 #define COMMANDS (sizeof(commands) / sizeof(commands[0]))
 
@@ -42,7 +42,8 @@ static void usage(FILE *to)
 	      "  bartizan-image build -o hello.img ./hello\n"
 	      "  bartizan-image build --tag debian debian.tar.xz\n"
 	      "  bartizan-image inspect hello.img\n"
-	      "\n`bartizan-image COMMAND --help` tells more about each.\n", to);
+	      "\n`bartizan-image COMMAND --help` tells more about each.\n",
+	      to);
 }
 
 static int unknown(const char *name)

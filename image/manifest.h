@@ -55,13 +55,14 @@ struct bartizan_manifest {
 /* Decodes the binary form.  Accepts any bytes; returns 0 or -EINVAL, -ENOMEM with *err filled. */
 int manifest_decode(struct bartizan_manifest *m, const void *bytes, size_t len, struct image_error *err);
 
-/* The rules that values must follow whichever form they came in: absolute paths, bounded numbers, "NAME=value". */
+/* The rules that values must follow whichever form they came in: absolute paths, bounded numbers,
+ * "NAME=value". */
 int manifest_check(const struct bartizan_manifest *m, struct image_error *err);
 
 void manifest_free(struct bartizan_manifest *m);
 
-/* argv of a run: entrypoint followed by args, or by cmd where there are none.  `*argv` is allocated, its strings
- * are borrowed.  -ENOEXEC: the image names nothing to run. */
+/* argv of a run: entrypoint followed by args, or by cmd where there are none.  `*argv` is allocated, its
+ * strings are borrowed.  -ENOEXEC: the image names nothing to run. */
 int manifest_argv(const struct bartizan_manifest *m, char **args, char ***argv, struct image_error *err);
 
 #endif

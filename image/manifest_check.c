@@ -1,5 +1,6 @@
 /*
- * The rules for a manifest's values, whichever form they came in.  Keys are named as the text form names them.
+ * The rules for a manifest's values, whichever form they came in.  Keys are named as the text form names
+ * them.
  */
 #include <ctype.h>
 #include <errno.h>
@@ -112,7 +113,8 @@ static int check_grants(const struct bartizan_manifest *m, struct image_error *e
 static int check_limits(const struct bartizan_limits *l, struct image_error *err)
 {
 	if (l->pids > PIDS_MAX)
-		return image_fail(err, -EINVAL, "manifest: limits.pids: %u is more than %u", l->pids, PIDS_MAX);
+		return image_fail(err, -EINVAL, "manifest: limits.pids: %u is more than %u", l->pids,
+				  PIDS_MAX);
 	if (l->memory > INT64_MAX || l->stack > INT64_MAX || l->fsize > INT64_MAX || l->nofile > INT32_MAX)
 		return image_fail(err, -EINVAL, "manifest: limits: a number is too large");
 	return 0;

@@ -1,6 +1,6 @@
 /*
- * The binary form of a manifest, as image/format.h says.  Strings are stored in the order in which they are met,
- * the same string once, so equal manifests give equal bytes.
+ * The binary form of a manifest, as image/format.h says.  Strings are stored in the order in which they are
+ * met, the same string once, so equal manifests give equal bytes.
  */
 #include <errno.h>
 #include <stdlib.h>
@@ -10,7 +10,7 @@
 
 struct encoder {
 	uint8_t *bytes;
-	uint32_t at;	  /* next free byte of the lists */
+	uint32_t at; /* next free byte of the lists */
 	char *strings;
 	uint32_t strings_size;
 	bool full;
@@ -68,7 +68,8 @@ static struct bz_manifest_list put_grants(struct encoder *e, const struct bartiz
 	out.count = g->count;
 	for (uint32_t i = 0; i < g->count; i++, e->at += sizeof(struct bz_manifest_grant)) {
 		const struct bartizan_grant *from = &g->item[i];
-		struct bz_manifest_grant r = {.name = put_string(e, from->name), .why = put_string(e, from->why),
+		struct bz_manifest_grant r = {.name = put_string(e, from->name),
+					      .why = put_string(e, from->why),
 					      .value = from->port,
 					      .flags = (from->write ? BZ_GRANT_WRITE : 0) |
 						       (from->udp ? BZ_GRANT_UDP : 0)};
@@ -114,7 +115,8 @@ int manifest_encode(const struct bartizan_manifest *m, void **bytes, size_t *len
 	if (!ret) {
 		fill(&e, m, &h);
 		if (e.full || e.at + e.strings_size > BZ_MANIFEST_MAX)
-			ret = image_fail(err, -E2BIG, "the manifest is too long: at most %u bytes, %u items in a list",
+			ret = image_fail(err, -E2BIG,
+					 "the manifest is too long: at most %u bytes, %u items in a list",
 					 BZ_MANIFEST_MAX, BZ_MANIFEST_ITEMS_MAX);
 	}
 	if (!ret) {

@@ -1,7 +1,7 @@
 /*
- * The manifest's text form: JSON (RFC 8259), read strictly.  An unknown key, a wrong type or a duplicate key is
- * one line with file, line, key and, where something similar exists, a suggestion.  The key table below is the
- * whole schema.
+ * The manifest's text form: JSON (RFC 8259), read strictly.  An unknown key, a wrong type or a duplicate key
+ * is one line with file, line, key and, where something similar exists, a suggestion.  The key table below is
+ * the whole schema.
  */
 #include <ctype.h>
 #include <errno.h>
@@ -71,8 +71,8 @@ static size_t skip_space(const struct parser *p, size_t at)
 	return at;
 }
 
-/* The place of `key` in the object that begins at `at`; *value is the place of its value.  Keys that are written
- * with escapes are not found: the object's own place serves then. */
+/* The place of `key` in the object that begins at `at`; *value is the place of its value.  Keys that are
+ * written with escapes are not found: the object's own place serves then. */
 static size_t find_key(const struct parser *p, size_t at, const char *key, size_t *value)
 {
 	size_t i = skip_space(p, at + 1);
@@ -126,8 +126,8 @@ static void path_text(const struct parser *p, char *out, size_t size)
 
 static const char *type_name(const json_t *v)
 {
-	static const char *const names[] = {"an object", "a list", "a string", "a number", "a number",
-					    "true", "false", "null"};
+	static const char *const names[] = {"an object", "a list", "a string", "a number",
+					    "a number",	 "true",   "false",    "null"};
 
 	return names[json_typeof(v)];
 }
@@ -178,7 +178,8 @@ static int read_list(struct parser *p, json_t *value, void *to)
 	if (!json_is_array(value))
 		return wrong_type(p, value, "a list of strings");
 	draft_list_clear(p->d, l);
-	json_array_foreach(value, i, v) {
+	json_array_foreach(value, i, v)
+	{
 		p->index[p->depth - 1] = (int)i;
 		if (!json_is_string(v))
 			return wrong_type(p, v, "a string");
@@ -200,7 +201,8 @@ static int read_pairs(struct parser *p, json_t *value, void *to)
 	if (!json_is_object(value))
 		return wrong_type(p, value, "an object of strings or a list of \"NAME=value\"");
 	draft_list_clear(p->d, l);
-	json_object_foreach(value, key, v) {
+	json_object_foreach(value, key, v)
+	{
 		char *pair;
 
 		p->path[p->depth] = key;
@@ -267,8 +269,8 @@ static int read_bytes(struct parser *p, json_t *value, void *to)
 	text = json_string_value(value);
 	n = strtod(text, &end);
 	unit = *end ? strchr(units, tolower((unsigned char)*end)) : units;
-	if (end == text || !isdigit((unsigned char)*text) || !unit || (*end && strcasecmp(end + 1, "") &&
-	    strcasecmp(end + 1, "b") && strcasecmp(end + 1, "ib")))
+	if (end == text || !isdigit((unsigned char)*text) || !unit ||
+	    (*end && strcasecmp(end + 1, "") && strcasecmp(end + 1, "b") && strcasecmp(end + 1, "ib")))
 		return wrong_value(p, "is no size (examples: 67108864, \"64M\", \"1.5G\")");
 	n = n * (double)(1ull << 10 * (unit - units));
 	if (!(n >= 1 && n < 9e18))
@@ -338,7 +340,8 @@ static int read_object(struct parser *p, json_t *value, const struct key *keys, 
 
 	if (!json_is_object(value))
 		return wrong_type(p, value, "an object");
-	json_object_foreach(value, name, v) {
+	json_object_foreach(value, name, v)
+	{
 		const struct key *k = keys;
 		int ret;
 
@@ -355,23 +358,23 @@ static int read_object(struct parser *p, json_t *value, const struct key *keys, 
 }
 
 static const struct key volume_keys[] = {
-	{"path", read_string, offsetof(struct bartizan_grant, name)},
-	{"access", read_access, offsetof(struct bartizan_grant, write)},
-	{"why", read_any_string, offsetof(struct bartizan_grant, why)},
-	{0},
+    {"path", read_string, offsetof(struct bartizan_grant, name)},
+    {"access", read_access, offsetof(struct bartizan_grant, write)},
+    {"why", read_any_string, offsetof(struct bartizan_grant, why)},
+    {0},
 };
 static const struct key port_keys[] = {
-	{"port", read_port, offsetof(struct bartizan_grant, port)},
-	{"protocol", read_protocol, offsetof(struct bartizan_grant, udp)},
-	{"why", read_any_string, offsetof(struct bartizan_grant, why)},
-	{0},
+    {"port", read_port, offsetof(struct bartizan_grant, port)},
+    {"protocol", read_protocol, offsetof(struct bartizan_grant, udp)},
+    {"why", read_any_string, offsetof(struct bartizan_grant, why)},
+    {0},
 };
 static const struct key outbound_keys[] = {
-	{"host", read_string, offsetof(struct bartizan_grant, name)},
-	{"port", read_port, offsetof(struct bartizan_grant, port)},
-	{"protocol", read_protocol, offsetof(struct bartizan_grant, udp)},
-	{"why", read_any_string, offsetof(struct bartizan_grant, why)},
-	{0},
+    {"host", read_string, offsetof(struct bartizan_grant, name)},
+    {"port", read_port, offsetof(struct bartizan_grant, port)},
+    {"protocol", read_protocol, offsetof(struct bartizan_grant, udp)},
+    {"why", read_any_string, offsetof(struct bartizan_grant, why)},
+    {0},
 };
 
 static int read_grants(struct parser *p, json_t *value, const struct key *keys, struct bartizan_grants *to)
@@ -382,7 +385,8 @@ static int read_grants(struct parser *p, json_t *value, const struct key *keys, 
 	if (!json_is_array(value))
 		return wrong_type(p, value, "a list");
 	to->count = 0;
-	json_array_foreach(value, i, v) {
+	json_array_foreach(value, i, v)
+	{
 		struct bartizan_grant g = {.name = "", .why = ""};
 		int ret;
 
@@ -420,10 +424,10 @@ static int read_outbound(struct parser *p, json_t *value, void *to)
 static int read_grant_object(struct parser *p, json_t *value, void *to)
 {
 	static const struct key keys[] = {
-		{"volumes", read_volumes, offsetof(struct bartizan_manifest, volumes)},
-		{"ports", read_ports, offsetof(struct bartizan_manifest, ports)},
-		{"outbound", read_outbound, offsetof(struct bartizan_manifest, outbound)},
-		{0},
+	    {"volumes", read_volumes, offsetof(struct bartizan_manifest, volumes)},
+	    {"ports", read_ports, offsetof(struct bartizan_manifest, ports)},
+	    {"outbound", read_outbound, offsetof(struct bartizan_manifest, outbound)},
+	    {0},
 	};
 
 	return read_object(p, value, keys, to);
@@ -432,31 +436,31 @@ static int read_grant_object(struct parser *p, json_t *value, void *to)
 static int read_limits(struct parser *p, json_t *value, void *to)
 {
 	static const struct key keys[] = {
-		{"memory", read_bytes, offsetof(struct bartizan_limits, memory)},
-		{"pids", read_u32, offsetof(struct bartizan_limits, pids)},
-		{"cpus", read_cpus, offsetof(struct bartizan_limits, cpus_milli)},
-		{"nofile", read_u64, offsetof(struct bartizan_limits, nofile)},
-		{"stack", read_bytes, offsetof(struct bartizan_limits, stack)},
-		{"fsize", read_bytes, offsetof(struct bartizan_limits, fsize)},
-		{0},
+	    {"memory", read_bytes, offsetof(struct bartizan_limits, memory)},
+	    {"pids", read_u32, offsetof(struct bartizan_limits, pids)},
+	    {"cpus", read_cpus, offsetof(struct bartizan_limits, cpus_milli)},
+	    {"nofile", read_u64, offsetof(struct bartizan_limits, nofile)},
+	    {"stack", read_bytes, offsetof(struct bartizan_limits, stack)},
+	    {"fsize", read_bytes, offsetof(struct bartizan_limits, fsize)},
+	    {0},
 	};
 
 	return read_object(p, value, keys, to);
 }
 
 static const struct key top_keys[] = {
-	{"entrypoint", read_list, offsetof(struct bartizan_manifest, entrypoint)},
-	{"cmd", read_list, offsetof(struct bartizan_manifest, cmd)},
-	{"env", read_pairs, offsetof(struct bartizan_manifest, env)},
-	{"workdir", read_string, offsetof(struct bartizan_manifest, workdir)},
-	{"user", read_string, offsetof(struct bartizan_manifest, user)},
-	{"hostname", read_string, offsetof(struct bartizan_manifest, hostname)},
-	{"stop_signal", read_string, offsetof(struct bartizan_manifest, stop_signal)},
-	{"grants", read_grant_object, 0},
-	{"limits", read_limits, offsetof(struct bartizan_manifest, limits)},
-	{"components", read_list, offsetof(struct bartizan_manifest, components)},
-	{"labels", read_pairs, offsetof(struct bartizan_manifest, labels)},
-	{0},
+    {"entrypoint", read_list, offsetof(struct bartizan_manifest, entrypoint)},
+    {"cmd", read_list, offsetof(struct bartizan_manifest, cmd)},
+    {"env", read_pairs, offsetof(struct bartizan_manifest, env)},
+    {"workdir", read_string, offsetof(struct bartizan_manifest, workdir)},
+    {"user", read_string, offsetof(struct bartizan_manifest, user)},
+    {"hostname", read_string, offsetof(struct bartizan_manifest, hostname)},
+    {"stop_signal", read_string, offsetof(struct bartizan_manifest, stop_signal)},
+    {"grants", read_grant_object, 0},
+    {"limits", read_limits, offsetof(struct bartizan_manifest, limits)},
+    {"components", read_list, offsetof(struct bartizan_manifest, components)},
+    {"labels", read_pairs, offsetof(struct bartizan_manifest, labels)},
+    {0},
 };
 
 int manifest_parse(struct draft *d, const char *name, const char *text, size_t len, struct image_error *err)

@@ -71,8 +71,10 @@ static void take_grants(struct decoder *d, const struct bz_manifest_list *l, uin
 		memcpy(&g, d->bytes + l->offset + i * sizeof(g), sizeof(g));
 		if ((g.flags & ~flags) || g.value > UINT16_MAX)
 			d->bad = true;
-		out->item[i] = (struct bartizan_grant){.name = string(d, g.name), .why = string(d, g.why),
-						       .port = (uint16_t)g.value, .write = g.flags & BZ_GRANT_WRITE,
+		out->item[i] = (struct bartizan_grant){.name = string(d, g.name),
+						       .why = string(d, g.why),
+						       .port = (uint16_t)g.value,
+						       .write = g.flags & BZ_GRANT_WRITE,
 						       .udp = g.flags & BZ_GRANT_UDP};
 	}
 }
@@ -141,7 +143,8 @@ int manifest_decode(struct bartizan_manifest *m, const void *bytes, size_t len, 
 		m->user = optional(&d, h.user);
 		m->hostname = optional(&d, h.hostname);
 		m->stop_signal = optional(&d, h.stop_signal);
-		m->limits = (struct bartizan_limits){h.memory, h.nofile, h.stack, h.fsize, h.pids, h.cpus_milli};
+		m->limits =
+		    (struct bartizan_limits){h.memory, h.nofile, h.stack, h.fsize, h.pids, h.cpus_milli};
 	}
 	ret = d.bad ? image_fail(err, -EINVAL, "manifest: damaged strings") : manifest_check(m, err);
 	if (ret)
@@ -164,8 +167,9 @@ int manifest_argv(const struct bartizan_manifest *m, char **args, char ***argv, 
 	while (tail && tail[more])
 		more++;
 	if (n + more == 0)
-		return image_fail(err, -ENOEXEC,
-				  "the image names no program: give one as argument, or build it with --entrypoint");
+		return image_fail(
+		    err, -ENOEXEC,
+		    "the image names no program: give one as argument, or build it with --entrypoint");
 	v = calloc(n + more + 1, sizeof(*v));
 	if (!v)
 		return image_fail(err, -ENOMEM, "out of memory");

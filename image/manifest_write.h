@@ -18,7 +18,7 @@ struct draft {
 };
 
 void draft_free(struct draft *d);
-void *draft_alloc(struct draft *d, size_t n);		      /* zeroed; ends the program where there is no memory */
+void *draft_alloc(struct draft *d, size_t n); /* zeroed; ends the program where there is no memory */
 const char *draft_string(struct draft *d, const char *text);
 void draft_list_clear(struct draft *d, struct bartizan_list *l);
 void draft_list_add(struct draft *d, struct bartizan_list *l, const char *text);

@@ -16,17 +16,17 @@
 #include "image/build.h"
 #include "image/progress.h"
 
-/* Extended inodes have a place for every owner and time; -x keeps attributes with their inode, where their class
- * can be set; without inline data every file can be mapped; fixed time and UUID make the same bytes of the same
- * input. */
+/* Extended inodes have a place for every owner and time; -x keeps attributes with their inode, where their
+ * class can be set; without inline data every file can be mapped; fixed time and UUID make the same bytes of
+ * the same input. */
 #define OPTIONS "-Enoinline_data,force-inode-extended"
 #define UUID "-U00000000-0000-0000-0000-000000000000"
 #define INLINE_XATTRS "-x1000000000"
 
 static void child(const char *dir, const char *out, int messages)
 {
-	char *argv[] = {"mkfs.erofs", "--quiet", "-d1", "-T0", UUID, INLINE_XATTRS, OPTIONS, (char *)out, (char *)dir,
-			NULL};
+	char *argv[] = {"mkfs.erofs",  "--quiet", "-d1",       "-T0",	    UUID,
+			INLINE_XATTRS, OPTIONS,	  (char *)out, (char *)dir, NULL};
 
 	dup2(messages, STDERR_FILENO);
 	dup2(messages, STDOUT_FILENO);
@@ -86,7 +86,8 @@ int mkfs_erofs(const char *dir, const char *out, uint64_t total, struct image_er
 	if (pid > 0 && WIFEXITED(status) && WEXITSTATUS(status) == 0)
 		return 0;
 	if (pid > 0 && WIFEXITED(status) && WEXITSTATUS(status) == 127)
-		return image_fail(err, -ENOENT, "mkfs.erofs is not installed; install the package erofs-utils");
+		return image_fail(err, -ENOENT,
+				  "mkfs.erofs is not installed; install the package erofs-utils");
 	while (len && text[len - 1] == '\n')
 		len--;
 	return image_fail(err, -EIO, "mkfs.erofs failed: %s", image_escape(shown, sizeof(shown), text, len));

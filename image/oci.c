@@ -34,8 +34,8 @@ static int fail(struct oci *o, const char *what, const char *name)
 			  name ? image_escape(shown, sizeof(shown), name, strlen(name)) : "");
 }
 
-/* A regular file of the archive.  `docker save` of old links equal layers to each other as "../HEX/layer.tar": such a
- * link is followed, inside the archive, and no other. */
+/* A regular file of the archive.  `docker save` of old links equal layers to each other as
+ * "../HEX/layer.tar": such a link is followed, inside the archive, and no other. */
 static int open_inside(struct oci *o, const char *path)
 {
 	char text[ROOT_PATH_MAX];
@@ -143,22 +143,28 @@ static void take_config(struct oci *o, json_t *config)
 	m->workdir = (s = text_of(config, "WorkingDir")) && *s ? draft_string(&o->d, s) : NULL;
 	m->user = (s = text_of(config, "User")) && *s ? draft_string(&o->d, s) : NULL;
 	m->stop_signal = (s = text_of(config, "StopSignal")) && *s ? draft_string(&o->d, s) : NULL;
-	json_object_foreach(json_object_get(config, "Labels"), key, v) {
+	json_object_foreach(json_object_get(config, "Labels"), key, v)
+	{
 		char *pair = draft_alloc(&o->d, strlen(key) + strlen(json_string_value(v) ?: "") + 2);
 
 		sprintf(pair, "%s=%s", key, json_string_value(v) ?: "");
 		if (*key && !strchr(key, '='))
 			draft_list_add(&o->d, &m->labels, pair);
 	}
-	json_object_foreach(json_object_get(config, "Volumes"), key, v) {
-		struct bartizan_grant g = {.name = key, .why = "declared by the container image", .write = true};
+	json_object_foreach(json_object_get(config, "Volumes"), key, v)
+	{
+		struct bartizan_grant g = {
+		    .name = key, .why = "declared by the container image", .write = true};
 
 		draft_grant_add(&o->d, &m->volumes, &g);
 	}
-	json_object_foreach(json_object_get(config, "ExposedPorts"), key, v) {
+	json_object_foreach(json_object_get(config, "ExposedPorts"), key, v)
+	{
 		char *end;
 		unsigned long port = strtoul(key, &end, 10);
-		struct bartizan_grant g = {.name = "", .why = "declared by the container image", .port = (uint16_t)port,
+		struct bartizan_grant g = {.name = "",
+					   .why = "declared by the container image",
+					   .port = (uint16_t)port,
 					   .udp = strcmp(end, "/udp") == 0};
 
 		if (port > 0 && port < 65536)
@@ -205,7 +211,8 @@ static const char *choose(json_t *index)
 	json_t *list = json_object_get(index, "manifests"), *m;
 	size_t i;
 
-	json_array_foreach(list, i, m) {
+	json_array_foreach(list, i, m)
+	{
 		json_t *platform = json_object_get(m, "platform");
 		const char *os = text_of(platform, "os"), *arch = text_of(platform, "architecture");
 
@@ -257,7 +264,8 @@ static int docker_save(struct oci *o)
 		return fail(o, "manifest.json is not that of docker save", NULL);
 	}
 	ret = config(o, open_inside(o, name), name);
-	json_array_foreach(layers, i, l) {
+	json_array_foreach(layers, i, l)
+	{
 		int fd = ret ? -1 : open_inside(o, json_string_value(l) ?: "");
 
 		if (!ret)
@@ -271,7 +279,8 @@ int unpacker_oci(struct unpacker *u, int archive)
 {
 	struct oci o = {.u = u, .archive = archive};
 	struct stat st;
-	int ret = fstatat(archive, "oci-layout", &st, AT_SYMLINK_NOFOLLOW) == 0 ? oci_layout(&o) : docker_save(&o);
+	int ret =
+	    fstatat(archive, "oci-layout", &st, AT_SYMLINK_NOFOLLOW) == 0 ? oci_layout(&o) : docker_save(&o);
 
 	draft_free(&o.d);
 	return ret;

@@ -86,18 +86,23 @@ void owners_free(struct owners *o)
 	memset(o, 0, sizeof(*o));
 }
 
-static int add_node(struct owners *o, const FTSENT *e, size_t prefix, uint64_t *bytes, struct image_error *err)
+static int add_node(struct owners *o, const FTSENT *e, size_t prefix, uint64_t *bytes,
+		    struct image_error *err)
 {
 	const struct stat *st = e->fts_statp;
 	const char *path = e->fts_path + prefix;
-	struct owner entry = {.path = (char *)path + (*path == '/'), .mode = st->st_mode & 07777, .uid = st->st_uid,
-			      .gid = st->st_gid, .mtime = st->st_mtim.tv_sec,
+	struct owner entry = {.path = (char *)path + (*path == '/'),
+			      .mode = st->st_mode & 07777,
+			      .uid = st->st_uid,
+			      .gid = st->st_gid,
+			      .mtime = st->st_mtim.tv_sec,
 			      .mtime_nsec = (uint32_t)st->st_mtim.tv_nsec};
 
 	if (S_ISREG(st->st_mode)) {
 		*bytes += (uint64_t)st->st_size;
 		if (faccessat(AT_FDCWD, e->fts_accpath, R_OK, AT_EACCESS))
-			return image_fail(err, -errno, "cannot read %s: %s; make it readable or build as its owner",
+			return image_fail(err, -errno,
+					  "cannot read %s: %s; make it readable or build as its owner",
 					  e->fts_path, strerror(errno));
 	}
 	return owners_add(o, &entry) ? image_fail(err, -ENOMEM, "out of memory") : 0;
@@ -113,7 +118,8 @@ int owners_of_tree(struct owners *o, const char *dir, uint64_t *bytes, struct im
 	*bytes = 0;
 	while (!ret && (e = fts_read(fts))) {
 		if (e->fts_info == FTS_DNR || e->fts_info == FTS_ERR || e->fts_info == FTS_NS)
-			ret = image_fail(err, -e->fts_errno, "cannot read %s: %s; make it readable or build as its owner",
+			ret = image_fail(err, -e->fts_errno,
+					 "cannot read %s: %s; make it readable or build as its owner",
 					 e->fts_path, strerror(e->fts_errno));
 		else if (e->fts_info != FTS_DP)
 			ret = add_node(o, e, strlen(dir), bytes, err);

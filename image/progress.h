@@ -6,8 +6,8 @@
 
 #include <stdint.h>
 
-void progress_start(const char *what); /* a new phase */
+void progress_start(const char *what);	      /* a new phase */
 void progress(uint64_t done, uint64_t total); /* bytes; total 0: not known */
-void progress_end(void); /* wipes the line */
+void progress_end(void);		      /* wipes the line */
 
 #endif

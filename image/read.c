@@ -1,6 +1,6 @@
 /*
- * Opening an image: footer, section table and manifest are read, checked and copied into struct image.  HOSTILE
- * INPUT: any file may come.  Follows image/format.h.
+ * Opening an image: footer, section table and manifest are read, checked and copied into struct image.
+ * HOSTILE INPUT: any file may come.  Follows image/format.h.
  */
 #include <errno.h>
 #include <stdlib.h>
@@ -48,7 +48,8 @@ enum image_kind image_probe(int fd)
 	if (fstat(fd, &st) || !S_ISREG(st.st_mode) || read_at(fd, head, sizeof(head), 0) ||
 	    memcmp(head, BZ_IMAGE_MAGIC, sizeof(head)))
 		return IMAGE_NOT;
-	if ((size_t)st.st_size < 2 * FOOTER || read_at(fd, tail, sizeof(tail), (uint64_t)st.st_size - FOOTER) ||
+	if ((size_t)st.st_size < 2 * FOOTER ||
+	    read_at(fd, tail, sizeof(tail), (uint64_t)st.st_size - FOOTER) ||
 	    memcmp(tail, BZ_IMAGE_MAGIC, sizeof(tail)))
 		return IMAGE_TRUNCATED;
 	return IMAGE_YES;
@@ -61,14 +62,15 @@ static int check_file(struct image *img, int fd, struct image_error *err)
 
 	if (fstat(fd, &st))
 		return image_fail(err, -errno, "cannot stat the image: %s", strerror(errno));
-	if (!S_ISREG(st.st_mode) || (size_t)st.st_size < sizeof(head) || read_at(fd, &head, sizeof(head), 0) ||
-	    memcmp(head.magic, BZ_IMAGE_MAGIC, sizeof(head.magic)))
+	if (!S_ISREG(st.st_mode) || (size_t)st.st_size < sizeof(head) ||
+	    read_at(fd, &head, sizeof(head), 0) || memcmp(head.magic, BZ_IMAGE_MAGIC, sizeof(head.magic)))
 		return image_fail(err, -ENOEXEC, "not a Bartizan image");
 	if (head.version != BZ_IMAGE_VERSION)
-		return image_fail(err, -EINVAL, "image format version %u; this Bartizan reads version %d", head.version,
-				  BZ_IMAGE_VERSION);
+		return image_fail(err, -EINVAL, "image format version %u; this Bartizan reads version %d",
+				  head.version, BZ_IMAGE_VERSION);
 	if (head.size != (uint64_t)st.st_size)
-		return image_fail(err, -EINVAL, "%s image: %llu bytes, should have %llu; copy or build it again",
+		return image_fail(err, -EINVAL,
+				  "%s image: %llu bytes, should have %llu; copy or build it again",
 				  (uint64_t)st.st_size < head.size ? "truncated" : "damaged",
 				  (unsigned long long)st.st_size, (unsigned long long)head.size);
 	if (head.reserved || head.reserved2 || head.size < BZ_IMAGE_ALIGN)
@@ -161,8 +163,8 @@ static int read_manifest(struct image *img, struct image_error *err)
 	} else {
 		sha256(bytes, s->length, digest);
 		ret = memcmp(digest, s->digest, sizeof(digest))
-			      ? image_fail(err, -EINVAL, "damaged image: manifest")
-			      : manifest_decode(&img->manifest, bytes, s->length, err);
+			  ? image_fail(err, -EINVAL, "damaged image: manifest")
+			  : manifest_decode(&img->manifest, bytes, s->length, err);
 	}
 	free(bytes);
 	return ret;

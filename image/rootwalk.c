@@ -33,7 +33,8 @@ static int set_dir(struct walk *w, int fd)
 	return 0;
 }
 
-/* Up one level, by walking down again from the root: "..", of a directory that was moved, could lead anywhere. */
+/* Up one level, by walking down again from the root: "..", of a directory that was moved, could lead
+ * anywhere. */
 static int go_up(struct walk *w)
 {
 	char *path = w->place->path, *slash;

@@ -1,6 +1,6 @@
 /*
- * SHA-256 rounds with the processor's SHA instructions (Intel SDM volume 2: SHA256RNDS2, SHA256MSG1, SHA256MSG2).
- * The state lives in two registers as the instructions want it: ABEF and CDGH.
+ * SHA-256 rounds with the processor's SHA instructions (Intel SDM volume 2: SHA256RNDS2, SHA256MSG1,
+ * SHA256MSG2). The state lives in two registers as the instructions want it: ABEF and CDGH.
  */
 #include <immintrin.h>
 
@@ -32,7 +32,8 @@ __attribute__((target("sha,ssse3,sse4.1"))) void sha256_blocks_ni(uint32_t state
 			if (i < 12) { /* the words of four rounds later replace those just used */
 				__m128i next = _mm_sha256msg1_epu32(w[i % 4], w[(i + 1) % 4]);
 
-				next = _mm_add_epi32(next, _mm_alignr_epi8(w[(i + 3) % 4], w[(i + 2) % 4], 4));
+				next =
+				    _mm_add_epi32(next, _mm_alignr_epi8(w[(i + 3) % 4], w[(i + 2) % 4], 4));
 				w[i % 4] = _mm_sha256msg2_epu32(next, w[(i + 3) % 4]);
 			}
 		}

@@ -43,8 +43,9 @@ static EVP_PKEY *read_key(const char *path, bool private, struct image_error *er
 	if (key && EVP_PKEY_base_id(key) == EVP_PKEY_ED25519)
 		return key;
 	EVP_PKEY_free(key);
-	image_fail(err, -EINVAL, "key %s: is no Ed25519 %s key in PEM%s", path, private ? "private" : "public",
-		   private ? "; make one with: bartizan-image keygen FILE" : " (keygen writes it to FILE.pub)");
+	image_fail(
+	    err, -EINVAL, "key %s: is no Ed25519 %s key in PEM%s", path, private ? "private" : "public",
+	    private ? "; make one with: bartizan-image keygen FILE" : " (keygen writes it to FILE.pub)");
 	return NULL;
 }
 
@@ -81,7 +82,8 @@ static bool check_with(EVP_PKEY *key, const struct bz_image_footer *f)
 
 bool sign_consistent(const struct bz_image_footer *f)
 {
-	EVP_PKEY *key = EVP_PKEY_new_raw_public_key(EVP_PKEY_ED25519, NULL, f->public_key, sizeof(f->public_key));
+	EVP_PKEY *key =
+	    EVP_PKEY_new_raw_public_key(EVP_PKEY_ED25519, NULL, f->public_key, sizeof(f->public_key));
 	bool ok = check_with(key, f);
 
 	EVP_PKEY_free(key);
@@ -100,9 +102,10 @@ int sign_check(const struct bz_image_footer *f, const char *public_key_path, str
 	EVP_PKEY_free(key);
 	if (ok)
 		return 0;
-	return image_fail(err, -EBADMSG, memcmp(f->signature, none, sizeof(none)) == 0
-						 ? "the image is not signed; sign it with: bartizan build --sign KEY"
-						 : "the image is signed by another key, or its signature is damaged");
+	return image_fail(err, -EBADMSG,
+			  memcmp(f->signature, none, sizeof(none)) == 0
+			      ? "the image is not signed; sign it with: bartizan build --sign KEY"
+			      : "the image is signed by another key, or its signature is damaged");
 }
 
 static int write_key(const char *path, EVP_PKEY *key, bool private, struct image_error *err)

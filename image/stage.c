@@ -33,8 +33,8 @@ int stage_create(struct stage *s, struct image_error *err)
 		return image_fail(err, -ENAMETOOLONG, "TMPDIR is too long");
 	if (!mkdtemp(s->path)) {
 		int e = errno;
-		int ret = image_fail(err, -e, "cannot make %s: %s; set TMPDIR to a directory with room", s->path,
-				     strerror(e));
+		int ret = image_fail(err, -e, "cannot make %s: %s; set TMPDIR to a directory with room",
+				     s->path, strerror(e));
 
 		s->path[0] = 0;
 		return ret;
@@ -159,7 +159,8 @@ static int copy_xattrs(int from, int to, char *list, size_t size, const char *pa
 
 	list[0] = list[1] = 0;
 	for (char *name = names; n > 0 && name < names + n; name += strlen(name) + 1) {
-		bool security = strcmp(name, "security.capability") == 0, user = strncmp(name, "user.", 5) == 0;
+		bool security = strcmp(name, "security.capability") == 0,
+		     user = strncmp(name, "user.", 5) == 0;
 		char staged[300];
 		ssize_t len;
 
@@ -170,8 +171,10 @@ static int copy_xattrs(int from, int to, char *list, size_t size, const char *pa
 			continue;
 		snprintf(staged, sizeof(staged), "user.%s", strchr(name, '.') + 1);
 		if (fsetxattr(to, staged, value, (size_t)len, XATTR_CREATE))
-			return image_fail(err, -errno, "cannot stage attribute %s of %s: %s; set TMPDIR to a file system "
-					  "with extended attributes", name, path, strerror(errno));
+			return image_fail(err, -errno,
+					  "cannot stage attribute %s of %s: %s; set TMPDIR to a file system "
+					  "with extended attributes",
+					  name, path, strerror(errno));
 		if (security && at + strlen(staged) < size)
 			at += (size_t)snprintf(list + at, size - at - 1, "s%s", staged + 5) + 1;
 	}
@@ -182,14 +185,16 @@ static int copy_xattrs(int from, int to, char *list, size_t size, const char *pa
 static int copy_file(struct stage *s, const char *host, const struct stat *st, bool keep_owners,
 		     struct root_place *p, struct image_error *err)
 {
-	struct owner entry = {.path = p->path, .mode = st->st_mode & 07777, .mtime = st->st_mtim.tv_sec,
+	struct owner entry = {.path = p->path,
+			      .mode = st->st_mode & 07777,
+			      .mtime = st->st_mtim.tv_sec,
 			      .mtime_nsec = (uint32_t)st->st_mtim.tv_nsec};
 	int from = open(host, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK), to, ret;
 	char list[1024];
 
 	if (from < 0)
-		return image_fail(err, -errno, "cannot read %s: %s; make it readable or build as its owner", host,
-				  strerror(errno));
+		return image_fail(err, -errno, "cannot read %s: %s; make it readable or build as its owner",
+				  host, strerror(errno));
 	if (keep_owners) {
 		entry.uid = st->st_uid;
 		entry.gid = st->st_gid;
@@ -234,7 +239,9 @@ static int copy_link(struct stage *s, const char *host, struct root_place *p, st
 static int copy_directory(struct stage *s, const struct stat *st, bool keep_owners, struct root_place *p,
 			  struct image_error *err)
 {
-	struct owner entry = {.path = p->path, .mode = st->st_mode & 07777, .mtime = st->st_mtim.tv_sec,
+	struct owner entry = {.path = p->path,
+			      .mode = st->st_mode & 07777,
+			      .mtime = st->st_mtim.tv_sec,
 			      .mtime_nsec = (uint32_t)st->st_mtim.tv_nsec};
 	struct stat there;
 
@@ -248,8 +255,8 @@ static int copy_directory(struct stage *s, const struct stat *st, bool keep_owne
 	return owners_add(&s->owners, &entry) ? image_fail(err, -ENOMEM, "out of memory") : 0;
 }
 
-static int copy_node(struct stage *s, const char *host, const struct stat *st, const char *guest, bool keep_owners,
-		     struct image_error *err)
+static int copy_node(struct stage *s, const char *host, const struct stat *st, const char *guest,
+		     bool keep_owners, struct image_error *err)
 {
 	struct root_place p;
 	int ret = place(s, guest, &p, err);
@@ -269,7 +276,8 @@ static int copy_node(struct stage *s, const char *host, const struct stat *st, c
 	return ret;
 }
 
-int stage_copy(struct stage *s, const char *host, const char *guest, bool keep_owners, struct image_error *err)
+int stage_copy(struct stage *s, const char *host, const char *guest, bool keep_owners,
+	       struct image_error *err)
 {
 	char *roots[] = {(char *)host, NULL};
 	FTS *fts = fts_open(roots, FTS_PHYSICAL | FTS_COMFOLLOW | FTS_NOCHDIR, NULL);
@@ -280,9 +288,11 @@ int stage_copy(struct stage *s, const char *host, const char *guest, bool keep_o
 
 	while (!ret && (e = fts_read(fts))) {
 		if (e->fts_info == FTS_DNR || e->fts_info == FTS_ERR || e->fts_info == FTS_NS) {
-			ret = image_fail(err, -e->fts_errno, "cannot read %s: %s", e->fts_path, strerror(e->fts_errno));
+			ret = image_fail(err, -e->fts_errno, "cannot read %s: %s", e->fts_path,
+					 strerror(e->fts_errno));
 		} else if (e->fts_info != FTS_DP) {
-			if (snprintf(path, sizeof(path), "%s/%s", guest, e->fts_path + prefix) >= (int)sizeof(path))
+			if (snprintf(path, sizeof(path), "%s/%s", guest, e->fts_path + prefix) >=
+			    (int)sizeof(path))
 				ret = image_fail(err, -ENAMETOOLONG, "%s: name too long", e->fts_path);
 			else
 				ret = copy_node(s, e->fts_path, e->fts_statp, path, keep_owners, err);
@@ -301,8 +311,8 @@ static int join(char *out, size_t size, const char *link, const char *text, cons
 	size_t at = 0;
 	const char *slash = strrchr(link, '/');
 
-	if (snprintf(raw, sizeof(raw), "%.*s/%s/%s", text[0] == '/' ? 0 : (int)(slash - link), link, text, rest) >=
-	    (int)sizeof(raw))
+	if (snprintf(raw, sizeof(raw), "%.*s/%s/%s", text[0] == '/' ? 0 : (int)(slash - link), link, text,
+		     rest) >= (int)sizeof(raw))
 		return -ENAMETOOLONG;
 	out[0] = 0;
 	for (char *save, *c = strtok_r(raw, "/", &save); c; c = strtok_r(NULL, "/", &save)) {

@@ -1,6 +1,6 @@
 /*
- * The stage: a temporary directory in which the tree of an image is put together for mkfs.erofs, with the owner
- * table that says what its files shall be.  Files there are the builder's own, mode 0600 or 0700.
+ * The stage: a temporary directory in which the tree of an image is put together for mkfs.erofs, with the
+ * owner table that says what its files shall be.  Files there are the builder's own, mode 0600 or 0700.
  */
 #ifndef BARTIZAN_IMAGE_STAGE_H
 #define BARTIZAN_IMAGE_STAGE_H
@@ -34,6 +34,7 @@ int stage_text(struct stage *s, const char *path, const char *text, struct image
 /* A host file or tree at the same path; links on the way and at its end are kept as links, and followed. */
 int stage_host_path(struct stage *s, const char *path, struct image_error *err);
 /* A host file or tree at another path.  Links inside a tree are kept as they are. */
-int stage_copy(struct stage *s, const char *host, const char *guest, bool keep_owners, struct image_error *err);
+int stage_copy(struct stage *s, const char *host, const char *guest, bool keep_owners,
+	       struct image_error *err);
 
 #endif

@@ -28,10 +28,11 @@ char *store_path(const char *name, struct image_error *err)
 	char *path;
 
 	if (!name_ok(name)) {
-		image_fail(err, -EINVAL, "\"%s\" is no name for an image: letters, digits and . _ - : + only", name);
+		image_fail(err, -EINVAL, "\"%s\" is no name for an image: letters, digits and . _ - : + only",
+			   name);
 		return NULL;
 	}
-	if ((data && data[0] == '/' ? asprintf(&path, "%s/bartizan/images/%s", data, name)
+	if ((data && data[0] == '/'   ? asprintf(&path, "%s/bartizan/images/%s", data, name)
 	     : home && home[0] == '/' ? asprintf(&path, "%s/.local/share/bartizan/images/%s", home, name)
 				      : -1) < 0) {
 		image_fail(err, -ENOENT, "no place for the store of images: set HOME or XDG_DATA_HOME");

@@ -23,7 +23,8 @@ static unsigned int distance(const char *a, const char *b)
 
 		row[0] = (unsigned int)i;
 		for (size_t j = 1; j <= lb; j++) {
-			unsigned int same = tolower((unsigned char)a[i - 1]) == tolower((unsigned char)b[j - 1]);
+			unsigned int same =
+			    tolower((unsigned char)a[i - 1]) == tolower((unsigned char)b[j - 1]);
 			unsigned int best = diagonal + !same;
 
 			diagonal = row[j];

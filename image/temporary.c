@@ -1,13 +1,15 @@
 /*
- * What is temporary is removed however the build ends: by stage_destroy, by an error, by a signal.  Owns the list
- * of temporary paths.
+ * What is temporary is removed however the build ends: by stage_destroy, by an error, by a signal.  Owns the
+ * list of temporary paths.
  */
+#include <errno.h>
 #include <fts.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "image/stage.h"
@@ -38,9 +40,15 @@ static void on_signal(int sig)
 	for (int i = 0; i < PATHS_MAX; i++)
 		if (paths[i])
 			argv[n++] = paths[i];
-	if (n > 3 && fork() == 0) {
-		execv("/bin/rm", argv);
-		_exit(127);
+	if (n > 3) {
+		pid_t pid = fork();
+
+		if (pid == 0) {
+			execv("/bin/rm", argv);
+			_exit(127);
+		}
+		while (pid > 0 && waitpid(pid, NULL, 0) < 0 && errno == EINTR)
+			;
 	}
 	signal(sig, SIG_DFL);
 	raise(sig);

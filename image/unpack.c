@@ -1,6 +1,6 @@
 /*
- * Unpacking in a confined child, seen from the parent: it starts the child, shows progress, and reads the child's
- * report as the hostile input that it may be.
+ * Unpacking in a confined child, seen from the parent: it starts the child, shows progress, and reads the
+ * child's report as the hostile input that it may be.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -51,7 +51,8 @@ static void child(const int fds[4], bool oci, int drop, const struct unpack_limi
 		dup2(null, i);
 	place_fds(fds);
 	setlocale(LC_CTYPE, "C.UTF-8"); /* names are bytes or UTF-8, never the caller's locale */
-	ret = confine(FD_ROOT, oci ? FD_ARCHIVE : -1, FD_LAST, drop, limits->bytes < INT64_MAX ? limits->bytes : INT64_MAX, &err);
+	ret = confine(FD_ROOT, oci ? FD_ARCHIVE : -1, FD_LAST, drop,
+		      limits->bytes < INT64_MAX ? limits->bytes : INT64_MAX, &err);
 	if (!ret)
 		ret = oci ? unpacker_oci(&u, FD_ARCHIVE) : unpacker_tar(&u, FD_ARCHIVE);
 	skipped.mode = u.skipped;
@@ -73,11 +74,14 @@ static int read_error(int fd, int status, struct image_error *err)
 	ssize_t n = read(fd, line.text, sizeof(line.text));
 
 	if (WIFSIGNALED(status))
-		return image_fail(err, -EINVAL, "the archive's unpacker died of signal %d (%s); the archive is damaged "
-				  "or hostile", WTERMSIG(status), strsignal(WTERMSIG(status)));
+		return image_fail(err, -EINVAL,
+				  "the archive's unpacker died of signal %d (%s); the archive is damaged "
+				  "or hostile",
+				  WTERMSIG(status), strsignal(WTERMSIG(status)));
 	if (n <= 0)
 		return image_fail(err, -EINVAL, "the archive's unpacker failed");
-	/* Escaped once already, but by a process that has parsed hostile bytes: let only what is printable pass. */
+	/* Escaped once already, but by a process that has parsed hostile bytes: let only what is printable
+	 * pass. */
 	for (ssize_t i = 0; i < n; i++)
 		if ((unsigned char)line.text[i] < 0x20 || line.text[i] == 0x7f)
 			line.text[i] = '?';
@@ -142,7 +146,11 @@ static bool xattr_list_ok(const char *list, size_t n)
 static int take_file(struct stage *s, const struct unpack_record *r, const char *bytes)
 {
 	char path[ROOT_PATH_MAX], list[UNPACK_XATTRS_MAX + 2] = "";
-	struct owner entry = {.path = path, .mode = r->mode & 07777, .uid = r->uid, .gid = r->gid, .mtime = r->mtime,
+	struct owner entry = {.path = path,
+			      .mode = r->mode & 07777,
+			      .uid = r->uid,
+			      .gid = r->gid,
+			      .mtime = r->mtime,
 			      .mtime_nsec = r->mtime_nsec};
 
 	if (r->path_len >= sizeof(path) || r->xattrs_len > UNPACK_XATTRS_MAX || r->mtime < 0 ||
@@ -159,7 +167,8 @@ static int take_file(struct stage *s, const struct unpack_record *r, const char 
 	return owners_add(&s->owners, &entry);
 }
 
-static int take_manifest(struct draft *d, const struct unpack_record *r, const char *bytes, struct image_error *err)
+static int take_manifest(struct draft *d, const struct unpack_record *r, const char *bytes,
+			 struct image_error *err)
 {
 	struct bartizan_manifest m;
 	int ret = manifest_decode(&m, bytes, r->path_len, err);
@@ -171,7 +180,8 @@ static int take_manifest(struct draft *d, const struct unpack_record *r, const c
 }
 
 /* HOSTILE INPUT: the child parsed hostile bytes.  It can say no more here than an archive could. */
-static int take_report(struct stage *s, struct draft *d, const char *bytes, size_t len, struct image_error *err)
+static int take_report(struct stage *s, struct draft *d, const char *bytes, size_t len,
+		       struct image_error *err)
 {
 	struct unpack_record r;
 	int ret = 0;
@@ -192,9 +202,13 @@ static int take_report(struct stage *s, struct draft *d, const char *bytes, size
 		else if (r.kind != UNPACK_SKIPPED)
 			break;
 		if (r.kind == UNPACK_SKIPPED && r.mode)
-			fprintf(stderr, "bartizan: note: %u devices and sockets of the archive are left out\n", r.mode);
+			fprintf(stderr,
+				"bartizan: note: %u devices and sockets of the archive are left out\n",
+				r.mode);
 		if (r.kind == UNPACK_SKIPPED && r.uid)
-			fprintf(stderr, "bartizan: note: %u extended attributes (ACLs, labels) are left out\n", r.uid);
+			fprintf(stderr,
+				"bartizan: note: %u extended attributes (ACLs, labels) are left out\n",
+				r.uid);
 	}
 	return err->text[0] ? ret : image_fail(err, -EINVAL, "the archive's unpacker gave a damaged report");
 }
@@ -214,7 +228,8 @@ static int read_report(struct stage *s, struct draft *d, int fd, struct image_er
 	return ret;
 }
 
-/* As `docker save` and OCI layouts begin.  A root directory that has a file of such a name has more than that. */
+/* As `docker save` and OCI layouts begin.  A root directory that has a file of such a name has more than
+ * that. */
 static bool is_container_archive(const struct stage *s)
 {
 	struct stat st;
@@ -223,7 +238,8 @@ static bool is_container_archive(const struct stage *s)
 	    faccessat(s->root, "index.json", F_OK, AT_SYMLINK_NOFOLLOW) == 0)
 		return true;
 	return fstatat(s->root, "manifest.json", &st, AT_SYMLINK_NOFOLLOW) == 0 && S_ISREG(st.st_mode) &&
-	       faccessat(s->root, "usr", F_OK, AT_SYMLINK_NOFOLLOW) && faccessat(s->root, "bin", F_OK, AT_SYMLINK_NOFOLLOW);
+	       faccessat(s->root, "usr", F_OK, AT_SYMLINK_NOFOLLOW) &&
+	       faccessat(s->root, "bin", F_OK, AT_SYMLINK_NOFOLLOW);
 }
 
 static int unpack_once(struct stage *s, struct draft *d, int archive, bool oci, uint64_t total,

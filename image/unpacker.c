@@ -1,7 +1,7 @@
 /*
- * Unpacking a tar, in the confined child.  HOSTILE INPUT throughout.  Names are placed by root_find, so no link that
- * the archive made earlier leads out; absolute names and ".." are refused; devices and sockets are not made.  What
- * the files shall be (owner, mode, time) goes into records for the parent.
+ * Unpacking a tar, in the confined child.  HOSTILE INPUT throughout.  Names are placed by root_find, so no
+ * link that the archive made earlier leads out; absolute names and ".." are refused; devices and sockets are
+ * not made.  What the files shall be (owner, mode, time) goes into records for the parent.
  */
 #include <archive.h>
 #include <archive_entry.h>
@@ -28,7 +28,8 @@ int unpacker_flush(struct unpacker *u)
 		ssize_t n = write(u->report, u->buffer + at, u->buffered - at);
 
 		if (n <= 0)
-			return image_fail(u->err, -EIO, "cannot report what was unpacked: %s", strerror(errno));
+			return image_fail(u->err, -EIO, "cannot report what was unpacked: %s",
+					  strerror(errno));
 		at += (size_t)n;
 	}
 	u->buffered = 0;
@@ -61,8 +62,8 @@ static int refuse(struct unpacker *u, int code, const char *name, const char *wh
 {
 	char shown[256];
 
-	return image_fail(u->err, code, "entry \"%s\": %s", image_escape(shown, sizeof(shown), name, strlen(name)),
-			  what);
+	return image_fail(u->err, code, "entry \"%s\": %s",
+			  image_escape(shown, sizeof(shown), name, strlen(name)), what);
 }
 
 static int count_bytes(struct unpacker *u, struct archive *a, uint64_t n, const char *name)
@@ -72,14 +73,17 @@ static int count_bytes(struct unpacker *u, struct archive *a, uint64_t n, const 
 	char what[128];
 
 	if (n > u->limits.bytes || u->bytes > u->limits.bytes - n) {
-		snprintf(what, sizeof(what), "the archive unpacks to more than %llu bytes; --max-size raises the limit",
+		snprintf(what, sizeof(what),
+			 "the archive unpacks to more than %llu bytes; --max-size raises the limit",
 			 (unsigned long long)u->limits.bytes);
 		return refuse(u, -EFBIG, name, what);
 	}
 	u->bytes += n;
 	if (u->bytes > UNPACK_FREE && (u->bytes - UNPACK_FREE) / u->limits.ratio > input) {
-		snprintf(what, sizeof(what), "the archive unpacks to more than %llu times its size; --max-ratio raises "
-			 "the limit", (unsigned long long)u->limits.ratio);
+		snprintf(what, sizeof(what),
+			 "the archive unpacks to more than %llu times its size; --max-ratio raises "
+			 "the limit",
+			 (unsigned long long)u->limits.ratio);
 		return refuse(u, -EFBIG, name, what);
 	}
 	return 0;
@@ -121,8 +125,8 @@ static int remove_at(int dir, const char *name, int depth)
 	return ret ? ret : unlinkat(dir, name, AT_REMOVEDIR) ? -errno : 0;
 }
 
-/* ".wh.NAME" removes NAME, ".wh..wh..opq" all that lower layers put into its directory (OCI image-spec, layer.md).
- * 1: it was none. */
+/* ".wh.NAME" removes NAME, ".wh..wh..opq" all that lower layers put into its directory (OCI image-spec,
+ * layer.md). 1: it was none. */
 static int whiteout(struct unpacker *u, const struct root_place *p, const char *shown)
 {
 	int ret, fd;
@@ -217,7 +221,8 @@ static uint32_t set_xattrs(struct unpacker *u, struct archive_entry *e, int fd, 
 
 	archive_entry_xattr_reset(e);
 	while (archive_entry_xattr_next(e, &name, &value, &size) == ARCHIVE_OK) {
-		bool security = strcmp(name, "security.capability") == 0, trusted = !strncmp(name, "trusted.", 8);
+		bool security = strcmp(name, "security.capability") == 0,
+		     trusted = !strncmp(name, "trusted.", 8);
 		bool user = strncmp(name, "user.", 5) == 0 && name[5];
 		char staged[264];
 
@@ -225,8 +230,9 @@ static uint32_t set_xattrs(struct unpacker *u, struct archive_entry *e, int fd, 
 			u->skipped_xattrs++;
 			continue;
 		}
-		if (snprintf(staged, sizeof(staged), "user.%s", strchr(name, '.') + 1) > 255 || size > 65535 ||
-		    at + strlen(staged) >= UNPACK_XATTRS_MAX || fsetxattr(fd, staged, value, size, XATTR_CREATE)) {
+		if (snprintf(staged, sizeof(staged), "user.%s", strchr(name, '.') + 1) > 255 ||
+		    size > 65535 || at + strlen(staged) >= UNPACK_XATTRS_MAX ||
+		    fsetxattr(fd, staged, value, size, XATTR_CREATE)) {
 			u->skipped_xattrs++;
 			continue;
 		}
@@ -263,8 +269,8 @@ static int copy_data(struct unpacker *u, struct archive *a, int fd, const char *
 	return r == ARCHIVE_EOF ? 0 : refuse(u, -EINVAL, shown, archive_error_string(a) ?: "damaged archive");
 }
 
-static int make_file(struct unpacker *u, struct archive *a, struct archive_entry *e, const struct root_place *p,
-		     const char *shown, char *list, uint32_t *list_len)
+static int make_file(struct unpacker *u, struct archive *a, struct archive_entry *e,
+		     const struct root_place *p, const char *shown, char *list, uint32_t *list_len)
 {
 	int64_t size = archive_entry_size(e);
 	int fd, ret = make_way(u, p);
@@ -332,8 +338,12 @@ static int record(struct unpacker *u, struct archive_entry *e, const struct root
 		  const char *list, uint32_t list_len)
 {
 	int64_t uid = archive_entry_uid(e), gid = archive_entry_gid(e), mtime = archive_entry_mtime(e);
-	struct unpack_record r = {.kind = UNPACK_FILE, .path_len = (uint32_t)strlen(p->path), .xattrs_len = list_len,
-				  .mode = archive_entry_perm(e) & 07777, .uid = (uint32_t)uid, .gid = (uint32_t)gid,
+	struct unpack_record r = {.kind = UNPACK_FILE,
+				  .path_len = (uint32_t)strlen(p->path),
+				  .xattrs_len = list_len,
+				  .mode = archive_entry_perm(e) & 07777,
+				  .uid = (uint32_t)uid,
+				  .gid = (uint32_t)gid,
 				  .mtime = mtime > 0 ? mtime : 0,
 				  .mtime_nsec = mtime > 0 ? (uint32_t)archive_entry_mtime_nsec(e) : 0};
 
@@ -357,7 +367,8 @@ static int one(struct unpacker *u, struct archive *a, struct archive_entry *e)
 	if (!name || !name[0])
 		return refuse(u, -EINVAL, "?", "has no usable name");
 	if (name[0] == '/')
-		return refuse(u, -EINVAL, name, "absolute name; refused (make the archive with relative names)");
+		return refuse(u, -EINVAL, name,
+			      "absolute name; refused (make the archive with relative names)");
 	if (++u->files > u->limits.files)
 		return refuse(u, -EFBIG, name, "too many files in the archive; --max-files raises the limit");
 	ret = root_find(u->root, name, true, NULL, NULL, &p);

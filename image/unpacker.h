@@ -1,5 +1,6 @@
 /*
- * Inside the confined child: what unpacker.c (tar) and oci.c (layers) share, and the records that go to the parent.
+ * Inside the confined child: what unpacker.c (tar) and oci.c (layers) share, and the records that go to the
+ * parent.
  */
 #ifndef BARTIZAN_IMAGE_UNPACKER_H
 #define BARTIZAN_IMAGE_UNPACKER_H
@@ -10,7 +11,8 @@
 #include "image/error.h"
 #include "image/unpack.h"
 
-/* A record in the report, followed by its path and attribute list (path_len, xattrs_len bytes, no NUL needed). */
+/* A record in the report, followed by its path and attribute list (path_len, xattrs_len bytes, no NUL
+ * needed). */
 struct unpack_record {
 	uint32_t kind; /* enum unpack_kind */
 	uint32_t path_len, xattrs_len;
@@ -29,7 +31,7 @@ struct unpacker {
 	int root;
 	int report; /* records go here */
 	struct unpack_limits limits;
-	bool layer; /* whiteouts mean removal */
+	bool layer;		      /* whiteouts mean removal */
 	uint64_t bytes, files, input; /* so far; input: archive bytes of earlier layers */
 	uint32_t skipped, skipped_xattrs;
 	char *buffer; /* of records */
@@ -38,7 +40,8 @@ struct unpacker {
 };
 
 int unpacker_tar(struct unpacker *u, int fd);
-int unpacker_oci(struct unpacker *u, int archive); /* archive: directory of the unpacked OCI or docker archive */
+int unpacker_oci(struct unpacker *u,
+		 int archive); /* archive: directory of the unpacked OCI or docker archive */
 int unpacker_record(struct unpacker *u, const struct unpack_record *r, const void *path, const void *xattrs);
 int unpacker_flush(struct unpacker *u);
 

@@ -2,11 +2,11 @@
  * Checking the digest of every section, once a file.
  *
  * Hashing a large image costs more than starting it, so what was verified is written down in a cache of the
- * user's own and believed while device, inode, size, mtime and ctime are the same.  Only a file whose ctime was
- * two seconds old when hashing began is written down: a later change then must show in ctime, however coarse the
- * file system's clock is.  A file under fs-verity cannot change at all; it is known by its verity digest.  The
- * cache holds a fixed number of slots and is never more than a hint: a slot that is not exactly as expected is a
- * miss.  It is used only if the directory is the user's and nobody else can write there.
+ * user's own and believed while device, inode, size, mtime and ctime are the same.  Only a file whose ctime
+ * was two seconds old when hashing began is written down: a later change then must show in ctime, however
+ * coarse the file system's clock is.  A file under fs-verity cannot change at all; it is known by its verity
+ * digest.  The cache holds a fixed number of slots and is never more than a hint: a slot that is not exactly
+ * as expected is a miss.  It is used only if the directory is the user's and nobody else can write there.
  *
  * What it cannot see: damage by the disk itself after the first time, and a clock set back.
  */
@@ -200,7 +200,8 @@ static int check_range(struct walk *w, uint64_t off, uint64_t end, struct sha256
 	return 1;
 }
 
-static int check_sections(struct walk *w, uint32_t flags, struct image_report *report, struct image_error *err)
+static int check_sections(struct walk *w, uint32_t flags, struct image_report *report,
+			  struct image_error *err)
 {
 	const struct image *img = w->img;
 	uint64_t end = 0;
@@ -231,16 +232,18 @@ static int check_sections(struct walk *w, uint32_t flags, struct image_report *r
 		sha256_final(&s, digest);
 		report->match[i] = memcmp(digest, img->sections[i].digest, sizeof(digest)) == 0;
 		if (!report->match[i])
-			ret = image_fail(err, -EBADMSG, "damaged image: section %u does not match its digest; "
-					 "copy or build it again", i);
+			ret = image_fail(err, -EBADMSG,
+					 "damaged image: section %u does not match its digest; "
+					 "copy or build it again",
+					 i);
 		if (ret && !(flags & IMAGE_VERIFY_REPORT))
 			break;
 	}
 	return ret;
 }
 
-int image_verify(const struct image *img, uint32_t flags, struct image_report *report, image_progress progress,
-		 void *arg, struct image_error *err)
+int image_verify(const struct image *img, uint32_t flags, struct image_report *report,
+		 image_progress progress, void *arg, struct image_error *err)
 {
 	struct walk w = {.img = img, .progress = progress, .arg = arg};
 	struct image_report unused;

@@ -1,6 +1,6 @@
 /*
- * Any bytes as an image: opened and verified.  A second pass repairs the digests, so that what lies behind them is
- * reached as well.
+ * Any bytes as an image: opened and verified.  A second pass repairs the digests, so that what lies behind
+ * them is reached as well.
  */
 #include <stdint.h>
 #include <stdlib.h>

@@ -1,6 +1,6 @@
 /*
- * Any bytes as a manifest: the binary form, or, where they begin with `{`, the text form.  What is accepted must survive
- * being written and read again.
+ * Any bytes as a manifest: the binary form, or, where they begin with `{`, the text form.  What is accepted
+ * must survive being written and read again.
  */
 #include <stdint.h>
 #include <stdlib.h>

@@ -43,8 +43,8 @@ static inline int teardown_dir(void **state)
 	return chdir("/") || system(command);
 }
 
-/* Runs a shell command in the temporary directory; $BI is bartizan-image.  Returns its exit status; what it wrote
- * to standard error is in last_error. */
+/* Runs a shell command in the temporary directory; $BI is bartizan-image.  Returns its exit status; what it
+ * wrote to standard error is in last_error. */
 static char last_error[4096];
 
 static inline int sh(const char *format, ...) __attribute__((format(printf, 1, 2)));
@@ -75,7 +75,8 @@ static inline void expect_error(const char *command, const char *text)
 	char *newline = strchr(last_error, '\n');
 
 	if (status != 125 || !strstr(last_error, text) || !newline || newline[1])
-		fail_msg("%s\n  exit %d, wanted 125; wanted \"%s\" in: %s", command, status, text, last_error);
+		fail_msg("%s\n  exit %d, wanted 125; wanted \"%s\" in: %s", command, status, text,
+			 last_error);
 	assert_int_equal(sh("! ls -A | grep -q -e bartizan-build -e '[.]XXX' -e '^[.].*[.]img'"), 0);
 }
 

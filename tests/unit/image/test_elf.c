@@ -1,6 +1,6 @@
 /*
- * Finding what a program needs: RUNPATH and RPATH with $ORIGIN, chains, ld.so.cache, missing pieces, files that are
- * no programs for this machine.
+ * Finding what a program needs: RUNPATH and RPATH with $ORIGIN, chains, ld.so.cache, missing pieces, files
+ * that are no programs for this machine.
  */
 #include <elf.h>
 
@@ -32,7 +32,8 @@ static int look(const char *name, struct image_error *err)
 static bool has(const char *end)
 {
 	for (int i = 0; i < found_count; i++)
-		if (strlen(found[i]) >= strlen(end) && strcmp(found[i] + strlen(found[i]) - strlen(end), end) == 0)
+		if (strlen(found[i]) >= strlen(end) &&
+		    strcmp(found[i] + strlen(found[i]) - strlen(end), end) == 0)
 			return true;
 	return false;
 }
@@ -41,15 +42,22 @@ static int setup(void **state)
 {
 	if (setup_dir(state))
 		return -1;
-	return sh("mkdir -p lib deep bin && echo 'int b(void){return 2;}' >b.c && echo 'int b(void);int a(void){return b();}' >a.c &&"
+	return sh("mkdir -p lib deep bin && echo 'int b(void){return 2;}' >b.c && echo 'int b(void);int "
+		  "a(void){return b();}' >a.c &&"
 		  "echo 'int a(void);int main(void){return a();}' >m.c &&"
-		  "cc -shared -fPIC -o deep/libbz_b.so b.c && cc -shared -fPIC -o lib/libbz_a.so a.c -Ldeep -lbz_b &&"
-		  "cc -shared -fPIC -Wl,--disable-new-dtags,-rpath,'$ORIGIN/../deep' -o lib/libbz_r.so a.c -Ldeep -lbz_b &&"
-		  "cc -o bin/rpath m.c -Wl,--disable-new-dtags,-rpath,'$ORIGIN/../lib:${ORIGIN}/../deep' -Llib -lbz_a -Wl,-rpath-link,deep &&"
-		  "cc -o bin/runpath m.c -Wl,--enable-new-dtags,-rpath,'$ORIGIN/../lib:$ORIGIN/../deep' -Llib -lbz_a -Wl,-rpath-link,deep &&"
-		  "cc -o bin/own m.c -Wl,--enable-new-dtags,-rpath,'$ORIGIN/../lib' -Llib -lbz_r -Wl,-rpath-link,deep &&"
+		  "cc -shared -fPIC -o deep/libbz_b.so b.c && cc -shared -fPIC -o lib/libbz_a.so a.c -Ldeep "
+		  "-lbz_b &&"
+		  "cc -shared -fPIC -Wl,--disable-new-dtags,-rpath,'$ORIGIN/../deep' -o lib/libbz_r.so a.c "
+		  "-Ldeep -lbz_b &&"
+		  "cc -o bin/rpath m.c -Wl,--disable-new-dtags,-rpath,'$ORIGIN/../lib:${ORIGIN}/../deep' "
+		  "-Llib -lbz_a -Wl,-rpath-link,deep &&"
+		  "cc -o bin/runpath m.c -Wl,--enable-new-dtags,-rpath,'$ORIGIN/../lib:$ORIGIN/../deep' "
+		  "-Llib -lbz_a -Wl,-rpath-link,deep &&"
+		  "cc -o bin/own m.c -Wl,--enable-new-dtags,-rpath,'$ORIGIN/../lib' -Llib -lbz_r "
+		  "-Wl,-rpath-link,deep &&"
 		  "cc -static -o bin/static b.c m.c a.c &&"
-		  "cc -o bin/plain b.c m.c a.c && cc -o bin/nointerp b.c m.c a.c -Wl,--dynamic-linker=/lib/no-such-ld.so");
+		  "cc -o bin/plain b.c m.c a.c && cc -o bin/nointerp b.c m.c a.c "
+		  "-Wl,--dynamic-linker=/lib/no-such-ld.so");
 }
 
 static void plain(void **state)
@@ -179,8 +187,10 @@ static void cache_knows_libc(void **state)
 /* A cache of our own is read back, and the names stand in the order in which ld.so searches. */
 static void own_cache(void **state)
 {
-	struct ldcache_entry e[] = {{"liba.so.2", "/opt/a2"}, {"libb.so.1", "/opt/b"}, {"liba.so.10", "/opt/a10"},
-				     {"liba.so.2", "/opt/a2"}};
+	struct ldcache_entry e[] = {{"liba.so.2", "/opt/a2"},
+				    {"libb.so.1", "/opt/b"},
+				    {"liba.so.10", "/opt/a10"},
+				    {"liba.so.2", "/opt/a2"}};
 	struct ldcache c;
 	size_t len;
 
@@ -192,17 +202,24 @@ static void own_cache(void **state)
 	assert_string_equal(e[0].name, "libb.so.1");
 	assert_string_equal(e[1].name, "liba.so.10");
 	write_file("ld.so.cache", c.bytes, len);
-	assert_int_equal(sh("/sbin/ldconfig -p -C ./ld.so.cache | grep -q 'liba.so.10 (libc6,x86-64) => /opt/a10'"), 0);
+	assert_int_equal(
+	    sh("/sbin/ldconfig -p -C ./ld.so.cache | grep -q 'liba.so.10 (libc6,x86-64) => /opt/a10'"), 0);
 	free((void *)c.bytes);
 }
 
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(plain), cmocka_unit_test(static_needs_nothing), cmocka_unit_test(rpath_is_inherited),
-		cmocka_unit_test(runpath_is_not), cmocka_unit_test(library_with_rpath_of_its_own),
-		cmocka_unit_test(missing_interpreter), cmocka_unit_test(foreign), cmocka_unit_test(truncated),
-		cmocka_unit_test(cache_knows_libc), cmocka_unit_test(own_cache),
+	    cmocka_unit_test(plain),
+	    cmocka_unit_test(static_needs_nothing),
+	    cmocka_unit_test(rpath_is_inherited),
+	    cmocka_unit_test(runpath_is_not),
+	    cmocka_unit_test(library_with_rpath_of_its_own),
+	    cmocka_unit_test(missing_interpreter),
+	    cmocka_unit_test(foreign),
+	    cmocka_unit_test(truncated),
+	    cmocka_unit_test(cache_knows_libc),
+	    cmocka_unit_test(own_cache),
 	};
 
 	return cmocka_run_group_tests(tests, setup, teardown_dir);

@@ -21,13 +21,13 @@ static void expect(const char *text, const char *line)
 }
 
 static const char full[] =
-	"{\n \"entrypoint\": [\"/bin/app\", \"-x\"],\n \"cmd\": [\"serve\"],\n"
-	" \"env\": {\"A\": \"1\", \"B\": \"two words\"},\n \"workdir\": \"/srv\", \"user\": \"1000:1000\",\n"
-	" \"hostname\": \"box\", \"stop_signal\": \"SIGINT\",\n"
-	" \"grants\": {\"volumes\": [{\"path\": \"/data\", \"access\": \"rw\", \"why\": \"the database\"}],\n"
-	"  \"ports\": [{\"port\": 80}], \"outbound\": [{\"host\": \"example.org\", \"port\": 443}]},\n"
-	" \"limits\": {\"memory\": \"64M\", \"pids\": 10, \"cpus\": 1.5, \"nofile\": 1024},\n"
-	" \"components\": [\"inet\"], \"labels\": {\"k\": \"v\"}}\n";
+    "{\n \"entrypoint\": [\"/bin/app\", \"-x\"],\n \"cmd\": [\"serve\"],\n"
+    " \"env\": {\"A\": \"1\", \"B\": \"two words\"},\n \"workdir\": \"/srv\", \"user\": \"1000:1000\",\n"
+    " \"hostname\": \"box\", \"stop_signal\": \"SIGINT\",\n"
+    " \"grants\": {\"volumes\": [{\"path\": \"/data\", \"access\": \"rw\", \"why\": \"the database\"}],\n"
+    "  \"ports\": [{\"port\": 80}], \"outbound\": [{\"host\": \"example.org\", \"port\": 443}]},\n"
+    " \"limits\": {\"memory\": \"64M\", \"pids\": 10, \"cpus\": 1.5, \"nofile\": 1024},\n"
+    " \"components\": [\"inet\"], \"labels\": {\"k\": \"v\"}}\n";
 
 static void there_and_back(void **state)
 {
@@ -87,7 +87,8 @@ static void empty_is_enough(void **state)
 
 static void errors(void **state)
 {
-	expect("{\n\n \"entrypont\": [\"a\"]}", "m.json:3: unknown key \"entrypont\"; did you mean \"entrypoint\"?");
+	expect("{\n\n \"entrypont\": [\"a\"]}",
+	       "m.json:3: unknown key \"entrypont\"; did you mean \"entrypoint\"?");
 	expect("{\"zzz\": 1}", "m.json:1: unknown key \"zzz\"");
 	expect("{\n\"cmd\": \"x\"}", "m.json:2: cmd: must be a list of strings, is a string");
 	expect("{\"cmd\": [\"a\",\n 5]}", "m.json:2: cmd[1]: must be a string, is a number");
@@ -165,8 +166,9 @@ static void damaged_binary(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(there_and_back), cmocka_unit_test(empty_is_enough), cmocka_unit_test(errors),
-		cmocka_unit_test(arguments_replace_cmd), cmocka_unit_test(damaged_binary),
+	    cmocka_unit_test(there_and_back), cmocka_unit_test(empty_is_enough),
+	    cmocka_unit_test(errors),	      cmocka_unit_test(arguments_replace_cmd),
+	    cmocka_unit_test(damaged_binary),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

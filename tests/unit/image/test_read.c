@@ -1,6 +1,6 @@
 /*
- * Images that are damaged, cut, or strange: never accepted.  And what is verified once stays verified only while the
- * file is the same.
+ * Images that are damaged, cut, or strange: never accepted.  And what is verified once stays verified only
+ * while the file is the same.
  */
 #include <elf.h>
 #include <sys/mman.h>
@@ -16,9 +16,14 @@ static void write_libos(const char *path)
 		Elf64_Ehdr e;
 		Elf64_Phdr p;
 		char code[100];
-	} f = {.e = {.e_ident = {0x7f, 'E', 'L', 'F', ELFCLASS64, ELFDATA2LSB, 1}, .e_type = ET_EXEC,
-		     .e_machine = EM_X86_64, .e_phoff = 64, .e_phentsize = sizeof(Elf64_Phdr), .e_phnum = 1},
-	       .p = {.p_type = PT_LOAD, .p_filesz = sizeof(f)}, .code = "code"};
+	} f = {.e = {.e_ident = {0x7f, 'E', 'L', 'F', ELFCLASS64, ELFDATA2LSB, 1},
+		     .e_type = ET_EXEC,
+		     .e_machine = EM_X86_64,
+		     .e_phoff = 64,
+		     .e_phentsize = sizeof(Elf64_Phdr),
+		     .e_phnum = 1},
+	       .p = {.p_type = PT_LOAD, .p_filesz = sizeof(f)},
+	       .code = "code"};
 
 	write_file(path, &f, sizeof(f));
 }
@@ -191,7 +196,8 @@ static void verified_once(void **state)
 	assert_false(cached("c.img")); /* others could have written there */
 	sh("chmod 700 .cache/bartizan/verified");
 	assert_true(cached("c.img"));
-	sh("for f in .cache/bartizan/verified/*; do printf X | dd of=$f bs=1 seek=20 conv=notrunc status=none; done");
+	sh("for f in .cache/bartizan/verified/*; do printf X | dd of=$f bs=1 seek=20 conv=notrunc "
+	   "status=none; done");
 	assert_false(cached("c.img"));
 	sh("cp a.img new && mv new c.img");
 	assert_false(cached("c.img"));
@@ -219,9 +225,9 @@ static void damage_of_a_cached_image_is_seen(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(whole), cmocka_unit_test(every_byte_flipped), cmocka_unit_test(every_length),
-		cmocka_unit_test(structure_checked_behind_digests), cmocka_unit_test(verified_once),
-		cmocka_unit_test(damage_of_a_cached_image_is_seen),
+	    cmocka_unit_test(whole),	     cmocka_unit_test(every_byte_flipped),
+	    cmocka_unit_test(every_length),  cmocka_unit_test(structure_checked_behind_digests),
+	    cmocka_unit_test(verified_once), cmocka_unit_test(damage_of_a_cached_image_is_seen),
 	};
 
 	return cmocka_run_group_tests(tests, setup, teardown);

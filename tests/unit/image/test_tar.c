@@ -153,7 +153,9 @@ static void devices_left_out(void **state)
 static void bombs(void **state)
 {
 	unlink("t.img");
-	assert_int_equal(sh("dd if=/dev/zero bs=1M count=300 status=none >zero && tar cf - zero | gzip -9 >t.tar && rm zero"), 0);
+	assert_int_equal(sh("dd if=/dev/zero bs=1M count=300 status=none >zero && tar cf - zero | gzip -9 "
+			    ">t.tar && rm zero"),
+			 0);
 	refused("times its size; --max-ratio raises the limit");
 	assert_int_equal(sh("truncate -s 1T hole && tar cSf t.tar hole; rm hole"), 0);
 	refused("the archive unpacks to more than");
@@ -216,11 +218,18 @@ static void hostile_names_are_escaped(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(dotdot), cmocka_unit_test(absolute), cmocka_unit_test(symlink_escape),
-		cmocka_unit_test(symlink_loop), cmocka_unit_test(hardlink_escape), cmocka_unit_test(hardlink_is_cut),
-		cmocka_unit_test(devices_left_out), cmocka_unit_test(bombs), cmocka_unit_test(damaged),
-		cmocka_unit_test(replaced_kinds), cmocka_unit_test(directory_entry_keeps_link),
-		cmocka_unit_test(hostile_names_are_escaped),
+	    cmocka_unit_test(dotdot),
+	    cmocka_unit_test(absolute),
+	    cmocka_unit_test(symlink_escape),
+	    cmocka_unit_test(symlink_loop),
+	    cmocka_unit_test(hardlink_escape),
+	    cmocka_unit_test(hardlink_is_cut),
+	    cmocka_unit_test(devices_left_out),
+	    cmocka_unit_test(bombs),
+	    cmocka_unit_test(damaged),
+	    cmocka_unit_test(replaced_kinds),
+	    cmocka_unit_test(directory_entry_keeps_link),
+	    cmocka_unit_test(hostile_names_are_escaped),
 	};
 
 	return cmocka_run_group_tests(tests, setup, teardown_dir);
