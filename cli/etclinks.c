@@ -1,8 +1,8 @@
 /*
- * What links in /usr point to in /etc: packages keep their configuration there (a JDK its java.security).  Finding
- * the links means walking /usr, so it is done once for a state of the host's packages, and the list is kept in the
- * user's cache; a user without a writable cache goes without.  The list is only a list: each file is opened and
- * checked like the rest of the view, and must be readable by all.
+ * What links in /usr point to in /etc: packages keep their configuration there (a JDK its java.security).
+ * Finding the links means walking /usr, so it is done once for a state of the host's packages, and the list
+ * is kept in the user's cache; a user without a writable cache goes without.  The list is only a list: each
+ * file is opened and checked like the rest of the view, and must be readable by all.
  */
 #define _GNU_SOURCE
 #include <errno.h>
@@ -21,8 +21,9 @@
 /* The state of the packages: when the package manager's database changed last. */
 static void packages_key(char key[64])
 {
-	static const char *const databases[] = {"/var/lib/dpkg/status", "/var/lib/rpm", "/usr/lib/sysimage/rpm",
-						"/lib/apk/db/installed", "/var/lib/pacman/local", "/usr/lib"};
+	static const char *const databases[] = {"/var/lib/dpkg/status",	 "/var/lib/rpm",
+						"/usr/lib/sysimage/rpm", "/lib/apk/db/installed",
+						"/var/lib/pacman/local", "/usr/lib"};
 	struct stat st;
 
 	for (size_t i = 0; i < sizeof(databases) / sizeof(databases[0]); i++)
@@ -62,7 +63,8 @@ static char *read_cache(const char *path)
 	return text;
 }
 
-/* Where a link in /usr leads to in /etc, or NULL.  Relative texts begin with enough `..` to reach the root. */
+/* Where a link in /usr leads to in /etc, or NULL.  Relative texts begin with enough `..` to reach the root.
+ */
 static char *target_in_etc(const FTSENT *entry)
 {
 	char text[BZ_PATH_MAX + 1];
@@ -84,8 +86,9 @@ static char *target_in_etc(const FTSENT *entry)
 
 static bool is_never(const char *path)
 {
-	static const char *const never[] = {"/etc/alternatives/", "/etc/ssl/", "/etc/shadow", "/etc/gshadow",
-					    "/etc/sudoers", "/etc/passwd", "/etc/group", "/etc/localtime"};
+	static const char *const never[] = {"/etc/alternatives/", "/etc/ssl/",	   "/etc/shadow",
+					    "/etc/gshadow",	  "/etc/sudoers",  "/etc/passwd",
+					    "/etc/group",	  "/etc/localtime"};
 
 	for (size_t i = 0; i < sizeof(never) / sizeof(never[0]); i++)
 		if (!strncmp(path, never[i], strlen(never[i])))

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "cli/cli.h"
+#include "cli/files.h"
 
 static const struct {
 	const char *command, *text;
@@ -111,6 +112,8 @@ int command_help(int argc, char **argv)
 				fputs(texts[i].text, stdout);
 				return 0;
 			}
+		if (!strcmp(argv[1], "build") || !strcmp(argv[1], "verify") || !strcmp(argv[1], "keygen"))
+			files_exec_image((char *[]){argv[1], "--help", NULL});
 		if (*argv[1] != '-')
 			fail(EXIT_BARTIZAN, "no help for '%s'; see 'bartizan --help'", argv[1]);
 	}

@@ -338,8 +338,8 @@ void options_parse(struct run_options *o, int argc, char **argv)
 	else if (!(o->rootfs && o->entrypoint))
 		fail(EXIT_BARTIZAN, "run: no image or program named; see 'bartizan run --help'");
 	o->args = argv + optind;
-	if (o->detach && o->trace)
-		warn("--trace goes to the log: see 'bartizan logs'");
+	if (o->detach && o->stats && !o->stats_file)
+		fail(EXIT_BARTIZAN, "--stats: with -d it needs a file: --stats=FILE");
 }
 
 void options_print_long(const char *between)

@@ -106,12 +106,13 @@ static void program_open(struct program *p, const struct run_options *o, const c
 static bool find_on_path(const char *name, char out[BZ_PATH_MAX + 1])
 {
 	const char *at = getenv("PATH");
+	struct stat st;
 
 	for (at = at ? at : "/usr/bin:/bin"; at; at = strchr(at, ':') ? strchr(at, ':') + 1 : NULL) {
 		int len = strcspn(at, ":");
 
 		if (len && snprintf(out, BZ_PATH_MAX, "%.*s/%s", len, at, name) < BZ_PATH_MAX &&
-		    access(out, X_OK) == 0)
+		    stat(out, &st) == 0 && S_ISREG(st.st_mode) && (st.st_mode & 0111))
 			return true;
 	}
 	return false;

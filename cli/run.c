@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 #include "cli/files.h"
@@ -86,7 +87,7 @@ static void prepare_limits(struct run *r)
 	spec->rlimits = o->ulimits;
 	spec->rlimit_count = o->ulimit_count;
 	for (size_t i = 0; i < o->ulimit_count; i++)
-		if (o->ulimits[i].resource == 7 /* RLIMIT_NOFILE */ && o->ulimits[i].hard != UINT64_MAX)
+		if (o->ulimits[i].resource == RLIMIT_NOFILE && o->ulimits[i].hard != UINT64_MAX)
 			spec->files = (struct limit){true, o->ulimits[i].hard};
 	spec->flags |= (o->trace ? SANDBOX_TRACE : 0) | (o->stats ? SANDBOX_STATS : 0) |
 		       (o->readonly ? SANDBOX_ROOT_READONLY : 0) | (o->no_userns ? SANDBOX_NO_USERNS : 0);
