@@ -109,13 +109,40 @@ ssize_t erofs_read_kernel(struct inode *inode, void *buf, size_t n, u64 pos)
 	return done;
 }
 
+/* Data that is not on a page boundary (an inline tail) is mapped from a copy in the arena, which lives as long as the inode. */
+static void *tail_page(struct inode *inode, u64 pos, int *err)
+{
+	struct erofs_inode *n = erofs_node(inode);
+	void *page = __atomic_load_n(&n->tail, __ATOMIC_ACQUIRE), *none = NULL;
+	ssize_t got;
+
+	*err = n->layout == EROFS_FLAT_INLINE ? 0 : -EIO;
+	if (page || *err)
+		return *err ? NULL : page;
+	page = pages_alloc_zero(0);
+	if (!page) {
+		*err = -ENOMEM;
+		return NULL;
+	}
+	got = erofs_read_kernel(inode, page, PAGE_SIZE, pos);
+	if (got < 0) {
+		*err = got;
+		pages_free(page, 0);
+		return NULL;
+	}
+	if (!__atomic_compare_exchange_n(&n->tail, &none, page, false, __ATOMIC_ACQ_REL, __ATOMIC_ACQUIRE)) {
+		pages_free(page, 0);
+		page = none;
+	}
+	return page;
+}
+
 /* One stretch of a mapping.  Returns how many bytes of it (whole pages) were mapped. */
 static i64 map_run(struct file *f, u64 addr, u64 len, u32 prot, u32 flags, u64 pos)
 {
 	struct inode *inode = f->inode;
 	u64 off, run;
 	void *page;
-	ssize_t n;
 	int err = erofs_map(inode, pos, &off, &run);
 
 	if (err)
@@ -129,14 +156,9 @@ static i64 map_run(struct file *f, u64 addr, u64 len, u32 prot, u32 flags, u64 p
 		err = host->mem_map(addr, len, prot, flags);
 		return err ? err : (i64)len;
 	}
-	/* Data that is not on a page boundary (an inline tail): the page is a copy in the arena, kept with the file. */
-	page = pages_alloc_zero(0);
-	if (!page)
-		return -ENOMEM;
-	n = erofs_read_kernel(inode, page, PAGE_SIZE, pos);
-	err = n < 0 ? n : host->stream_map(BZ_STREAM_ARENA, addr, PAGE_SIZE, prot, flags, arena_offset(page));
-	/* The mapping stays valid only as long as the page is ours, so it is never given back: a tail is at most one
-	 * page, and mkfs.erofs -Enoinline_data makes none for regular files. */
+	page = tail_page(inode, pos, &err);
+	if (page)
+		err = host->stream_map(BZ_STREAM_ARENA, addr, PAGE_SIZE, prot, flags, arena_offset(page));
 	return err ? err : (i64)PAGE_SIZE;
 }
 

@@ -20,6 +20,7 @@ struct erofs_inode {
 	u32 xattr_size;
 	u32 start;		/* first block, or chunk format */
 	u8 layout;
+	void *tail;		/* a page with a copy of the inline tail, made when it is first mapped */
 };
 
 static inline struct erofs_sb *erofs_sb(const struct super *sb)

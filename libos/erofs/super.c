@@ -122,6 +122,8 @@ int erofs_inode_get(struct super *super, u64 nid, struct inode **out)
 
 static void erofs_evict(struct inode *inode)
 {
+	if (erofs_node(inode)->tail)
+		pages_free(erofs_node(inode)->tail, 0);
 	kfree(inode->priv);
 }
 

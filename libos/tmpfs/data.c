@@ -491,13 +491,16 @@ static int file_fallocate(struct file *f, u32 mode, u64 off, u64 len)
 
 	if (mode & ~(u32)(FALLOC_FL_KEEP_SIZE | FALLOC_FL_PUNCH_HOLE))
 		return -EOPNOTSUPP;
-	mutex_lock(&inode->lock);
 	if (mode & FALLOC_FL_PUNCH_HOLE) {
+		/* Without inode->lock: madvise(MADV_REMOVE) comes here under mm->lock, which a write may wait for. */
 		if (seals & (SEAL_WRITE | SEAL_FUTURE_WRITE))
-			err = -EPERM;
-		else
-			clear_range(inode, off, end);
-	} else if ((seals & SEAL_GROW) && end > inode->size) {
+			return -EPERM;
+		clear_range(inode, off, end);
+		inode_touch_mtime(inode);
+		return 0;
+	}
+	mutex_lock(&inode->lock);
+	if ((seals & SEAL_GROW) && end > inode->size) {
 		err = -EPERM;
 	} else {
 		err = allocate(inode, off, end);

@@ -32,6 +32,12 @@ void *pages_alloc_zero(unsigned int order)
 	return calloc(1, PAGE_SIZE << order);
 }
 
+void pages_free(void *p, unsigned int order)
+{
+	(void)order;
+	free(p);
+}
+
 size_t copy_fault_safe(void *dst, const void *src, size_t n)
 {
 	memcpy(dst, src, n);
