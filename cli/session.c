@@ -16,6 +16,7 @@
 #include "cli/log.h"
 #include "cli/session.h"
 
+#define DENIALS_MAX 20
 #define STATISTICS_MAX (256u << 10)
 
 static const int relayed[] = {SIGHUP,  SIGINT,	SIGQUIT, SIGTERM, SIGUSR1,
@@ -123,6 +124,19 @@ static void add_statistics(struct session *s, const char *text, size_t len)
 	s->statistics = all;
 }
 
+/* Each thing once, and not without end. */
+static void add_denial(struct session *s, const char *text, size_t len)
+{
+	char *line = must_format("%.*s", (int)len, text);
+
+	for (size_t i = 0; i < s->denials.count; i++)
+		if (!strcmp(s->denials.item[i], line) || i == DENIALS_MAX) {
+			free(line);
+			return;
+		}
+	strings_add(&s->denials, line);
+}
+
 static void take_message(struct session *s, const struct monitor_msg *m)
 {
 	switch (m->kind) {
@@ -132,12 +146,12 @@ static void take_message(struct session *s, const struct monitor_msg *m)
 		break;
 	case MONITOR_LOG:
 		if (m->arg == BZ_LOG_DENIED)
-			strings_add(&s->denials, must_format("%.*s", (int)m->len, m->text));
+			add_denial(s, m->text, m->len);
 		else if (m->arg != BZ_LOG_PANIC)
 			show(s, m->arg == BZ_LOG_TRACE ? "" : "bartizan: ", m->text, m->len);
 		break;
 	case MONITOR_DENIED:
-		strings_add(&s->denials, must_format("%.*s", (int)m->len, m->text));
+		add_denial(s, m->text, m->len);
 		break;
 	case MONITOR_STATISTICS:
 		add_statistics(s, m->text, m->len);
@@ -185,7 +199,7 @@ static void explain_end(struct session *s)
 {
 	static const char *const reasons[] = {
 	    [ENDED_KILLED] = "killed",
-	    [ENDED_TIMEOUT] = "killed: --timeout passed",
+	    [ENDED_TIMEOUT] = "killed",
 	    [ENDED_FORBIDDEN_CALL] = "ended: it made a forbidden host call",
 	    [ENDED_PROTOCOL] = "ended: it broke the monitor's protocol",
 	    [ENDED_PANIC] = "ended: its library OS gave up",

@@ -56,5 +56,21 @@ code 0 timeout 30 "$B" wait eight
 code 0 "$B" logs --tail 1 eight; out last
 [ "$("$B" logs eight | wc -c)" -eq 11000006 ] || not_ok "rotation lost bytes"
 code 0 "$B" rm eight
+# A console in the background, and records of what runs in the foreground.
+code 0 "$B" run -d -t --name ten sh -c 'tty; exit 2'
+code 0 "$B" wait ten; out 2
+code 0 "$B" logs --raw ten; out "$(printf '/dev/console\r')"
+code 0 "$B" rm ten
+"$B" run --name front sleep 60 2>/dev/null &
+pid=$!
+for i in 1 2 3 4 5 6 7 8 9 10; do "$B" ps | grep -q front && break; sleep 0.1; done
+"$B" wait front >"$T/waited" &
+sleep 0.2
+code 0 "$B" kill front
+wait $pid
+[ $? -eq 137 ] || not_ok "the exit code of a run in the foreground that was killed"
+wait
+[ "$(cat "$T/waited")" = 137 ] || not_ok "wait for a run in the foreground: $(cat "$T/waited")"
+
 code 127 "$B" run -d --name nine no-such-thing-9
 [ -z "$(ls "$XDG_RUNTIME_DIR/bartizan")" ] || not_ok "left behind: $(ls "$XDG_RUNTIME_DIR/bartizan")"
