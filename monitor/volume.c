@@ -463,9 +463,10 @@ static int act_on_two(struct server *server, const struct place *from, const str
 		close(dir_from);
 		return dir_to;
 	}
-	/* Without AT_SYMLINK_FOLLOW a symbolic link is linked, not followed. */
+	/* Without AT_SYMLINK_FOLLOW a symbolic link is linked, not followed.  libc's renameat2 without flags makes another
+	 * call, which the filter does not know. */
 	n = link ? linkat(dir_from, last_from, dir_to, last_to, 0)
-		 : renameat2(dir_from, last_from, dir_to, last_to, flags);
+		 : syscall(SYS_renameat2, dir_from, last_from, dir_to, last_to, flags);
 	n = n < 0 ? -errno : 0;
 	close(dir_to);
 	close(dir_from);
