@@ -26,9 +26,12 @@ static void make_node(const struct chrdev *d)
 
 	if (!devfs || !d->name)
 		return;
-	if (!devfs->root->ops->create(devfs->root, d->name, strlen(d->name), S_IFCHR | d->mode,
-				      MKDEV(d->major, d->minor), &inode))
-		inode_put(inode);
+	if (devfs->root->ops->create(devfs->root, d->name, strlen(d->name), S_IFCHR | d->mode,
+				     MKDEV(d->major, d->minor), &inode))
+		return;
+	if (d->major == 5 && d->minor == 1 && (boot->flags & BZ_START_TTY))
+		inode->uid = boot->uid; /* who logs in at the console owns it */
+	inode_put(inode);
 }
 
 int chrdev_register(u32 major, u32 minor, const char *name, u32 mode, const struct file_ops *fops)

@@ -58,6 +58,10 @@ t.expect(b'got <hello>')
 t.expect(b'30 100')
 t.end(4)
 
+t = Terminal('-u', '1234:1234', '-t', 'tty')  # the console is theirs, whoever they are
+t.expect(b'/dev/console')
+t.end(0)
+
 t = Terminal('-it', 'cat')
 t.type(b'abc\r')
 t.expect(b'abc\r\nabc\r\n')
