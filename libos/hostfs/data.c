@@ -106,6 +106,19 @@ void hostfs_stream_drop(struct hnode *n, bool write)
 	close_stream(s);
 }
 
+void hostfs_offer(struct inode *inode, bz_stream s)
+{
+	struct hnode *n = hnode_of(inode);
+
+	mutex_lock(&hostfs_lock);
+	if (n->rd.s < 0) {
+		n->rd.s = s;
+		s = idle_add(n);
+	}
+	mutex_unlock(&hostfs_lock);
+	close_stream(s);
+}
+
 void hostfs_adopt(struct inode *inode, bz_stream s)
 {
 	struct hnode *n = hnode_of(inode);

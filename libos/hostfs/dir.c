@@ -250,16 +250,28 @@ static int ask_single(struct inode *dir, const char *name, u32 len, struct inode
 {
 	struct bz_attr a;
 	struct hname h;
+	bz_stream s = -1;
 	i64 at = now_mono();
 	int err = hname_child(dir, name, len, &h);
 
 	if (err)
 		return err;
-	err = host->stream_getattr(-1, &h.n, BZ_ATTR_BASIC, &a);
+	if (current && current->lookup_open) {
+		/* A link, a directory, or what may not be read shows by an error: then its attributes are asked for. */
+		s = host->stream_open(&h.n, BZ_OPEN_READ, 0, NULL, &a);
+		if (s == -ENOENT)
+			err = s;
+	}
+	if (s < 0 && !err)
+		err = host->stream_getattr(-1, &h.n, BZ_ATTR_BASIC, &a);
 	hname_put(&h);
 	if (err)
 		return err;
 	*out = hnode_get(dir->sb, dir, name, len, &a, at);
+	if (s >= 0 && *out)
+		hostfs_offer(*out, s);
+	else if (s >= 0)
+		host->stream_close(s);
 	return *out ? 0 : -ENOMEM;
 }
 

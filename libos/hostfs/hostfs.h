@@ -113,6 +113,7 @@ extern const struct file_ops hostfs_dir_fops;
 bz_stream hostfs_stream_take(struct hnode *n, bool write);	/* one that is open already, or -1 */
 void hostfs_stream_drop(struct hnode *n, bool write);
 int hostfs_open(struct inode *inode, struct file *f);
+void hostfs_offer(struct inode *inode, bz_stream s);	/* a stream for reading that the next open may use */
 void hostfs_adopt(struct inode *inode, bz_stream s);	/* a stream that creating the file has opened for writing */
 int hostfs_resize(struct inode *inode, u64 size);
 void hostfs_streams_close(struct hnode *n);

@@ -49,6 +49,7 @@ struct thread {
 	u32 wake_word;		  /* what thread_sleep sleeps on */
 	u32 sleep_kind;		  /* enum sleep_kind: how to wake it */
 	struct waiter waiter;	  /* WAIT_EVENT's */
+	bool lookup_open;	  /* vfs: the name that is looked up is to be opened for reading */
 	bz_stream waitset;	  /* for poll over host streams; -1: none yet */
 
 	struct sigpending pending; /* sighand->lock */

@@ -212,6 +212,20 @@ static int check_directory(struct walk *w)
 	return inode_permission(inode, 1);
 }
 
+/* A file system behind the monitor answers "what is it" and "open it" in one request, if it knows that both will come. */
+static struct dentry *child_lookup_for(struct walk *w, const char *name, u32 n, bool last)
+{
+	struct thread *t = current;
+	struct dentry *d;
+
+	if (!last || !(w->flags & LOOKUP_OPEN) || !t)
+		return child_lookup(w->at.dentry, name, n);
+	t->lookup_open = true;
+	d = child_lookup(w->at.dentry, name, n);
+	t->lookup_open = false;
+	return d;
+}
+
 /* One component, which is not the last that the caller keeps for itself.  `last`: nothing follows it. */
 static int step(struct walk *w, const char *name, u32 n, bool last, bool slash)
 {
@@ -225,7 +239,7 @@ static int step(struct walk *w, const char *name, u32 n, bool last, bool slash)
 		return go_up(w);
 	if (n > NAME_MAX)
 		return -ENAMETOOLONG;
-	d = child_lookup(w->at.dentry, name, n);
+	d = child_lookup_for(w, name, n, last && !slash);
 	if (IS_ERR(d))
 		return PTR_ERR(d);
 	if (!d->inode) {
@@ -624,6 +638,8 @@ struct file *do_open(int dirfd, const char *name, u32 flags, u32 mode, u32 resol
 
 	if (!*name)
 		return ERR_PTR(-ENOENT);
+	if (!(flags & (O_ACCMODE | O_CREAT | O_TRUNC | O_PATH | O_DIRECTORY)))
+		resolve |= LOOKUP_OPEN;
 	err = walk_begin(&w, dirfd, name, resolve | (flags & O_NOFOLLOW ? 0 : LOOKUP_FOLLOW));
 	if (!err && (flags & O_CREAT) && !(flags & O_PATH)) {
 		if (current && !(mode & ~07777u))

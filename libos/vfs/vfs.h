@@ -273,6 +273,7 @@ static inline void poll_stream(struct poll_table *pt, struct file *f, bz_stream 
 #define LOOKUP_NO_SYMLINKS 64
 #define LOOKUP_NO_MAGICLINKS 128
 #define LOOKUP_NO_XDEV 256
+#define LOOKUP_OPEN 512		/* the last component is to be opened for reading: see thread->lookup_open */
 int path_lookup(int dirfd, const char *name, u32 flags, struct path *out);	/* kernel string */
 int path_lookup_user(int dirfd, const char *uname, u32 flags, struct path *out);	/* guest string */
 void path_get(struct path *p);
