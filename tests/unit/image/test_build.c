@@ -71,6 +71,35 @@ static void includes(void **state)
 	   "dump.erofs --path=$PWD/m.c i.img | grep -q regular");
 }
 
+/* A plugin's library comes along; a plugin whose library is missing is a note. */
+static void libraries_of_includes(void **state)
+{
+	ok("mkdir -p plug libs && echo 'int b(void){return 2;}' >b.c && echo 'int b(void);int a(void){return "
+	   "b();}' >a.c && "
+	   "cc -shared -fPIC -o libs/libbz_p.so b.c && "
+	   "cc -shared -fPIC -o plug/one.so a.c -Llibs -lbz_p -Wl,-rpath,$PWD/libs && "
+	   "cc -shared -fPIC -o plug/two.so a.c -Llibs -lbz_p");
+	ok("$BI build --no-libos --include plug:/plug -o i.img bin/prog 2>note && grep -q 'two.so: needs the "
+	   "library' note");
+	ok("dump.erofs --path=$PWD/libs/libbz_p.so i.img | grep -q regular && dump.erofs --path=/plug/one.so "
+	   "i.img | grep -q regular");
+	ok("! dump.erofs --path=$PWD/plug/one.so i.img | grep -q regular");
+}
+
+/* docker save: manifest.json, layers by name, a link for one that is there twice. */
+static void docker_archive(void **state)
+{
+	ok("mkdir -p dk/aa dk/bb l && echo hi >l/file && tar cf dk/aa/layer.tar -C l file && ln -s "
+	   "../aa/layer.tar dk/bb/layer.tar && "
+	   "echo '{\"config\":{\"Entrypoint\":[\"/x\"],\"User\":\"7\"}}' >dk/c.json && "
+	   "echo '[{\"Config\":\"c.json\",\"Layers\":[\"aa/layer.tar\",\"bb/layer.tar\"]}]' "
+	   ">dk/manifest.json && tar cf dk.tar -C dk .");
+	ok("$BI build --no-libos -o dk.img dk.tar && dump.erofs --path=/file dk.img | grep -q 'Size: 3 ' && "
+	   "$BI inspect dk.img | grep -q 'user *7'");
+	ok("ln -sf ../../../etc/passwd dk/bb/layer.tar && tar cf dk.tar -C dk .");
+	expect_error("$BI build --no-libos -o x.img dk.tar", "container archive: missing layer bb/layer.tar");
+}
+
 static void store(void **state)
 {
 	ok("$BI build --no-libos --tag it:1 bin/prog && test -f .local/share/bartizan/images/it:1 && $BI "
@@ -168,6 +197,8 @@ int main(void)
 	    cmocka_unit_test(directory_reproducible),
 	    cmocka_unit_test(tar_keeps_attributes),
 	    cmocka_unit_test(includes),
+	    cmocka_unit_test(libraries_of_includes),
+	    cmocka_unit_test(docker_archive),
 	    cmocka_unit_test(store),
 	    cmocka_unit_test(manifest_options),
 	    cmocka_unit_test(signatures),

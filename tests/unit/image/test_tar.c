@@ -215,6 +215,22 @@ static void hostile_names_are_escaped(void **state)
 	refused("../\\x1b[2Jx");
 }
 
+/* Names are bytes: old tars have any, new ones (pax) UTF-8; neither depends on the locale. */
+static void names_of_any_bytes(void **state)
+{
+	FILE *f = tar();
+
+	tar_entry(f, '0', "\xff\xfe.txt", NULL, "latin");
+	tar_end(f);
+	assert_int_equal(sh("LC_ALL=C $BI build --no-libos -o t.img t.tar"), 0);
+	assert_int_equal(sh("dump.erofs --ls --path=/ t.img | grep -qa \"$(printf '\\377\\376.txt')\""), 0);
+	assert_int_equal(sh("mkdir -p pax && touch \"pax/$(printf 'gr\\303\\274n')\" && tar --format=pax -cf "
+			    "t.tar -C pax . && "
+			    "LC_ALL=C $BI build --no-libos -o t.img t.tar && "
+			    "dump.erofs --ls --path=/ t.img | grep -qa \"$(printf 'gr\\303\\274n')\""),
+			 0);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -230,6 +246,7 @@ int main(void)
 	    cmocka_unit_test(replaced_kinds),
 	    cmocka_unit_test(directory_entry_keeps_link),
 	    cmocka_unit_test(hostile_names_are_escaped),
+	    cmocka_unit_test(names_of_any_bytes),
 	};
 
 	return cmocka_run_group_tests(tests, setup, teardown_dir);
