@@ -85,9 +85,10 @@ static const char doc[] =
 static int words(struct options *o, struct bartizan_list *l, const char *key, const char *arg,
 		 struct argp_state *state)
 {
+	struct draft parsed = {0};
+	const struct bartizan_list *list = key[0] == 'c' ? &parsed.m.cmd : &parsed.m.entrypoint;
 	struct image_error err;
 	char *text;
-	int ret;
 
 	if (arg[0] != '[') {
 		draft_list_add(&o->draft, l, arg);
@@ -95,10 +96,14 @@ static int words(struct options *o, struct bartizan_list *l, const char *key, co
 	}
 	if (asprintf(&text, "{\"%s\": %s}", key, arg) < 0)
 		return ENOMEM;
-	ret = manifest_parse(&o->draft, key[0] == 'c' ? "--cmd" : "--entrypoint", text, strlen(text), &err);
-	free(text);
-	if (ret)
+	if (manifest_parse(&parsed, key[0] == 'c' ? "--cmd" : "--entrypoint", text, strlen(text), &err))
 		argp_error(state, "%s", err.text);
+	free(text);
+	if (!l->item)
+		draft_list_clear(&o->draft, l);
+	for (uint32_t i = 0; i < list->count; i++)
+		draft_list_add(&o->draft, l, list->item[i]);
+	draft_free(&parsed);
 	return 0;
 }
 

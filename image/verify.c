@@ -31,10 +31,11 @@
 /* What a slot's file holds: the identity of a file that was verified. */
 struct record {
 	uint64_t magic;
+	uint64_t is_verity; /* known by its verity digest instead of inode and times */
 	uint64_t dev, ino, size;
 	int64_t mtime, mtime_nsec, ctime, ctime_nsec;
 	uint8_t footer_digest[BZ_DIGEST_SIZE];
-	uint8_t verity[64]; /* instead of the times, where the file is under fs-verity */
+	uint8_t verity[64];
 };
 
 static bool measure_verity(int fd, uint8_t digest[64])
@@ -56,7 +57,8 @@ static void record_fill(struct record *r, const struct image *img, const struct 
 	r->magic = RECORD_MAGIC;
 	r->size = (uint64_t)st->st_size;
 	memcpy(r->footer_digest, img->footer.footer_digest, sizeof(r->footer_digest));
-	if (measure_verity(img->fd, r->verity))
+	r->is_verity = measure_verity(img->fd, r->verity);
+	if (r->is_verity)
 		return;
 	r->dev = st->st_dev;
 	r->ino = st->st_ino;
@@ -71,7 +73,7 @@ static bool old_enough(const struct record *r)
 	struct timespec now;
 	int64_t sec, nsec;
 
-	if (r->ino == 0) /* fs-verity */
+	if (r->is_verity)
 		return true;
 	clock_gettime(CLOCK_REALTIME, &now);
 	sec = now.tv_sec - r->ctime;
@@ -116,7 +118,7 @@ static void slot_name(const struct record *r, char name[16])
 	uint64_t h = 0xcbf29ce484222325ull;
 	uint64_t key[3] = {r->dev, r->ino, r->size};
 
-	if (r->ino == 0)
+	if (r->is_verity)
 		memcpy(key, r->verity, sizeof(key));
 	for (size_t i = 0; i < sizeof(key); i++)
 		h = (h ^ ((uint8_t *)key)[i]) * 0x100000001b3ull;

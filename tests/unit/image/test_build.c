@@ -182,6 +182,9 @@ static void errors(void **state)
 	ok("cp bin/prog bad && printf '\\267' | dd of=bad bs=1 seek=18 conv=notrunc status=none");
 	expect_error("$BI build --no-libos -o x.img bad", "is an ELF file for aarch64");
 	ok("$BI build --no-libos -o w.img bin/prog && head -c 30000 w.img >cut.img");
+	ok("cp w.img hit.img && printf X | dd of=hit.img bs=1 seek=20000 conv=notrunc status=none && ! $BI "
+	   "inspect hit.img >hit.txt && "
+	   "grep -q 'filesystem.*DAMAGED' hit.txt && grep -q 'manifest.* ok' hit.txt");
 	expect_error("$BI inspect cut.img", "truncated image");
 	expect_error("$BI inspect bin/prog", "not a Bartizan image");
 	expect_error("$BI inspekt w.img", "did you mean \"inspect\"?");
