@@ -568,7 +568,39 @@ static int hostfs_statfs(struct super *sb, struct kstatfs *st)
 	return 0;
 }
 
-static const struct super_ops hostfs_super_ops = {.evict = hostfs_evict, .statfs = hostfs_statfs};
+#define SYNC_BATCH 64
+
+/* sync(2): files that are open for writing here.  Those that were closed are the host's to write back in its time. */
+static void hostfs_sync(struct super *sb)
+{
+	struct inode **open = kmalloc(SYNC_BATCH * sizeof(*open));
+	u32 count = 0;
+
+	if (!open)
+		return;
+	mutex_lock(&hostfs_lock);
+	for (u32 i = 0; i < BUCKETS; i++) {
+		struct hnode *n;
+
+		list_for_each(n, &table[i], hash)
+			if (n->inode->sb == sb && n->wr.users && count < SYNC_BATCH && ref_get_unless_zero(&n->inode->refs))
+				open[count++] = n->inode;
+	}
+	mutex_unlock(&hostfs_lock);
+	while (count) {
+		struct inode *inode = open[--count];
+		bz_stream s = hostfs_stream_take(hnode_of(inode), true);
+
+		if (s >= 0) {
+			host->stream_flush(s, false);
+			hostfs_stream_drop(hnode_of(inode), true);
+		}
+		inode_put(inode);
+	}
+	kfree(open);
+}
+
+static const struct super_ops hostfs_super_ops = {.evict = hostfs_evict, .statfs = hostfs_statfs, .sync = hostfs_sync};
 
 struct super *hostfs_create(u32 root, u32 flags, bool is_file, const struct bz_attr *attr)
 {
