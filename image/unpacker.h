@@ -27,6 +27,9 @@ enum unpack_kind {
 };
 #define UNPACK_XATTRS_MAX 4096u
 
+/* Takes the child's records into owner table and draft; it can say no more than an archive could. */
+int unpack_report(struct stage *s, struct draft *d, const char *bytes, size_t len, struct image_error *err);
+
 struct unpacker {
 	int root;
 	int report; /* records go here */

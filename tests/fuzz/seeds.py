@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Writes small seeds for the fuzz targets of images.  usage: seeds.py CORPUS (makes CORPUS/image, manifest, elfdeps)"""
+"""Writes small seeds for the fuzz targets of images.  usage: seeds.py CORPUS (makes CORPUS/image, manifest, unpack, elfdeps)"""
 import hashlib
 import os
 import struct
@@ -76,6 +76,10 @@ def cache():
     return b'glibc-ld.so.cache1.1' + struct.pack('<II', 2, len(strings)) + bytes(20) + entries + strings
 
 
+def record(kind, path=b'', xattrs=b'', mode=0o644):
+    return struct.pack('<IIIIIIIxxxxq', kind, len(path), len(xattrs), mode, 1000, 1000, 5, 1 << 30) + path + xattrs
+
+
 def main():
     corpus = sys.argv[1]
     plain, full = manifest([]), manifest(['/bin/app', '-x', '/data'], ['/bin/app', '-x'], ['/data'])
@@ -89,6 +93,8 @@ def main():
                  '{"limits": {"memory": "1.5G", "pids": 3, "cpus": 0.5, "nofile": 9, "stack": "8M"}, "labels": ["a=b"]}',
                  '{"entrypont": 1}', '{"hostname": "box", "stop_signal": "SIGINT", "components": ["inet"]}'):
         put(corpus + '/manifest', text.encode())
+    put(corpus + '/unpack', record(1, b'etc/passwd') + record(1, b'bin/ping', b'scapability\0') + record(2, full) +
+        record(3) + record(4))
     put(corpus + '/elfdeps', elf())
     put(corpus + '/elfdeps', cache())
 
