@@ -26,7 +26,8 @@ static bool is_shown(const struct view *v, const char *path)
 		if (len < deepest || strncmp(path, m->guest_path, len) || (path[len] && path[len] != '/'))
 			continue;
 		deepest = len;
-		shown = !(m->flags & BZ_MOUNT_TMPFS);
+		/* A directory that the sandbox has of its own (/tmp itself) is there, though not the host's. */
+		shown = !(m->flags & BZ_MOUNT_TMPFS) || !path[len];
 	}
 	return shown;
 }

@@ -29,14 +29,40 @@ static int check_resize(struct mm *mm, struct vma *v, const struct remap *r)
 	return mm_may_expand(mm, delta, data_like(v->prot, v->flags));
 }
 
+/*
+ * Anonymous memory that the host keeps in several pieces (madvise marks some of it, and what grew later lacks the mark)
+ * cannot be moved by one host call, and nobody can say where the seams are: it is copied.
+ */
+static int copy_pages(struct vma *old, struct vma *n, bool keep)
+{
+	u64 old_len = old->end - old->start, new_len = n->end - n->start;
+	int err = host->mem_map(n->start, new_len, BZ_PROT_READ | BZ_PROT_WRITE, BZ_MAP_NORESERVE);
+
+	if (!err && !(old->prot & PROT_READ))
+		err = host->mem_protect(old->start, old_len, BZ_PROT_READ);
+	if (!err && copy_fault_safe((void *)n->start, (void *)old->start, min(old_len, new_len)))
+		err = -EFAULT;
+	if (!err)
+		err = host->mem_protect(n->start, new_len, host_prot(n->prot));
+	if (err) {
+		host->mem_unmap(n->start, new_len);
+		host->mem_protect(old->start, old_len, host_prot(old->prot));
+		return err;
+	}
+	return keep ? host->mem_map(old->start, old_len, host_prot(old->prot), BZ_MAP_NORESERVE)
+		    : host->mem_unmap(old->start, old_len);
+}
+
 /* The host's part of a move: pages of old go to n, whose tail is backed. */
 static int move_pages(struct vma *old, struct vma *n, bool keep)
 {
 	u64 old_len = old->end - old->start, new_len = n->end - n->start, moved = old_len;
 	int err;
 
-	if (!old->file)
-		return host->mem_move(old->start, old_len, n->start, new_len, keep);
+	if (!old->file) {
+		err = host->mem_move(old->start, old_len, n->start, new_len, keep);
+		return err == -EFAULT ? copy_pages(old, n, keep) : err;
+	}
 	moved = min(old->backed_end, old->end) - old->start;
 	if (moved) {
 		err = host->mem_move(old->start, moved, n->start, moved, keep);
