@@ -156,7 +156,8 @@ static void take_config(struct oci *o, json_t *config)
 		struct bartizan_grant g = {
 		    .name = key, .why = "declared by the container image", .write = true};
 
-		draft_grant_add(&o->d, &m->volumes, &g);
+		if (key[0] == '/')
+			draft_grant_add(&o->d, &m->volumes, &g);
 	}
 	json_object_foreach(json_object_get(config, "ExposedPorts"), key, v)
 	{

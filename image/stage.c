@@ -28,8 +28,9 @@ int stage_create(struct stage *s, struct image_error *err)
 
 	memset(s, 0, sizeof(*s));
 	s->dir = s->root = -1;
-	if (snprintf(s->path, sizeof(s->path), "%s/bartizan-build-XXXXXX", tmp && *tmp ? tmp : "/var/tmp") >=
-	    (int)sizeof(s->path) - 64)
+	if (!tmp || !*tmp) /* what is large goes to /var/tmp, which some containers do not have */
+		tmp = access("/var/tmp", W_OK) == 0 ? "/var/tmp" : "/tmp";
+	if (snprintf(s->path, sizeof(s->path), "%s/bartizan-build-XXXXXX", tmp) >= (int)sizeof(s->path) - 64)
 		return image_fail(err, -ENAMETOOLONG, "TMPDIR is too long");
 	if (!mkdtemp(s->path)) {
 		int e = errno;

@@ -77,7 +77,8 @@ static inline void expect_error(const char *command, const char *text)
 	if (status != 125 || !strstr(last_error, text) || !newline || newline[1])
 		fail_msg("%s\n  exit %d, wanted 125; wanted \"%s\" in: %s", command, status, text,
 			 last_error);
-	assert_int_equal(sh("! ls -A | grep -q -e bartizan-build -e '[.]XXX' -e '^[.].*[.]img'"), 0);
+	assert_int_equal(sh("! /bin/ls -A | /bin/grep -q -e bartizan-build -e '[.]XXX' -e '^[.].*[.]img'"),
+			 0);
 }
 
 static inline void write_file(const char *path, const void *bytes, size_t n)

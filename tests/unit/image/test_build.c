@@ -188,9 +188,9 @@ static void errors(void **state)
 	expect_error("$BI inspect cut.img", "truncated image");
 	expect_error("$BI inspect bin/prog", "not a Bartizan image");
 	expect_error("$BI inspekt w.img", "did you mean \"inspect\"?");
-	assert_int_equal(
-	    sh("PATH=/nowhere TMPDIR=$PWD $BI build --no-libos -o x.img bin/prog; test $? = 0 -o $? = 125"),
-	    0);
+	if (access("/sbin/mkfs.erofs", F_OK))
+		expect_error("PATH=/nowhere; $BI build --no-libos -o x.img bin/prog",
+			     "mkfs.erofs is not installed");
 }
 
 int main(void)
