@@ -1,4 +1,5 @@
-/* abort ends with SIGABRT (134) even when a handler returns; buffered output is lost, written output is not. */
+/* abort ends with SIGABRT (134) even when a handler returns; buffered output is lost, written output is not.
+ */
 #include "check.h"
 #include <sys/resource.h>
 

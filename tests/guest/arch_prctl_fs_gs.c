@@ -1,4 +1,5 @@
-/* arch_prctl and the FSGSBASE instructions set and read the thread's FS and GS bases, which system calls keep. */
+/* arch_prctl and the FSGSBASE instructions set and read the thread's FS and GS bases, which system calls
+ * keep. */
 #include "check.h"
 #include <asm/prctl.h>
 #include <sys/auxv.h>

@@ -1,4 +1,5 @@
-/* The *at calls start at their directory; absolute paths ignore it; AT_EMPTY_PATH means the descriptor itself. */
+/* The *at calls start at their directory; absolute paths ignore it; AT_EMPTY_PATH means the descriptor
+ * itself. */
 #include "check.h"
 
 int main(void)

@@ -1,4 +1,5 @@
-/* The program break grows with zeroes, shrinks, and comes back zeroed; a refused change returns the old break. */
+/* The program break grows with zeroes, shrinks, and comes back zeroed; a refused change returns the old
+ * break. */
 #include "check.h"
 
 int main(void)

@@ -1,4 +1,5 @@
-/* chdir and fchdir move where relative paths start; getcwd follows renames and fails in a removed directory. */
+/* chdir and fchdir move where relative paths start; getcwd follows renames and fails in a removed directory.
+ */
 #include "check.h"
 
 int main(void)

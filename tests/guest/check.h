@@ -50,11 +50,11 @@ __attribute__((noreturn, unused)) static void skip(const char *why)
 }
 
 /* Everything that must hold; prints errno, which the last call that failed has set. */
-#define CHECK(condition)                                                                                    \
-	do {                                                                                                \
-		if (!(condition))                                                                           \
-			check_failed(__FILE__, __LINE__, "%s is false (errno %d, %s)", #condition, errno,   \
-				     strerror(errno));                                                      \
+#define CHECK(condition)                                                                                  \
+	do {                                                                                              \
+		if (!(condition))                                                                         \
+			check_failed(__FILE__, __LINE__, "%s is false (errno %d, %s)", #condition, errno, \
+				     strerror(errno));                                                    \
 	} while (0)
 
 /* Two integers; both are printed. */
@@ -64,17 +64,16 @@ __attribute__((noreturn, unused)) static void skip(const char *why)
 		long long check_right = (long long)(right);                                                 \
 		if (check_left != check_right)                                                              \
 			check_failed(__FILE__, __LINE__, "%s is %lld (%#llx), not %s = %lld (errno %d)",    \
-				     #left, check_left, check_left, #right, check_right,                    \
-				     (int)check_error);                                                     \
+				     #left, check_left, check_left, #right, check_right, (int)check_error); \
 	} while (0)
 
 /* Two strings. */
-#define CHECK_STR(left, right)                                                                              \
-	do {                                                                                                \
-		const char *check_left = (left), *check_right = (right);                                    \
-		if (!check_left || strcmp(check_left, check_right))                                         \
-			check_failed(__FILE__, __LINE__, "%s is '%s', not '%s'", #left,                     \
-				     check_left ? check_left : "(null)", check_right);                      \
+#define CHECK_STR(left, right)                                                          \
+	do {                                                                            \
+		const char *check_left = (left), *check_right = (right);                \
+		if (!check_left || strcmp(check_left, check_right))                     \
+			check_failed(__FILE__, __LINE__, "%s is '%s', not '%s'", #left, \
+				     check_left ? check_left : "(null)", check_right);  \
 	} while (0)
 
 /* A call that fails: returns -1 (or MAP_FAILED, which is -1 too) with just this errno. */
@@ -89,11 +88,11 @@ __attribute__((noreturn, unused)) static void skip(const char *why)
 	} while (0)
 
 /* pthread and posix_ functions return their error. */
-#define CHECK_OK(call)                                                                                      \
-	do {                                                                                                \
-		int check_error = (call);                                                                   \
-		if (check_error)                                                                            \
-			check_failed(__FILE__, __LINE__, "%s fails: %s", #call, strerror(check_error));     \
+#define CHECK_OK(call)                                                                                  \
+	do {                                                                                            \
+		int check_error = (call);                                                               \
+		if (check_error)                                                                        \
+			check_failed(__FILE__, __LINE__, "%s fails: %s", #call, strerror(check_error)); \
 	} while (0)
 
 /* Monotonic time in milliseconds. */
@@ -138,7 +137,8 @@ __attribute__((unused)) static void on_signal(int signo, void (*handler)(int), i
 		check_failed(__FILE__, __LINE__, "sigaction %d: %s", signo, strerror(errno));
 }
 
-__attribute__((unused)) static void on_siginfo(int signo, void (*handler)(int, siginfo_t *, void *), int flags)
+__attribute__((unused)) static void on_siginfo(int signo, void (*handler)(int, siginfo_t *, void *),
+					       int flags)
 {
 	struct sigaction action = {.sa_sigaction = handler, .sa_flags = flags | SA_SIGINFO};
 
@@ -146,15 +146,16 @@ __attribute__((unused)) static void on_siginfo(int signo, void (*handler)(int, s
 		check_failed(__FILE__, __LINE__, "sigaction %d: %s", signo, strerror(errno));
 }
 
-/* Waits (up to ten seconds) for what another thread or the kernel brings about; `condition` may have side effects. */
-#define WAIT_FOR(condition)                                                                                 \
-	do {                                                                                                \
-		int64_t check_limit = now_ms() + 10000;                                                     \
-		while (!(condition)) {                                                                      \
-			if (now_ms() > check_limit)                                                         \
-				check_failed(__FILE__, __LINE__, "waited in vain for %s", #condition);      \
-			sleep_ms(1);                                                                        \
-		}                                                                                           \
+/* Waits (up to ten seconds) for what another thread or the kernel brings about; `condition` may have side
+ * effects. */
+#define WAIT_FOR(condition)                                                                            \
+	do {                                                                                           \
+		int64_t check_limit = now_ms() + 10000;                                                \
+		while (!(condition)) {                                                                 \
+			if (now_ms() > check_limit)                                                    \
+				check_failed(__FILE__, __LINE__, "waited in vain for %s", #condition); \
+			sleep_ms(1);                                                                   \
+		}                                                                                      \
 	} while (0)
 
 #endif

@@ -22,13 +22,13 @@ __attribute__((noinline, used)) static void in_thread(void)
 int main(void)
 {
 	struct clone_args args = {
-		.flags = CLONE_VM | CLONE_FS | CLONE_FILES | CLONE_SIGHAND | CLONE_THREAD | CLONE_SYSVSEM | CLONE_SETTLS |
-			 CLONE_PARENT_SETTID | CLONE_CHILD_CLEARTID,
-		.stack = (uintptr_t)stack,
-		.stack_size = sizeof stack,
-		.tls = (uintptr_t)tls,
-		.parent_tid = (uintptr_t)&parent_tid,
-		.child_tid = (uintptr_t)&child_tid,
+	    .flags = CLONE_VM | CLONE_FS | CLONE_FILES | CLONE_SIGHAND | CLONE_THREAD | CLONE_SYSVSEM |
+		     CLONE_SETTLS | CLONE_PARENT_SETTID | CLONE_CHILD_CLEARTID,
+	    .stack = (uintptr_t)stack,
+	    .stack_size = sizeof stack,
+	    .tls = (uintptr_t)tls,
+	    .parent_tid = (uintptr_t)&parent_tid,
+	    .child_tid = (uintptr_t)&child_tid,
 	};
 	long result;
 

@@ -1,4 +1,5 @@
-/* Waits with a time end with ETIMEDOUT, by the realtime and the monotonic clock; so do mutexes and semaphores. */
+/* Waits with a time end with ETIMEDOUT, by the realtime and the monotonic clock; so do mutexes and
+ * semaphores. */
 #include "check.h"
 #include <semaphore.h>
 

@@ -1,4 +1,5 @@
-/* dup takes the lowest number, dup2 and dup3 replace and share the offset, F_DUPFD counts from its argument. */
+/* dup takes the lowest number, dup2 and dup3 replace and share the offset, F_DUPFD counts from its argument.
+ */
 #include "check.h"
 
 int main(void)

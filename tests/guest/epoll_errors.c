@@ -5,7 +5,8 @@
 
 int main(void)
 {
-	int fd = eventfd(0, 0), ep = epoll_create1(0), other = epoll_create1(0), file = file_with("f", "x", 1);
+	int fd = eventfd(0, 0), ep = epoll_create1(0), other = epoll_create1(0),
+	    file = file_with("f", "x", 1);
 	struct epoll_event event = {.events = EPOLLIN};
 
 	CHECK_ERRNO(epoll_ctl(ep, EPOLL_CTL_MOD, fd, &event), ENOENT);

@@ -1,4 +1,5 @@
-/* fallocate grows or keeps the size, punches holes that read as zeroes, and zeroes ranges; wrong modes are refused. */
+/* fallocate grows or keeps the size, punches holes that read as zeroes, and zeroes ranges; wrong modes are
+ * refused. */
 #include "check.h"
 #include <linux/falloc.h>
 

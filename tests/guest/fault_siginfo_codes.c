@@ -18,12 +18,12 @@ static void handler(int signo, siginfo_t *info, void *context)
 	siglongjmp(back, 1);
 }
 
-#define FAULT(statement)                                                                                    \
-	do {                                                                                                \
-		signo_seen = 0;                                                                             \
-		if (sigsetjmp(back, 1) == 0) {                                                              \
-			statement;                                                                          \
-		}                                                                                           \
+#define FAULT(statement)                       \
+	do {                                   \
+		signo_seen = 0;                \
+		if (sigsetjmp(back, 1) == 0) { \
+			statement;             \
+		}                              \
 	} while (0)
 
 int main(void)
@@ -33,7 +33,8 @@ int main(void)
 	on_siginfo(SIGTRAP, handler, 0);
 	on_siginfo(SIGSEGV, handler, 0);
 	on_siginfo(SIGBUS, handler, 0);
-	FAULT(__asm__ volatile("xor %%ecx, %%ecx\n mov $1, %%eax\n cltd\n idiv %%ecx" ::: "rax", "rcx", "rdx"));
+	FAULT(__asm__ volatile("xor %%ecx, %%ecx\n mov $1, %%eax\n cltd\n idiv %%ecx" ::
+				   : "rax", "rcx", "rdx"));
 	CHECK_EQ(signo_seen, SIGFPE);
 	CHECK_EQ(code, FPE_INTDIV);
 	CHECK_EQ(address, rip);

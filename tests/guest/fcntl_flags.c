@@ -8,7 +8,8 @@ int main(void)
 
 	CHECK_EQ(fcntl(fd, F_GETFL) & ~O_LARGEFILE & ~0100000, O_RDWR);
 	CHECK_EQ(fcntl(fd, F_SETFL, O_APPEND | O_NONBLOCK | O_TRUNC | O_WRONLY), 0);
-	CHECK_EQ(fcntl(fd, F_GETFL) & (O_APPEND | O_NONBLOCK | O_TRUNC | O_ACCMODE), O_APPEND | O_NONBLOCK | O_RDWR);
+	CHECK_EQ(fcntl(fd, F_GETFL) & (O_APPEND | O_NONBLOCK | O_TRUNC | O_ACCMODE),
+		 O_APPEND | O_NONBLOCK | O_RDWR);
 	CHECK_EQ(file_size(fd), 3);
 	CHECK_EQ(write(fd, "d", 1), 1);
 	CHECK_EQ(file_size(fd), 4);

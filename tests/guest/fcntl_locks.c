@@ -1,4 +1,5 @@
-/* POSIX record locks: a process does not conflict with itself, ranges are checked, and bad requests refused. */
+/* POSIX record locks: a process does not conflict with itself, ranges are checked, and bad requests refused.
+ */
 #include "check.h"
 
 int main(void)

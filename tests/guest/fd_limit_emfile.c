@@ -1,4 +1,5 @@
-/* RLIMIT_NOFILE bounds descriptor numbers: EMFILE for new ones, EBADF for dup2's target, and all work again below. */
+/* RLIMIT_NOFILE bounds descriptor numbers: EMFILE for new ones, EBADF for dup2's target, and all work again
+ * below. */
 #include "check.h"
 #include <sys/resource.h>
 

@@ -1,4 +1,5 @@
-/* A FIFO joins a reader and a writer; O_NONBLOCK without a reader is ENXIO; opening waits for the other end. */
+/* A FIFO joins a reader and a writer; O_NONBLOCK without a reader is ENXIO; opening waits for the other end.
+ */
 #include "check.h"
 
 static void *writer(void *unused)

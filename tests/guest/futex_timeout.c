@@ -4,7 +4,8 @@
 
 static uint32_t word = 5;
 
-static long futex(uint32_t *address, int op, uint32_t value, const struct timespec *timeout, uint32_t *address2, uint32_t value3)
+static long futex(uint32_t *address, int op, uint32_t value, const struct timespec *timeout,
+		  uint32_t *address2, uint32_t value3)
 {
 	return syscall(SYS_futex, address, op, value, timeout, address2, value3);
 }

@@ -8,7 +8,8 @@ static atomic_int awake;
 
 static void *waiter(void *bits)
 {
-	long r = syscall(SYS_futex, &word, FUTEX_WAIT_BITSET_PRIVATE, 0, NULL, NULL, (uint32_t)(uintptr_t)bits);
+	long r =
+	    syscall(SYS_futex, &word, FUTEX_WAIT_BITSET_PRIVATE, 0, NULL, NULL, (uint32_t)(uintptr_t)bits);
 
 	CHECK_EQ(r, 0);
 	awake++;

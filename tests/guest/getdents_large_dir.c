@@ -1,4 +1,5 @@
-/* Two thousand names are each listed once, through small buffers, and after seekdir; d_type tells the kind. */
+/* Two thousand names are each listed once, through small buffers, and after seekdir; d_type tells the kind.
+ */
 #include "check.h"
 #include <dirent.h>
 

@@ -1,4 +1,5 @@
-/* A fault without a handler ends the program with SIGSEGV (139), even when the signal is blocked and ignored. */
+/* A fault without a handler ends the program with SIGSEGV (139), even when the signal is blocked and ignored.
+ */
 #include "check.h"
 #include <sys/resource.h>
 

@@ -1,10 +1,11 @@
-/* The advice that programs give (WILLNEED, SEQUENTIAL, FREE, HUGEPAGE, ...) is accepted and changes no byte that is used. */
+/* The advice that programs give (WILLNEED, SEQUENTIAL, FREE, HUGEPAGE, ...) is accepted and changes no byte
+ * that is used. */
 #include "check.h"
 
 int main(void)
 {
-	static const int advice[] = {MADV_NORMAL, MADV_RANDOM, MADV_SEQUENTIAL, MADV_WILLNEED, MADV_DONTDUMP, MADV_DODUMP,
-				     MADV_DONTFORK, MADV_DOFORK};
+	static const int advice[] = {MADV_NORMAL,   MADV_RANDOM, MADV_SEQUENTIAL, MADV_WILLNEED,
+				     MADV_DONTDUMP, MADV_DODUMP, MADV_DONTFORK,	  MADV_DOFORK};
 	size_t size = 4 << 20;
 	char *p = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 

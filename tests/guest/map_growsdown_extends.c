@@ -9,8 +9,8 @@ int main(void)
 	CHECK(p != MAP_FAILED);
 	CHECK_EQ(munmap(p, room + 2 * (2 << 20)), 0);
 	volatile char *top = p + (2 << 20) + room;
-	CHECK(mmap((void *)top, 4096, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_GROWSDOWN | MAP_FIXED, -1,
-		   0) == (void *)top);
+	CHECK(mmap((void *)top, 4096, PROT_READ | PROT_WRITE,
+		   MAP_PRIVATE | MAP_ANONYMOUS | MAP_GROWSDOWN | MAP_FIXED, -1, 0) == (void *)top);
 	for (int i = 0; i < 64; i++) {
 		top[-i * 4096 + 7] = (char)i;
 		CHECK_EQ(top[-i * 4096 + 7], i);

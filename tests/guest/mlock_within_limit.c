@@ -1,4 +1,5 @@
-/* mlock within the limit succeeds and keeps contents; with a limit of 0 an ordinary user gets EPERM or ENOMEM. */
+/* mlock within the limit succeeds and keeps contents; with a limit of 0 an ordinary user gets EPERM or
+ * ENOMEM. */
 #include "check.h"
 #include <sys/resource.h>
 

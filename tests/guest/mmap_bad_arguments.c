@@ -3,7 +3,8 @@
 
 int main(void)
 {
-	int fd = file_with("f", "x", 1), dir = open(".", O_RDONLY | O_DIRECTORY), anon = MAP_PRIVATE | MAP_ANONYMOUS;
+	int fd = file_with("f", "x", 1), dir = open(".", O_RDONLY | O_DIRECTORY),
+	    anon = MAP_PRIVATE | MAP_ANONYMOUS;
 
 	CHECK_ERRNO((intptr_t)mmap(NULL, 0, PROT_READ, anon, -1, 0), EINVAL);
 	CHECK_ERRNO((intptr_t)mmap(NULL, 4096, PROT_READ, MAP_ANONYMOUS, -1, 0), EINVAL);

@@ -1,4 +1,5 @@
-/* A write to a read-only page arrives as SIGSEGV with its address and SEGV_ACCERR; the handler makes it succeed. */
+/* A write to a read-only page arrives as SIGSEGV with its address and SEGV_ACCERR; the handler makes it
+ * succeed. */
 #include "check.h"
 
 static char *page;

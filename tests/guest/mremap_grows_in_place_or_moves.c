@@ -12,7 +12,8 @@ int main(void)
 	CHECK_EQ(p[4096], 0);
 	CHECK_ERRNO((intptr_t)mremap(p, 8192, 16 * 4096, 0) == -1 ? -1 : 0, ENOMEM);
 	p[4096] = 'n';
-	CHECK(mprotect(p + 2 * 4096, 2 * 4096, PROT_READ) == 0); /* so that it cannot merge with what follows */
+	CHECK(mprotect(p + 2 * 4096, 2 * 4096, PROT_READ) ==
+	      0); /* so that it cannot merge with what follows */
 	char *q = mremap(p, 8192, 64 * 4096, MREMAP_MAYMOVE);
 	CHECK(q != MAP_FAILED);
 	CHECK_EQ(q[0], 'm');

@@ -1,4 +1,5 @@
-/* O_CREAT, O_EXCL, O_TRUNC, O_DIRECTORY, O_NOFOLLOW, O_PATH and O_TMPFILE do what they say, with their errnos. */
+/* O_CREAT, O_EXCL, O_TRUNC, O_DIRECTORY, O_NOFOLLOW, O_PATH and O_TMPFILE do what they say, with their
+ * errnos. */
 #include "check.h"
 
 int main(void)

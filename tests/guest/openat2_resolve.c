@@ -1,4 +1,5 @@
-/* openat2's RESOLVE flags keep a path beneath its directory, without symbolic links, and check their sizes. */
+/* openat2's RESOLVE flags keep a path beneath its directory, without symbolic links, and check their sizes.
+ */
 #include "check.h"
 #include <linux/openat2.h>
 

@@ -1,4 +1,5 @@
-/* ENOTDIR, ENAMETOOLONG, ENOENT for empty paths; doubled and trailing slashes, dots and double dots resolve. */
+/* ENOTDIR, ENAMETOOLONG, ENOENT for empty paths; doubled and trailing slashes, dots and double dots resolve.
+ */
 #include "check.h"
 
 int main(void)

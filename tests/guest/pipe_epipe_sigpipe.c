@@ -1,4 +1,5 @@
-/* Writing to a pipe without readers is EPIPE and SIGPIPE; a blocked writer learns it when the reader closes. */
+/* Writing to a pipe without readers is EPIPE and SIGPIPE; a blocked writer learns it when the reader closes.
+ */
 #include "check.h"
 
 static volatile int pipes;

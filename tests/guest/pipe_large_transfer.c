@@ -25,7 +25,8 @@ int main(void)
 		data[i] = (unsigned char)(i * 31 + (i >> 12));
 	CHECK_EQ(pipe(ends), 0);
 	CHECK_OK(pthread_create(&t, NULL, writer, NULL));
-	while ((n = read(ends[0], back + have, 1 + have % 70001 < SIZE - have ? 1 + have % 70001 : SIZE - have)) > 0)
+	while ((n = read(ends[0], back + have,
+			 1 + have % 70001 < SIZE - have ? 1 + have % 70001 : SIZE - have)) > 0)
 		have += (size_t)n;
 	CHECK_OK(pthread_join(t, NULL));
 	CHECK_EQ(have, SIZE);

@@ -1,4 +1,5 @@
-/* poll fills revents alone, ignores negative descriptors, tells POLLNVAL for closed ones, POLLHUP and POLLERR unasked. */
+/* poll fills revents alone, ignores negative descriptors, tells POLLNVAL for closed ones, POLLHUP and POLLERR
+ * unasked. */
 #include "check.h"
 #include <poll.h>
 
@@ -7,8 +8,11 @@ int main(void)
 	int ends[2], file = file_with("f", "x", 1);
 
 	CHECK_EQ(pipe(ends), 0);
-	struct pollfd p[] = {{ends[0], POLLIN, 99},  {ends[1], POLLOUT, 99}, {-5, POLLIN, 99},
-			     {file, POLLIN | POLLOUT, 99}, {0x7fff, POLLIN, 99}};
+	struct pollfd p[] = {{ends[0], POLLIN, 99},
+			     {ends[1], POLLOUT, 99},
+			     {-5, POLLIN, 99},
+			     {file, POLLIN | POLLOUT, 99},
+			     {0x7fff, POLLIN, 99}};
 	CHECK_EQ(poll(p, 5, 1000), 3);
 	CHECK_EQ(p[0].revents, 0);
 	CHECK_EQ(p[0].events, POLLIN);

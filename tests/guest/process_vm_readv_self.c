@@ -1,4 +1,5 @@
-/* process_vm_readv and writev on the process itself copy between its own buffers; bad addresses give EFAULT. */
+/* process_vm_readv and writev on the process itself copy between its own buffers; bad addresses give EFAULT.
+ */
 #include "check.h"
 
 int main(void)

@@ -1,4 +1,5 @@
-/* Cancelling a thread that blocks in read, in a futex wait or in nanosleep ends it, with its cleanup handlers run. */
+/* Cancelling a thread that blocks in read, in a futex wait or in nanosleep ends it, with its cleanup handlers
+ * run. */
 #include "check.h"
 #include <stdatomic.h>
 

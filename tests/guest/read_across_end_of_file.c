@@ -1,4 +1,5 @@
-/* Reads stop at the end, give 0 there, and see what is appended later; seeks go beyond and writes leave zeroes. */
+/* Reads stop at the end, give 0 there, and see what is appended later; seeks go beyond and writes leave
+ * zeroes. */
 #include "check.h"
 
 int main(void)

@@ -1,4 +1,5 @@
-/* glibc registers restartable sequences; a second registration is refused, and the area shows a processor number. */
+/* glibc registers restartable sequences; a second registration is refused, and the area shows a processor
+ * number. */
 #include "check.h"
 #include <linux/rseq.h>
 #include <sys/rseq.h>

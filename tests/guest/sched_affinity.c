@@ -1,4 +1,5 @@
-/* The affinity mask has the processors that are counted online; getcpu names one of them; an empty mask is refused. */
+/* The affinity mask has the processors that are counted online; getcpu names one of them; an empty mask is
+ * refused. */
 #include "check.h"
 #include <sched.h>
 

@@ -1,4 +1,5 @@
-/* SA_ONSTACK runs the handler on the alternate stack; SS_ONSTACK shows it, and changing it meanwhile is EPERM. */
+/* SA_ONSTACK runs the handler on the alternate stack; SS_ONSTACK shows it, and changing it meanwhile is
+ * EPERM. */
 #include "check.h"
 
 static char stack[64 << 10];

@@ -1,4 +1,5 @@
-/* The frame's ucontext has the interrupted registers, mask and alternate stack, and changing it changes the thread. */
+/* The frame's ucontext has the interrupted registers, mask and alternate stack, and changing it changes the
+ * thread. */
 #include "check.h"
 #include <ucontext.h>
 

@@ -1,4 +1,5 @@
-/* A handler runs with its signal and sa_mask blocked; SA_NODEFER leaves its own open; SA_RESETHAND fires once. */
+/* A handler runs with its signal and sa_mask blocked; SA_NODEFER leaves its own open; SA_RESETHAND fires
+ * once. */
 #include "check.h"
 
 static volatile int depth, deepest, runs, usr2_while_usr1;

@@ -1,4 +1,5 @@
-/* A blocked signal stays pending, once, and comes when it is unblocked; SIGKILL and SIGSTOP cannot be blocked. */
+/* A blocked signal stays pending, once, and comes when it is unblocked; SIGKILL and SIGSTOP cannot be
+ * blocked. */
 #include "check.h"
 
 static volatile int count;

@@ -7,7 +7,8 @@ static void handler(int signo)
 {
 	uint32_t mxcsr = 0x7f80; /* another rounding mode */
 
-	__asm__ volatile("ldmxcsr %0\n pxor %%xmm0, %%xmm0\n pxor %%xmm15, %%xmm15\n fldz\n" ::"m"(mxcsr) : "xmm0", "xmm15");
+	__asm__ volatile("ldmxcsr %0\n pxor %%xmm0, %%xmm0\n pxor %%xmm15, %%xmm15\n fldz\n" ::"m"(mxcsr)
+			 : "xmm0", "xmm15");
 	sink = 1.5;
 }
 
@@ -23,7 +24,8 @@ int main(void)
 			 "mov %[tgkill], %%eax\n syscall\n"
 			 "movdqu %%xmm0, %[out0]\n movdqu %%xmm15, %[out15]\n fstpt %[x87_after]\n"
 			 : [out0] "=m"(out0), [out15] "=m"(out15), [x87_after] "=m"(x87_after)
-			 : [in] "m"(in), [x87] "m"(x87), [tgkill] "i"(SYS_tgkill), "D"(getpid()), "S"(gettid()), "d"(SIGUSR1)
+			 : [in] "m"(in), [x87] "m"(x87), [tgkill] "i"(SYS_tgkill), "D"(getpid()),
+			   "S"(gettid()), "d"(SIGUSR1)
 			 : "rax", "rcx", "r11", "xmm0", "xmm15", "memory");
 	__asm__ volatile("stmxcsr %0" : "=m"(after));
 	CHECK_EQ(memcmp(in, out0, 16), 0);

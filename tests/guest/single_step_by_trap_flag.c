@@ -15,7 +15,7 @@ int main(void)
 	on_siginfo(SIGTRAP, handler, 0);
 	__asm__ volatile("pushfq\n orq $0x100, (%%rsp)\n popfq\n nop\n nop\n nop\n"
 			 "pushfq\n andq $~0x100, (%%rsp)\n popfq\n" ::
-				 : "memory", "cc");
+			     : "memory", "cc");
 	CHECK(steps >= 5 && steps <= 7);
 	CHECK_EQ(code, TRAP_TRACE);
 	return 0;

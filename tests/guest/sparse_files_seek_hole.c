@@ -1,4 +1,5 @@
-/* SEEK_DATA and SEEK_HOLE walk a sparse file (or see it as one piece of data), and its holes take no blocks. */
+/* SEEK_DATA and SEEK_HOLE walk a sparse file (or see it as one piece of data), and its holes take no blocks.
+ */
 #include "check.h"
 
 int main(void)

@@ -1,4 +1,5 @@
-/* Endless recursion ends in SIGSEGV, which a handler on the alternate stack can take and leave by siglongjmp. */
+/* Endless recursion ends in SIGSEGV, which a handler on the alternate stack can take and leave by siglongjmp.
+ */
 #include "check.h"
 #include <setjmp.h>
 

@@ -1,4 +1,5 @@
-/* stdio: buffered reading, writing and seeking on one stream, tmpfile, mkstemp, getline, printf to a memory stream. */
+/* stdio: buffered reading, writing and seeking on one stream, tmpfile, mkstemp, getline, printf to a memory
+ * stream. */
 #include "check.h"
 
 int main(void)

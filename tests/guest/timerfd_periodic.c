@@ -1,4 +1,5 @@
-/* A timerfd counts its expirations, once or periodically, relative or absolute, and tells the time that is left. */
+/* A timerfd counts its expirations, once or periodically, relative or absolute, and tells the time that is
+ * left. */
 #include "check.h"
 #include <poll.h>
 #include <sys/timerfd.h>

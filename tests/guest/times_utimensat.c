@@ -1,4 +1,5 @@
-/* utimensat sets times to the nanosecond, UTIME_OMIT keeps, UTIME_NOW takes the clock; writing changes mtime and ctime. */
+/* utimensat sets times to the nanosecond, UTIME_OMIT keeps, UTIME_NOW takes the clock; writing changes mtime
+ * and ctime. */
 #include "check.h"
 #include <utime.h>
 

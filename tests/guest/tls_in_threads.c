@@ -1,4 +1,5 @@
-/* Thread-local variables begin with their initial values in each thread and stay separate; keys run destructors. */
+/* Thread-local variables begin with their initial values in each thread and stay separate; keys run
+ * destructors. */
 #include "check.h"
 #include <stdatomic.h>
 

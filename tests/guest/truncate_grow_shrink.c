@@ -1,4 +1,5 @@
-/* truncate and ftruncate shrink, grow with zeroes, leave the offset, and refuse directories, negatives, read-only. */
+/* truncate and ftruncate shrink, grow with zeroes, leave the offset, and refuse directories, negatives,
+ * read-only. */
 #include "check.h"
 
 int main(void)

@@ -1,4 +1,5 @@
-/* Touching a mapped file beyond its end is SIGBUS with BUS_ADRERR; growing the file makes it readable again. */
+/* Touching a mapped file beyond its end is SIGBUS with BUS_ADRERR; growing the file makes it readable again.
+ */
 #include "check.h"
 #include <setjmp.h>
 
