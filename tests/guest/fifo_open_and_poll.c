@@ -18,8 +18,10 @@ int main(void)
 	char text[8] = "";
 	struct stat st;
 
-	CHECK_EQ(mkfifo("fifo", 0600), 0);
+	umask(027);
+	CHECK_EQ(mkfifo("fifo", 0666), 0);
 	CHECK_EQ(stat("fifo", &st), 0);
+	CHECK_EQ(st.st_mode & 07777, 0640);
 	CHECK(S_ISFIFO(st.st_mode));
 	CHECK_ERRNO(mkfifo("fifo", 0600), EEXIST);
 	CHECK_ERRNO(open("fifo", O_WRONLY | O_NONBLOCK), ENXIO);
