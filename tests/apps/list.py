@@ -1,22 +1,25 @@
-"""The list of application tests: what issue after issue says must run, unmodified, with the same output as natively."""
+"""The list of application tests: programs that must run, unmodified, with the same output as natively."""
+import os
 import re
 import shutil
+
+HERE = os.path.dirname(os.path.abspath(__file__))
 
 
 class Test:
     def __init__(self, name, argv, needs=None, stdin=b"", prepare=None, normalise=None, codes=(0,), options=(),
-                 timeout=120, slow=False):
+                 timeout=120, slow=False, session=None):
         self.name, self.argv, self.stdin, self.prepare = name, argv, stdin, prepare
         self.needs = needs if needs is not None else [argv[0]]
         self.normalise, self.codes, self.options = normalise, codes, options
         self.timeout, self.slow = timeout, slow
+        self.session = session  # steps on a terminal: (typed, pattern that must come)
 
 
 def write(name, text, mode=0o644):
     def prepare(d):
         with open(f"{d}/{name}", "wb") as f:
             f.write(text if isinstance(text, bytes) else text.encode())
-        import os
         os.chmod(f"{d}/{name}", mode)
     return prepare
 
@@ -117,6 +120,49 @@ def no_times(out):
     return re.sub(rb"\d+\.\d+s|[0-9.]+ ?[kKMG]?B?/s|\d+ \S+'s in [0-9.]+s", b"#", out)
 
 
+# What a person does at Python's prompt: history, arrow keys, Ctrl-C (computing and sleeping), Ctrl-Z, Ctrl-D.
+PYTHON_SESSION = [
+    (b"", rb">>> $"), (b"6*7\r", rb"\n42\n>>> $"), (b"\x1b[A", rb"6\*7"), (b"\r", rb"\n42\n>>> $"),
+    (b"print(15)\x1b[D\x1b[D\x7f\r", rb"\n5\n>>> $"), (b"\x1b[A\x1b[A\x1b[B\r", rb"\n5\n>>> $"),
+    (b"import time; print('be' + 'gin'); time.sleep(100)\r", rb"\nbegin\n"), (b"\x03", rb"KeyboardInterrupt\n>>> $"),
+    (b"print('spi' + 'n'); exec('while True: pass')\r", rb"\nspin\n"), (b"\x03", rb"KeyboardInterrupt\n>>> $"),
+    (b"unfinished line", rb"unfinished line$"), (b"\x03", rb"KeyboardInterrupt\n>>> $"),
+    (b"import os; os.get_terminal_size()\r", rb"columns=100, lines=40\)\n>>> $"),
+    (b"\x1a", None), (b"\r1+1\r", rb"\n2\n>>> $"), (b"import sys; sys.exit(5)\r", None),
+]
+
+# Job control: Ctrl-Z stops what runs in the shell's foreground, fg goes on with it.
+SHELL_SESSION = [
+    (b"", rb"\$ $"), (b"/usr/bin/python3 -q\r", rb">>> $"), (b"x = 20 + 3\r", rb">>> $"), (b"\x1a", rb"Stopped.*\n\$ $"),
+    (b"jobs\r", rb"Stopped"), (b"fg\r", rb"python3"), (b"\rx\r", rb"\n23\n>>> $"), (b"\x04", rb"\$ $"),
+    (b"echo be''gin; sleep 100\r", rb"\nbegin\n"), (b"\x03", rb"\^C\n\$ $"), (b"exit 7\r", None),
+]
+
+# stress-ng's stressors that need no network, a second each; those with a star in the quick mode too.
+STRESSORS = """cpu* matrix bsearch qsort memcpy memfd mmap* mremap* mprotect madvise brk* stack vm* hdd* seek rename* link symlink
+dentry* dir utime xattr chmod getdent readahead sendfile splice timerfd* sigrt sigq* sigsegv* sigfpe timer* itimer nanosleep clock
+sysinfo get getrandom urandom zlib hash str crypt tsearch hsearch lsearch atomic mutex* poll null zero full""".split()
+
+
+def python_modules(quick):
+    with open(f"{HERE}/python_modules.txt") as f:
+        for line in f:
+            words = line.split("#")[0].split()
+            if words and (not quick or words[1:] == ["*"]):
+                yield words[0]
+
+
+def counts(out):
+    """How many of Python's tests ran and how they ended, without the time that they took."""
+    return b"\n".join(re.sub(rb" in [0-9.]+s", b"", line) for line in out.splitlines()
+                      if re.match(rb"Ran \d|OK|FAILED|(ERROR|FAIL):", line))
+
+
+def stress_result(out):
+    return b"\n".join(sorted(re.sub(rb"^.*?\] | in [0-9.]+.*", b"", line) for line in out.splitlines()
+                             if re.search(rb"successful run|unsuccessful|skipp|fail|error|killed", line)))
+
+
 def tests(quick):
     infile = write("in", LINES)
     for name, args in COREUTILS:
@@ -169,3 +215,17 @@ def tests(quick):
                                                                                 .replace("\n\ncat", "\n\tcat"))(d)))
     yield Test("tar", ["/bin/sh", "-c", "mkdir d; cp in d/1; cp in d/2; tar cf t.tar d; rm -r d; tar xf t.tar; cat d/1 d/2 | md5sum"], prepare=infile)
     yield Test("awk-sed-grep", ["/bin/sh", "-c", "awk '{s+=$1} END {print s}' in; sed 's/line/LINE/' in | grep -c LINE"], prepare=infile)
+    yield Test("ffmpeg", ["/bin/sh", "-c", "ffmpeg -v error -f lavfi -i testsrc=size=64x64:rate=1 -frames:v 1 -f rawvideo -threads 1 - "
+                          "| sha256sum"], needs=["/usr/bin/ffmpeg"])
+    yield Test("java-version", ["/bin/sh", "-c", "/usr/bin/java -version 2>&1"], needs=["/usr/bin/java"])
+    yield Test("pty-python3", ["/usr/bin/python3", "-q"], session=PYTHON_SESSION)
+    yield Test("pty-bash-jobs", ["/bin/bash", "--norc", "--noprofile", "-i"], session=SHELL_SESSION)
+    for module in python_modules(quick):
+        yield Test(f"python-{module}", ["/bin/sh", "-c", f"/usr/bin/python3 -m test -v {module} 2>&1"],
+                   needs=["/usr/bin/python3", "/usr/lib/python3.11/test/test_base64.py"], normalise=counts, codes=(0, 1),
+                   timeout=300)
+    for stressor in STRESSORS:
+        name = stressor.rstrip("*")
+        if not quick or stressor.endswith("*"):
+            yield Test(f"stress-{name}", ["/bin/sh", "-c", f"/usr/bin/stress-ng --{name} 1 --timeout 1 --temp-path . 2>&1"],
+                       needs=["/usr/bin/stress-ng"], normalise=stress_result)
