@@ -46,7 +46,8 @@ void syscall_dispatch(struct thread *t, struct bz_context *ctx)
 
 	if (boot->flags & BZ_START_STATS)
 		count_call(nr, e);
-	t->orig_rax = nr;
+	/* ~0 means "in no call", so an unknown number must not look like it. */
+	t->orig_rax = e ? nr : SYSCALL_MAX;
 	if (likely(e))
 		ret = e->fn(args[0], args[1], args[2], args[3], args[4], args[5]);
 	/* A fork goes on here as another thread. */

@@ -23,6 +23,7 @@ struct pipe {
 	u32 reader_opens, writer_opens; /* ever: fifo.c waits for them to change */
 	u32 refs;		/* open files */
 	bool packets;
+	bool polled;		/* somebody waits for edges: each write is one, not only the first */
 };
 
 static const struct file_ops pipe_fops;
@@ -238,7 +239,7 @@ static ssize_t pipe_write(struct file *f, struct iov_iter *it, i64 *pos)
 			want = min(it->left, (size_t)PIPE_BUF);
 		n = p->packets ? write_packet(p, it) : (ssize_t)ring_write(p, it, want);
 		done += n;
-		if (was_empty && n)
+		if ((was_empty || READ_ONCE(p->polled)) && n)
 			waitq_wake_all(&p->waitq, EPOLLIN | EPOLLRDNORM);
 		if ((size_t)n < want) {
 			err = -EFAULT;
@@ -257,6 +258,7 @@ static u32 pipe_poll(struct file *f, struct poll_table *pt)
 	u32 mask = 0;
 
 	poll_wait(pt, f, &p->waitq);
+	WRITE_ONCE(p->polled, true);
 	if (FMODE_CAN_READ(f)) {
 		if (READ_ONCE(p->used))
 			mask |= EPOLLIN | EPOLLRDNORM;
@@ -303,6 +305,43 @@ static void pipe_release(struct file *f)
 
 static const struct file_ops pipe_fops = {
 	.read = pipe_read, .write = pipe_write, .poll = pipe_poll, .ioctl = pipe_ioctl, .release = pipe_release};
+
+/*
+ * tee(2): copy up to n bytes without taking them.  The bytes go through a buffer of the heap, so that only one pipe is
+ * locked at a time; what another reader takes meanwhile was there when it was copied.
+ */
+ssize_t pipe_tee(struct file *in, struct file *out, size_t n, bool nowait)
+{
+	struct pipe *p = in->priv;
+	struct bz_iov iov;
+	struct iov_iter it;
+	i64 pos = 0;
+	char *buf;
+	ssize_t ret;
+
+	while (!READ_ONCE(p->used)) {
+		if (!READ_ONCE(p->writers))
+			return 0;
+		if (nowait || (in->flags & O_NONBLOCK))
+			return -EAGAIN;
+		if (WAIT_EVENT(&p->waitq, READ_ONCE(p->used) || !READ_ONCE(p->writers), BZ_NO_DEADLINE))
+			return -ERESTARTSYS;
+	}
+	buf = kmalloc(DEFAULT_SIZE);
+	if (!buf)
+		return -ENOMEM;
+	mutex_lock(&p->lock);
+	n = min(n, (size_t)p->used);
+	n = min(n, (size_t)DEFAULT_SIZE);
+	for (size_t i = 0; i < n; i++)
+		buf[i] = p->ring[(p->head + i) & (p->size - 1)];
+	mutex_unlock(&p->lock);
+	iov = (struct bz_iov){buf, n};
+	iov_iter_init(&it, &iov, 1, true);
+	ret = n ? pipe_write(out, &it, &pos) : 0;
+	kfree(buf);
+	return ret;
+}
 
 bool file_is_pipe(const struct file *f)
 {

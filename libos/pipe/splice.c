@@ -57,6 +57,28 @@ SYSCALL(splice, int in_fd, i64 *uin, int out_fd, i64 *uout, size_t n, unsigned i
 	return ret;
 }
 
+SYSCALL(tee, int in_fd, int out_fd, size_t n, unsigned int flags)
+{
+	struct file *in, *out;
+	ssize_t ret = 0;
+
+	if (flags & ~SPLICE_F_KNOWN)
+		return -EINVAL;
+	if (!n)
+		return 0;
+	in = fd_get(in_fd);
+	out = fd_get(out_fd);
+	if (!in || !out || !FMODE_CAN_READ(in) || !FMODE_CAN_WRITE(out))
+		ret = -EBADF;
+	else if (!file_is_pipe(in) || !file_is_pipe(out) || in->priv == out->priv)
+		ret = -EINVAL;
+	if (!ret)
+		ret = pipe_tee(in, out, n, flags & SPLICE_F_NONBLOCK);
+	file_put(in);
+	file_put(out);
+	return ret;
+}
+
 SYSCALL(vmsplice, int fd, const struct iovec *uiov, unsigned long count, unsigned int flags)
 {
 	struct file *f = fd_get(fd);
