@@ -465,7 +465,8 @@ struct bz_abi {
 	/* Attributes of a stream (s >= 0) or of a name (s < 0; a symbolic link's are its own). */
 	int (*stream_getattr)(bz_stream s, const struct bz_name *name, uint32_t what, struct bz_attr *attr);
 	int (*stream_setattr)(bz_stream s, const struct bz_name *name, const struct bz_attr *attr);
-	/* Set the size; `op` 1: allocate [off, off+len) as well, 2: punch it out, 3: zero it, 0: off is the new size. */
+	/* Set the size; `op` 1: allocate [off, off+len) as well, 2: punch it out, 3: zero it, 0: off is the new size,
+	 * 4: allocate [off, off+len), and the size stays. */
 	int (*stream_resize)(bz_stream s, uint32_t op, uint64_t off, uint64_t len);
 	/* Put on disk; data_only as fdatasync. */
 	int (*stream_flush)(bz_stream s, uint32_t data_only);

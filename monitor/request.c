@@ -171,10 +171,11 @@ static int parse(struct server *server, const void *message, size_t len, struct 
 
 static int serve_resize(const struct handle *handle, const struct bz_request *head)
 {
-	static const int modes[] = {0, 0, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, FALLOC_FL_ZERO_RANGE};
+	static const int modes[] = {0, 0, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, FALLOC_FL_ZERO_RANGE,
+				    FALLOC_FL_KEEP_SIZE};
 	int n;
 
-	if (head->flags > 3 || head->off > INT64_MAX || head->len > INT64_MAX)
+	if (head->flags > 4 || head->off > INT64_MAX || head->len > INT64_MAX)
 		return -EINVAL;
 	if (head->flags == 0)
 		n = ftruncate(handle->fd, head->off);

@@ -367,7 +367,7 @@ static int file_fallocate(struct file *f, u32 mode, u64 off, u64 len)
 {
 	static const struct {
 		u32 mode, op;
-	} ops[] = {{0, 1}, {3, 2}, {0x10, 3}};
+	} ops[] = {{0, 1}, {3, 2}, {0x10, 3}, {1, 4}};
 	int err;
 
 	for (u32 i = 0; i < ARRAY_SIZE(ops); i++) {

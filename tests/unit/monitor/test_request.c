@@ -479,7 +479,7 @@ static void resize_stays_in_range(void **state)
 	assert_int_equal(st.st_size, 3);
 	resize.off = ~0ull;
 	assert_int_equal(ask(resize, NULL, NULL, NULL, 0), -EINVAL);
-	resize.flags = 4;
+	resize.flags = 5;
 	resize.off = 0;
 	assert_int_equal(ask(resize, NULL, NULL, NULL, 0), -EINVAL);
 	assert_int_equal(ask_open(WRITABLE, "file", BZ_OPEN_READ | BZ_OPEN_KEEP), 0);
