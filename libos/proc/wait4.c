@@ -190,12 +190,32 @@ SYSCALL(waitid, int which, int id, struct siginfo *uinfo, int options, struct ru
 	return 0;
 }
 
+/* SIGCHLD unless the parent asked not to hear of stops (sigaction(2), SA_NOCLDSTOP). */
+static void tell_parent(struct process *p, u32 what, int sig)
+{
+	struct siginfo_kernel info = {.si_signo = SIGCHLD, .si_code = what & PROC_WAIT_STOPPED ? CLD_STOPPED : CLD_CONTINUED};
+	struct process *parent = p->parent;
+
+	if (!parent)
+		return;
+	info.chld.pid = p->pid;
+	info.chld.uid = p->cred.uid;
+	info.chld.status = sig;
+	if (parent->sighand && !(parent->sighand->action[SIGCHLD - 1].flags & SA_NOCLDSTOP))
+		signal_send_process(parent, SIGCHLD, &info);
+	waitq_wake_all(&parent->exit_waitq, ~0u);
+}
+
+/* Called with the tasklist lock (a signal to a group) or without it, and never with process->lock. */
 void process_report_state(struct process *p, u32 what, int sig)
 {
-	mutex_lock(&tasklist_lock);
+	bool mine = mutex_is_mine(&tasklist_lock);
+
+	if (!mine)
+		mutex_lock(&tasklist_lock);
 	p->wait_events = what;
 	p->stop_signal = sig;
-	if (p->parent)
-		waitq_wake_all(&p->parent->exit_waitq, ~0u);
-	mutex_unlock(&tasklist_lock);
+	tell_parent(p, what, sig);
+	if (!mine)
+		mutex_unlock(&tasklist_lock);
 }

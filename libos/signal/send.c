@@ -89,16 +89,17 @@ static struct thread *pick_thread(struct process *p, int sig)
 	return NULL;
 }
 
-static void resume_stopped(struct process *p)
+/* True if it was stopped: the caller tells the parent, once process->lock is free (the tasklist lock comes before it). */
+static bool resume_stopped(struct process *p)
 {
 	struct thread *t;
 
 	if (!p->stopped)
-		return;
+		return false;
 	p->stopped = 0;
-	process_report_state(p, PROC_WAIT_CONTINUED, SIGCONT);
 	list_for_each(t, &p->threads, node)
 		signal_kick(t);
+	return true;
 }
 
 static bool blocked_somewhere(struct process *p, struct thread *t, int sig)
@@ -110,7 +111,7 @@ int signal_post(struct process *p, struct thread *t, int sig, const struct sigin
 {
 	struct thread *target;
 	int err = 0;
-	bool cont = sig == SIGCONT || sig == SIGKILL;
+	bool resumed = false;
 
 	mutex_lock(&p->lock);
 	if (!p->sighand || (t ? t->state == THREAD_DEAD : list_empty(&p->threads))) {
@@ -125,13 +126,15 @@ int signal_post(struct process *p, struct thread *t, int sig, const struct sigin
 	else if (timer)
 		err = 1;
 	mutex_unlock(&p->sighand->lock);
-	if (cont)
-		resume_stopped(p);
+	if (sig == SIGCONT || sig == SIGKILL)
+		resumed = resume_stopped(p);
 	target = t ? t : pick_thread(p, sig);
 	if (!err && target && !(target->blocked & SIG_BIT(sig)))
 		signal_kick(target);
 	wake_signalfd(p->sighand);
 	mutex_unlock(&p->lock);
+	if (resumed && sig == SIGCONT)
+		process_report_state(p, PROC_WAIT_CONTINUED, SIGCONT);
 	return err;
 }
 
