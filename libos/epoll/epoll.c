@@ -25,9 +25,15 @@ struct epoll {
 	struct mutex ready_lock;	/* RANK_WAITQ, leaf: ready list and item->queued */
 	struct list items, ready;
 	struct waitq waitq;		/* who waits for this epoll */
+	u32 item_count;
 	bz_stream set;			/* host members; -1: none */
 	u32 host_members;
+	/* Host members by the number that the host's set tells: an item, or odd: the next free slot << 1 | 1. */
+	struct item **slots;
+	u32 slot_count, free_slot;
+	u32 next_stamp;			/* tells an item from an earlier one in its slot */
 };
+#define NO_SLOT (~0u)
 
 struct item {
 	struct list node;		/* epoll->items */
@@ -39,7 +45,10 @@ struct item {
 	struct epoll_event event;
 	bool queued;			/* on the ready list */
 	bool disabled;			/* EPOLLONESHOT fired */
-	bz_stream stream;		/* in epoll->set, or -1 */
+	bz_stream stream;		/* of the host, or -1 */
+	bool in_set;			/* in epoll->set now: not while disabled, the host tells hang-ups unasked */
+	bool failed;			/* could not be made a member */
+	u32 slot, stamp;
 	u32 waiter_count;
 	struct waiter waiters[WAITERS_PER_ITEM];
 };
@@ -89,19 +98,93 @@ static void register_queue(struct poll_table *pt, struct file *f, struct waitq *
 	waitq_add(q, w);
 }
 
-static int host_member(struct item *it, u32 op)
+static int slot_take(struct epoll *ep, struct item *it)
+{
+	u32 count = ep->slot_count ? ep->slot_count * 2 : 8, slot;
+
+	if (ep->free_slot == NO_SLOT) {
+		struct item **slots = krealloc(ep->slots, ep->slot_count * sizeof(*slots), count * sizeof(*slots));
+
+		if (!slots)
+			return -ENOMEM;
+		for (u32 i = ep->slot_count; i < count; i++)
+			slots[i] = (void *)((u64)(i + 1 < count ? i + 1 : NO_SLOT) << 1 | 1);
+		ep->slots = slots;
+		ep->free_slot = ep->slot_count;
+		ep->slot_count = count;
+	}
+	slot = ep->free_slot;
+	ep->free_slot = (u64)ep->slots[slot] >> 1;
+	ep->slots[slot] = it;
+	it->slot = slot;
+	it->stamp = ep->next_stamp++;
+	return 0;
+}
+
+static void slot_release(struct epoll *ep, struct item *it)
+{
+	ep->slots[it->slot] = (void *)((u64)ep->free_slot << 1 | 1);
+	ep->free_slot = it->slot;
+}
+
+static struct item *slot_item(struct epoll *ep, u64 data)
+{
+	u32 slot = data;
+	struct item *it;
+
+	if (slot >= ep->slot_count || ((u64)ep->slots[slot] & 1))
+		return NULL;
+	it = ep->slots[slot];
+	return it->stamp == data >> 32 ? it : NULL;
+}
+
+/* Make the host's set say what the item's event and state want. */
+static int host_update(struct item *it)
 {
 	struct epoll *ep = it->ep;
 	u32 events = it->event.events & (BZ_WAIT_IN | BZ_WAIT_OUT | BZ_WAIT_RDHUP | BZ_WAIT_EDGE);
+	int err;
+
+	if (it->disabled) {
+		if (it->in_set)
+			host->waitset_change(ep->set, BZ_WAITSET_REMOVE, it->stream, 0, 0);
+		it->in_set = false;
+		return 0;
+	}
+	err = host->waitset_change(ep->set, it->in_set ? BZ_WAITSET_CHANGE : BZ_WAITSET_ADD, it->stream, events,
+				   (u64)it->stamp << 32 | it->slot);
+	if (!err)
+		it->in_set = true;
+	return err;
+}
+
+static int host_join(struct item *it)
+{
+	struct epoll *ep = it->ep;
+	int err;
 
 	if (ep->set < 0) {
 		ep->set = host->waitset_create();
 		if (ep->set < 0)
 			return ep->set;
 	}
-	if (it->disabled)
-		events = 0;
-	return host->waitset_change(ep->set, op, it->stream, events, (u64)it);
+	err = slot_take(ep, it);
+	if (err)
+		return err;
+	err = host_update(it);
+	if (err)
+		slot_release(ep, it);
+	else
+		ep->host_members++;
+	return err;
+}
+
+static void host_leave(struct item *it)
+{
+	if (it->in_set)
+		host->waitset_change(it->ep->set, BZ_WAITSET_REMOVE, it->stream, 0, 0);
+	slot_release(it->ep, it);
+	it->ep->host_members--;
 }
 
 static void register_stream(struct poll_table *pt, struct file *f, bz_stream s)
@@ -111,10 +194,10 @@ static void register_stream(struct poll_table *pt, struct file *f, bz_stream s)
 	if (it->stream >= 0)
 		return;
 	it->stream = s;
-	if (host_member(it, BZ_WAITSET_ADD))
+	if (host_join(it)) {
 		it->stream = -1;
-	else
-		it->ep->host_members++;
+		it->failed = true;
+	}
 }
 
 static u32 item_poll(struct item *it, struct poll_table *pt)
@@ -134,10 +217,9 @@ static void item_free(struct item *it)
 	if (it->queued)
 		list_del(&it->ready);
 	mutex_unlock(&it->ep->ready_lock);
-	if (it->stream >= 0) {
-		host->waitset_change(it->ep->set, BZ_WAITSET_REMOVE, it->stream, 0, 0);
-		it->ep->host_members--;
-	}
+	if (it->stream >= 0)
+		host_leave(it);
+	it->ep->item_count--;
 	list_del(&it->node);
 	list_del(&it->of_file);
 	kfree(it);
@@ -219,8 +301,13 @@ static int item_add(struct epoll *ep, struct file *f, int fd, const struct epoll
 	list_init(&it->ready);
 	list_add_tail(&it->node, &ep->items);
 	list_add_tail(&it->of_file, &f->epoll_items);
+	ep->item_count++;
 	rt.item = it;
 	mask = item_poll(it, &rt.pt);
+	if (it->failed) {
+		item_free(it);
+		return -ENOMEM;
+	}
 	if (mask) {
 		mark_ready(it);
 		waitq_wake(&ep->waitq, 1, EPOLLIN);
@@ -238,7 +325,7 @@ static int item_modify(struct item *it, const struct epoll_event *ev)
 	it->event = *ev;
 	it->disabled = false;
 	if (it->stream >= 0)
-		host_member(it, BZ_WAITSET_CHANGE);
+		host_update(it);
 	if (item_poll(it, NULL)) {
 		mark_ready(it);
 		waitq_wake(&it->ep->waitq, 1, EPOLLIN);
@@ -304,23 +391,30 @@ SYSCALL(epoll_ctl, int epfd, int op, int fd, const struct epoll_event *uev)
 /* --- waiting --- */
 
 /* Ask the host what of its members is ready, and queue those. */
-static void collect_host(struct epoll *ep)
+static void note_host(struct epoll *ep, const struct bz_ready *r, int n)
+{
+	for (int i = 0; i < n; i++) {
+		/* The number may be of an item that has just gone. */
+		struct item *it = slot_item(ep, r[i].data);
+
+		if (it)
+			mark_ready(it);
+	}
+}
+
+static void collect_host(struct epoll *ep, u32 room)
 {
 	struct bz_ready r[BATCH];
 	int n;
 
 	if (!ep->host_members)
 		return;
-	n = host->waitset_wait(ep->set, r, BATCH, 0);
-	for (int i = 0; i < n; i++) {
-		struct item *it;
-
-		/* The number may be of an item that has just gone: believe only what is still there. */
-		list_for_each(it, &ep->items, node)
-			if ((u64)it == r[i].data) {
-				mark_ready(it);
-				break;
-			}
+	/* The host goes round its ready members, so as many turns as fill the caller's room tell all of them. */
+	for (u32 turns = room / BATCH + 1; turns; turns--) {
+		n = host->waitset_wait(ep->set, r, BATCH, 0);
+		note_host(ep, r, n);
+		if (n < BATCH)
+			break;
 	}
 }
 
@@ -347,7 +441,7 @@ static int harvest(struct epoll *ep, struct epoll_event *out, int n)
 
 	list_init(&again);
 	mutex_lock(&ep->lock);
-	collect_host(ep);
+	collect_host(ep, n);
 	while (count < n && (it = take_ready(ep))) {
 		u32 mask = it->disabled ? 0 : item_poll(it, NULL);
 
@@ -358,7 +452,7 @@ static int harvest(struct epoll *ep, struct epoll_event *out, int n)
 		if (it->event.events & EPOLLONESHOT) {
 			it->disabled = true;
 			if (it->stream >= 0)
-				host_member(it, BZ_WAITSET_CHANGE);
+				host_update(it);
 		} else if (!(it->event.events & EPOLLET)) {
 			mutex_lock(&ep->ready_lock);
 			if (!it->queued) {
@@ -378,23 +472,36 @@ static int harvest(struct epoll *ep, struct epoll_event *out, int n)
 	return count;
 }
 
+/* What the host tells a sleeper it may tell only once (EPOLLET): it goes to the ready list for whoever comes. */
 static int sleep_on(struct epoll *ep, u32 seq, i64 deadline)
 {
-	struct poll_wait w = {.set = ep->set, .stream_count = ep->host_members ? 1 : 0};
+	struct bz_ready r[BATCH];
+	int n;
 
-	return poll_wait_sleep(&w, seq, deadline);
+	if (!READ_ONCE(ep->host_members))
+		return thread_sleep(seq, deadline);
+	n = poll_set_sleep(ep->set, r, BATCH, seq, deadline);
+	if (n > 0) {
+		mutex_lock(&ep->lock);
+		note_host(ep, r, n);
+		mutex_unlock(&ep->lock);
+	}
+	return min(n, 0);
 }
 
 static long wait_events(struct file *f, struct epoll_event *uev, int max, i64 deadline)
 {
 	struct epoll *ep = f->priv;
-	struct epoll_event *buf;
+	struct epoll_event fast[BATCH], *buf = fast;
 	struct waiter *w;
-	int room = min(max, BATCH * 4), n, err = 0;
+	int room = min(max, (int)READ_ONCE(ep->item_count)), n, err = 0;
 
-	buf = kmalloc(room * sizeof(*buf));
-	if (!buf)
-		return -ENOMEM;
+	room = room < BATCH ? min(max, BATCH) : room;
+	if (room > BATCH) {
+		buf = kmalloc(room * sizeof(*buf));
+		if (!buf)
+			return -ENOMEM;
+	}
 	n = harvest(ep, buf, room);
 	if (!n && deadline) {
 		w = thread_waiter();
@@ -411,9 +518,13 @@ static long wait_events(struct file *f, struct epoll_event *uev, int max, i64 de
 		waitq_remove(w);
 		w->exclusive = false;
 	}
+	/* One wake may have stood for several events: what is left is the next waiter's. */
+	if (n && !list_empty(&ep->ready))
+		waitq_wake(&ep->waitq, 1, EPOLLIN | EPOLLRDNORM);
 	if (n && copy_to_user(uev, buf, n * sizeof(*buf)))
 		n = -EFAULT;
-	kfree(buf);
+	if (buf != fast)
+		kfree(buf);
 	return n ? n : err == -EINTR ? -EINTR : 0;
 }
 
@@ -488,7 +599,7 @@ static u32 epoll_poll(struct file *f, struct poll_table *pt)
 	if (ep->host_members)
 		poll_stream(pt, f, ep->set);
 	mutex_lock(&ep->lock);
-	collect_host(ep);
+	collect_host(ep, 1);
 	/* Entries that are no longer ready are dropped on the way. */
 	while (!mask && (it = take_ready(ep))) {
 		if (!it->disabled && item_poll(it, NULL)) {
@@ -512,6 +623,7 @@ static void epoll_release(struct file *f)
 	mutex_unlock(&epoll_mutex);
 	if (ep->set >= 0)
 		host->stream_close(ep->set);
+	kfree(ep->slots);
 	kfree(ep);
 }
 
@@ -552,6 +664,7 @@ static long create(int flags)
 	list_init(&ep->ready);
 	waitq_init(&ep->waitq);
 	ep->set = -1;
+	ep->free_slot = NO_SLOT;
 	fd = fd_alloc(f, 0, flags & EPOLL_CLOEXEC);
 	if (fd < 0)
 		file_put(f);

@@ -6,7 +6,6 @@
 
 struct signalfd {
 	sigset_kernel mask;
-	struct sighand *sighand;	/* referenced: its queue wakes us */
 };
 
 static void fill(const struct siginfo_kernel *i, struct signalfd_siginfo *s)
@@ -67,7 +66,7 @@ static ssize_t signalfd_read(struct file *f, struct iov_iter *it, i64 *pos)
 			break;
 		if (f->flags & O_NONBLOCK)
 			return -EAGAIN;
-		if (WAIT_EVENT(s->sighand->signalfd_waitq, ready(s), BZ_NO_DEADLINE))
+		if (WAIT_EVENT(&signalfd_waitq, ready(s), BZ_NO_DEADLINE))
 			return -ERESTARTSYS;
 	}
 	return done;
@@ -77,16 +76,13 @@ static u32 signalfd_poll(struct file *f, struct poll_table *pt)
 {
 	struct signalfd *s = f->priv;
 
-	poll_wait(pt, f, s->sighand->signalfd_waitq);
-	return ready(s) ? EPOLLIN : 0;
+	poll_wait(pt, f, &signalfd_waitq);
+	return ready(s) ? EPOLLIN | EPOLLRDNORM : 0;
 }
 
 static void signalfd_release(struct file *f)
 {
-	struct signalfd *s = f->priv;
-
-	sighand_put(s->sighand);
-	kfree(s);
+	kfree(f->priv);
 }
 
 static void signalfd_fdinfo(struct file *f, char *buf, size_t size)
@@ -98,21 +94,6 @@ static void signalfd_fdinfo(struct file *f, char *buf, size_t size)
 
 static const struct file_ops signalfd_fops = {
 	.read = signalfd_read, .poll = signalfd_poll, .release = signalfd_release, .show_fdinfo = signalfd_fdinfo};
-
-static int need_waitq(struct sighand *sh)
-{
-	struct waitq *q, *none = NULL;
-
-	if (sh->signalfd_waitq)
-		return 0;
-	q = kzalloc(sizeof(*q));
-	if (!q)
-		return -ENOMEM;
-	waitq_init(q);
-	if (!__atomic_compare_exchange_n(&sh->signalfd_waitq, &none, q, false, __ATOMIC_ACQ_REL, __ATOMIC_ACQUIRE))
-		kfree(q);
-	return 0;
-}
 
 static long change(int fd, sigset_kernel mask)
 {
@@ -127,7 +108,7 @@ static long change(int fd, sigset_kernel mask)
 	} else {
 		s = f->priv;
 		s->mask = mask;
-		waitq_wake_all(s->sighand->signalfd_waitq, EPOLLIN);
+		waitq_wake_all(&signalfd_waitq, EPOLLIN | EPOLLRDNORM);
 	}
 	file_put(f);
 	return err ? err : fd;
@@ -147,18 +128,14 @@ static long create(int fd, const sigset_kernel *umask, size_t size, int flags)
 	if (fd != -1)
 		return change(fd, mask);
 	s = kzalloc(sizeof(*s));
-	if (!s || need_waitq(current->process->sighand)) {
-		kfree(s);
+	if (!s)
 		return -ENOMEM;
-	}
 	s->mask = mask;
-	s->sighand = current->process->sighand;
 	f = file_alloc_anon(&signalfd_fops, "anon_inode:[signalfd]", O_RDONLY | (flags & SFD_NONBLOCK), s);
 	if (!f) {
 		kfree(s);
 		return -ENOMEM;
 	}
-	ref_get(&s->sighand->refs);
 	fd = fd_alloc(f, 0, flags & SFD_CLOEXEC);
 	if (fd < 0)
 		file_put(f);

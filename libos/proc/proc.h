@@ -54,6 +54,7 @@ struct thread {
 
 	struct sigpending pending; /* sighand->lock */
 	sigset_kernel blocked;	  /* written by the thread itself only, under sighand->lock */
+	sigset_kernel real_blocked; /* sigtimedwait: what counts as blocked while it waits for some of it */
 	sigset_kernel saved_mask; /* restored after sigsuspend, ppoll, ... */
 	bool restore_mask;
 	u32 signal_pending;	  /* something for this thread to look at before it goes on */
@@ -139,6 +140,7 @@ struct process {
 	char *vfork_stack;
 	size_t vfork_len;
 	bool thp_disable, mce_kill;
+	i32 oom_score_adj;	  /* kept for who asks */
 	struct rusage_counts { u64 minflt, majflt, inblock, oublock, nvcsw, nivcsw; } ru;
 };
 

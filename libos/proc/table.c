@@ -220,6 +220,7 @@ struct process *process_create_struct(struct process *parent)
 		memcpy(p->rlimit, parent->rlimit, sizeof(p->rlimit));
 		p->dumpable = parent->dumpable;
 		p->thp_disable = parent->thp_disable;
+		p->oom_score_adj = parent->oom_score_adj;
 		mutex_unlock(&parent->lock);
 	}
 	return p;

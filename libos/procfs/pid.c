@@ -4,6 +4,7 @@
  */
 #include "libos/procfs/procfs.h"
 #include "libos/signal/signal.h"
+#include <linux/capability.h>
 #include <linux/sched.h>
 
 #define USER_HZ 100
@@ -426,7 +427,7 @@ static int const_show(struct seq *s, const struct pnode *n)
 	static const struct {
 		const char *name, *text;
 	} texts[] = {
-		{"cgroup", "0::/\n"}, {"oom_score", "0\n"}, {"oom_adj", "0\n"}, {"oom_score_adj", "0\n"},
+		{"cgroup", "0::/\n"}, {"oom_score", "0\n"}, {"oom_adj", "0\n"},
 		{"wchan", "0"}, {"loginuid", "4294967295"}, {"sessionid", "4294967295"}, {"setgroups", "allow\n"},
 		{"uid_map", "         0          0 4294967295\n"}, {"gid_map", "         0          0 4294967295\n"},
 		{"coredump_filter", "00000033\n"}, {"timerslack_ns", "50000\n"}, {"personality", "00000000\n"},
@@ -440,9 +441,38 @@ static int const_show(struct seq *s, const struct pnode *n)
 	return 0;
 }
 
+static int oom_show(struct seq *s, const struct pnode *n)
+{
+	struct process *p = process_find(n->pid);
+
+	if (!p)
+		return -ESRCH;
+	seq_printf(s, "%d\n", p->oom_score_adj);
+	process_put(p);
+	return 0;
+}
+
+/* There is no OOM killer in here whose choice this could guide, but what is set is kept, and children inherit it. */
 static ssize_t oom_store(const struct pnode *n, char *text, size_t len)
 {
-	/* There is no OOM killer in here whose choice this could guide; programs set it and go on, as in a container. */
+	bool minus = *text == '-';
+	const char *end;
+	u64 v = parse_u64(text + minus, &end, 10);
+	struct process *p;
+	i32 adj;
+
+	if (end == text + minus || (*end && *end != '\n') || v > 1000)
+		return -EINVAL;
+	adj = minus ? -(i32)v : (i32)v;
+	p = process_find(n->pid);
+	if (!p)
+		return -ESRCH;
+	if (adj < p->oom_score_adj && !capable(CAP_SYS_RESOURCE)) {
+		process_put(p);
+		return -EACCES;
+	}
+	p->oom_score_adj = adj;
+	process_put(p);
 	return len;
 }
 
@@ -501,9 +531,9 @@ static int task_list(const struct pnode *dir, i64 *pos, pseudo_emit emit, void *
 	{.name = "mounts", .mode = S_IFREG | 0444, .show = proc_mounts_show},                                \
 	{.name = "mountstats", .mode = S_IFREG | 0400, .show = proc_mountstats_show},                        \
 	{.name = "numa_maps", .mode = S_IFREG | 0444, .show = proc_numa_maps_show},                          \
-	{.name = "oom_adj", .mode = S_IFREG | 0644, .show = const_show, .store = oom_store},                 \
+	{.name = "oom_adj", .mode = S_IFREG | 0444, .show = const_show},                                     \
 	{.name = "oom_score", .mode = S_IFREG | 0444, .show = const_show},                                   \
-	{.name = "oom_score_adj", .mode = S_IFREG | 0644, .show = const_show, .store = oom_store},           \
+	{.name = "oom_score_adj", .mode = S_IFREG | 0644, .show = oom_show, .store = oom_store},             \
 	{.name = "personality", .mode = S_IFREG | 0400, .show = const_show},                                 \
 	{.name = "root", .mode = S_IFLNK | 0777, .readlink = root_readlink, .follow = root_follow},          \
 	{.name = "schedstat", .mode = S_IFREG | 0444, .show = const_show},                                   \

@@ -16,15 +16,21 @@ static bool valid(int sig)
 	return sig >= 1 && sig <= NSIG_MAX;
 }
 
-static void set_action(struct process *p, int sig, const struct user_sigaction *ua)
+/* Flags that Linux does not know read back as 0, so that programs can ask what it supports (sigaction(2)). */
+#define SA_KNOWN                                                                                             \
+	(SA_NOCLDSTOP | SA_NOCLDWAIT | SA_SIGINFO | SA_ONSTACK | SA_RESTART | SA_NODEFER | SA_RESETHAND |    \
+	 SA_RESTORER | SA_EXPOSE_TAGBITS)
+
+static void set_action(struct process *p, int sig, const struct user_sigaction *ua, struct user_sigaction *old)
 {
 	struct sigaction_kernel *a = &p->sighand->action[sig - 1];
 	struct thread *t;
 
 	mutex_lock(&p->lock);
 	mutex_lock(&p->sighand->lock);
+	*old = (struct user_sigaction){a->handler, a->flags, a->restorer, a->mask};
 	*a = (struct sigaction_kernel){
-		.handler = ua->handler, .flags = ua->flags, .restorer = ua->restorer,
+		.handler = ua->handler, .flags = ua->flags & SA_KNOWN, .restorer = ua->restorer,
 		.mask = ua->mask & ~(SIG_BIT(SIGKILL) | SIG_BIT(SIGSTOP)),
 	};
 	/* What is pending and now ignored is forgotten (POSIX 2.4.3). */
@@ -50,9 +56,10 @@ SYSCALL(rt_sigaction, int sig, const struct user_sigaction *uact, struct user_si
 	if (!valid(sig) || (uact && (sig == SIGKILL || sig == SIGSTOP)))
 		return -EINVAL;
 	a = &p->sighand->action[sig - 1];
-	old = (struct user_sigaction){a->handler, a->flags, a->restorer, a->mask};
 	if (uact)
-		set_action(p, sig, &ua);
+		set_action(p, sig, &ua, &old);
+	else
+		old = (struct user_sigaction){a->handler, a->flags, a->restorer, a->mask};
 	return uold ? copy_to_user(uold, &old, sizeof(old)) : 0;
 }
 
@@ -140,6 +147,8 @@ static long timed_wait(sigset_kernel set, i64 deadline, struct siginfo_kernel *i
 		sig = signal_dequeue(set, info);
 		if (sig || timed_out)
 			return sig ? sig : -EAGAIN;
+		/* A signal that is ignored by default is kept for us all the same (sigwait(3) for SIGCHLD). */
+		t->real_blocked = blocked;
 		signal_set_blocked(blocked & ~set);
 		for (;;) {
 			u32 seq = thread_wake_seq();
@@ -151,6 +160,7 @@ static long timed_wait(sigset_kernel set, i64 deadline, struct siginfo_kernel *i
 				break;
 		}
 		signal_set_blocked(blocked);
+		t->real_blocked = 0;
 		if (timed_out)
 			continue;
 		sig = signal_dequeue(set, info);
@@ -209,6 +219,9 @@ static bool may_kill(const struct process *p, int sig)
 
 static int kill_one(struct process *p, int sig, const struct siginfo_kernel *info)
 {
+	/* Linux looks for the process first: a bad number for nobody is ESRCH (check_kill_permission). */
+	if (sig && !valid(sig))
+		return -EINVAL;
 	if (!may_kill(p, sig))
 		return -EPERM;
 	return sig ? signal_send_process(p, sig, info) : 0;
@@ -216,13 +229,18 @@ static int kill_one(struct process *p, int sig, const struct siginfo_kernel *inf
 
 static long kill_pid(i32 pid, int sig, const struct siginfo_kernel *info)
 {
-	struct process *p = process_find(pid);
+	/* Any thread's number stands for its process, as on Linux. */
+	struct thread *t = thread_find(pid);
+	struct process *p = t ? NULL : process_find(pid);
 	int err;
 
-	if (!p)
+	if (!t && !p)
 		return -ESRCH;
-	err = kill_one(p, sig, info);
-	process_put(p);
+	err = kill_one(t ? t->process : p, sig, info);
+	if (t)
+		thread_put(t);
+	else
+		process_put(p);
 	return err;
 }
 
@@ -246,15 +264,16 @@ static long kill_many(i32 pgrp, int sig, const struct siginfo_kernel *info)
 			err = e;
 	}
 	mutex_unlock(&tasklist_lock);
-	return ok ? 0 : found ? err : -ESRCH;
+	if (ok || !found)
+		return ok ? 0 : -ESRCH;
+	/* kill(-1) reports what went wrong, but not that some may not be signalled. */
+	return pgrp == -1 && err == -EPERM ? 0 : err;
 }
 
 SYSCALL(kill, int pid, int sig)
 {
 	struct siginfo_kernel info;
 
-	if (sig && !valid(sig))
-		return -EINVAL;
 	fill_user(&info, sig, SI_USER);
 	if (pid > 0)
 		return kill_pid(pid, sig, &info);
@@ -272,6 +291,8 @@ static long send_thread(i32 tgid, i32 tid, int sig, const struct siginfo_kernel 
 		return -ESRCH;
 	if (tgid > 0 && t->process->pid != tgid)
 		err = -ESRCH;
+	else if (sig && !valid(sig))
+		err = -EINVAL;
 	else if (!may_kill(t->process, sig))
 		err = -EPERM;
 	else if (sig)
@@ -284,7 +305,7 @@ SYSCALL(tgkill, int tgid, int tid, int sig)
 {
 	struct siginfo_kernel info;
 
-	if (tgid <= 0 || tid <= 0 || (sig && !valid(sig)))
+	if (tgid <= 0 || tid <= 0)
 		return -EINVAL;
 	fill_user(&info, sig, SI_TKILL);
 	return send_thread(tgid, tid, sig, &info);
@@ -294,7 +315,7 @@ SYSCALL(tkill, int tid, int sig)
 {
 	struct siginfo_kernel info;
 
-	if (tid <= 0 || (sig && !valid(sig)))
+	if (tid <= 0)
 		return -EINVAL;
 	fill_user(&info, sig, SI_TKILL);
 	return send_thread(0, tid, sig, &info);
@@ -306,7 +327,7 @@ static int load_info(int sig, const struct siginfo_kernel *uinfo, struct siginfo
 	if (get_user(*info, uinfo))
 		return -EFAULT;
 	info->si_signo = sig;
-	if ((info->si_code >= 0 || info->si_code == SI_TKILL) && pid != current->process->pid)
+	if ((info->si_code >= 0 || info->si_code == SI_TKILL) && pid != current->tid)
 		return -EPERM;
 	return 0;
 }
@@ -316,20 +337,15 @@ SYSCALL(rt_sigqueueinfo, int pid, int sig, const struct siginfo_kernel *uinfo)
 	struct siginfo_kernel info;
 	int err = load_info(sig, uinfo, &info, pid);
 
-	if (err)
-		return err;
-	return sig && !valid(sig) ? -EINVAL : kill_pid(pid, sig, &info);
+	return err ? err : kill_pid(pid, sig, &info);
 }
 
 SYSCALL(rt_tgsigqueueinfo, int tgid, int tid, int sig, const struct siginfo_kernel *uinfo)
 {
 	struct siginfo_kernel info;
-	int err;
+	int err = load_info(sig, uinfo, &info, tid);
 
-	if (tgid <= 0 || tid <= 0)
-		return -EINVAL;
-	err = load_info(sig, uinfo, &info, tgid);
 	if (err)
 		return err;
-	return sig && !valid(sig) ? -EINVAL : send_thread(tgid, tid, sig, &info);
+	return tgid <= 0 || tid <= 0 ? -EINVAL : send_thread(tgid, tid, sig, &info);
 }

@@ -2,6 +2,7 @@
  * Delivery: what happens between a system call (or a fault, or an interrupt) and the guest's next instruction.  Restart rules
  * of signal(7), default actions, job control stops.
  */
+#include "libos/mm/mm.h"
 #include "libos/signal/internal.h"
 #include <asm/unistd_64.h>
 
@@ -96,6 +97,8 @@ static void wait_while_stopped(struct thread *t)
 	while (READ_ONCE(p->stopped) && !thread_must_exit(t)) {
 		u32 seq = thread_wake_seq();
 
+		if (p->mm)
+			mm_serve_requests(p->mm);
 		if (!READ_ONCE(p->stopped))
 			break;
 		WRITE_ONCE(current_tcb()->interrupted, 0);
@@ -114,7 +117,10 @@ static void default_action(struct thread *t, int sig)
 		stop_process(t, sig);
 		return;
 	}
-	/* No core is written, so the status has no core bit (RLIMIT_CORE is 0 for the guest). */
+	/*
+	 * No core is written, so the status has no core bit, whatever RLIMIT_CORE says.  The first process is not spared
+	 * as Linux's init is: a program that is run in a sandbox ends by SIGTERM as it does natively.
+	 */
 	process_exit_group(sig);
 }
 

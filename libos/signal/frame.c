@@ -50,28 +50,34 @@ static void cpuid(u32 leaf, u32 sub, u32 r[4])
 	__asm__ volatile("cpuid" : "=a"(r[0]), "=b"(r[1]), "=c"(r[2]), "=d"(r[3]) : "a"(leaf), "c"(sub));
 }
 
-/* Size of the standard-format area for the features in use (Intel SDM 1, 13.4). */
-static void xstate_init(void)
+/*
+ * Size of the standard-format area for the features in use (Intel SDM 1, 13.4).  Found when first needed: a program that
+ * never takes a signal does not pay for the CPUIDs, which trap in a VM.  Several threads may find it at once, so each
+ * publishes the size last and whole: a frame of a size half computed would lie over the live stack.
+ */
+static u32 xstate_find(void)
 {
-	u32 lo, hi, r[4];
+	u32 lo, hi, r[4], size = FXSAVE_SIZE + 64;
+	u64 features;
 
 	__asm__ volatile("xgetbv" : "=a"(lo), "=d"(hi) : "c"(0));
-	xfeatures = ((u64)hi << 32 | lo) & ~AMX_FEATURES;
-	xstate_size = FXSAVE_SIZE + 64;
+	features = ((u64)hi << 32 | lo) & ~AMX_FEATURES;
 	for (u32 i = 2; i < 63; i++) {
-		if (!(xfeatures >> i & 1))
+		if (!(features >> i & 1))
 			continue;
 		cpuid(0xd, i, r);
-		xstate_size = max(xstate_size, r[0] + r[1]);
+		size = max(size, r[0] + r[1]);
 	}
+	WRITE_ONCE(xfeatures, features);
+	__atomic_store_n(&xstate_size, size, __ATOMIC_RELEASE);
+	return size;
 }
 
-/* Lazily: a program that never takes a signal does not pay for the CPUIDs, which trap in a VM. */
 static u32 xstate_bytes(void)
 {
-	if (!xstate_size)
-		xstate_init();
-	return xstate_size;
+	u32 size = __atomic_load_n(&xstate_size, __ATOMIC_ACQUIRE);
+
+	return size ? size : xstate_find();
 }
 
 bool on_altstack(const struct thread *t, u64 sp)
@@ -92,14 +98,17 @@ static i32 altstack_state(const struct thread *t, u64 sp)
 static u64 frame_place(const struct thread *t, const struct bz_context *ctx, const struct sigaction_kernel *act, u64 *fp)
 {
 	u64 sp = ctx->rsp - RED_ZONE;
-	bool nested = on_altstack(t, ctx->rsp);
+	bool on_it = on_altstack(t, ctx->rsp);
 
-	if ((act->flags & SA_ONSTACK) && t->altstack_size && !nested)
+	if ((act->flags & SA_ONSTACK) && t->altstack_size && !on_it) {
 		sp = t->altstack_sp + t->altstack_size;
+		on_it = true;
+	}
 	sp = (sp - xstate_bytes() - FP_XSTATE_MAGIC2_SIZE) & ~63ull;
 	*fp = sp;
 	sp = ((sp - sizeof(struct frame)) & ~15ull) - 8;
-	if ((act->flags & SA_ONSTACK) && t->altstack_size && (sp < t->altstack_sp || sp > t->altstack_sp + t->altstack_size))
+	/* No frame beneath the alternate stack, with SA_ONSTACK or without. */
+	if (on_it && (sp <= t->altstack_sp || sp - t->altstack_sp > t->altstack_size))
 		return 0;
 	return sp;
 }

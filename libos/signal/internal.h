@@ -16,12 +16,13 @@
 #define SS_DISABLE 2
 #endif
 
-#define SIGMASK(n) SIG_BIT(n)
+#define SIGRTMIN_KERNEL 32
 #define STOP_SIGNALS (SIG_BIT(SIGSTOP) | SIG_BIT(SIGTSTP) | SIG_BIT(SIGTTIN) | SIG_BIT(SIGTTOU))
 #define IGNORED_BY_DEFAULT (SIG_BIT(SIGCHLD) | SIG_BIT(SIGCONT) | SIG_BIT(SIGURG) | SIG_BIT(SIGWINCH))
 
 int signal_take(struct thread *t, sigset_kernel set, struct siginfo_kernel *info);	/* sighand locked */
 void sigpending_drop(struct sigpending *p, sigset_kernel set);				/* sighand locked */
+struct sigqueue *sigqueue_alloc(u64 limit);	/* null: the limit, or no memory */
 /* Make a thread look at its signals soon, wherever it is. */
 void signal_kick(struct thread *t);
 /* A timer's signal was taken from the queue: fill in overruns and arm it again (time/posix_timer.c). */

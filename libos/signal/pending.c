@@ -4,6 +4,25 @@
  */
 #include "libos/signal/internal.h"
 
+static u32 queued;	/* in all queues: RLIMIT_SIGPENDING counts a user's, and a sandbox is one (getrlimit(2)) */
+
+struct sigqueue *sigqueue_alloc(u64 limit)
+{
+	struct sigqueue *q;
+
+	if (__atomic_add_fetch(&queued, 1, __ATOMIC_RELAXED) > limit || !(q = kzalloc(sizeof(*q)))) {
+		__atomic_sub_fetch(&queued, 1, __ATOMIC_RELAXED);
+		return NULL;
+	}
+	return q;
+}
+
+static void sigqueue_free(struct sigqueue *q)
+{
+	__atomic_sub_fetch(&queued, 1, __ATOMIC_RELAXED);
+	kfree(q);
+}
+
 void sigpending_init(struct sigpending *p)
 {
 	p->set = 0;
@@ -17,7 +36,7 @@ void sigpending_flush(struct sigpending *p)
 
 	list_for_each_safe(q, tmp, &p->queue, node) {
 		list_del(&q->node);
-		kfree(q);
+		sigqueue_free(q);
 	}
 	p->set = 0;
 	p->count = 0;
@@ -34,7 +53,7 @@ void sigpending_drop(struct sigpending *p, sigset_kernel set)
 			continue;
 		list_del(&q->node);
 		p->count--;
-		kfree(q);
+		sigqueue_free(q);
 	}
 	p->set &= ~set;
 }
@@ -76,7 +95,7 @@ static void collect(struct sigpending *p, int sig, struct siginfo_kernel *info)
 	p->count--;
 	if (found->timer)
 		posix_timer_delivered(found->timer, info);
-	kfree(found);
+	sigqueue_free(found);
 }
 
 int signal_take(struct thread *t, sigset_kernel set, struct siginfo_kernel *info)
@@ -191,7 +210,6 @@ void sighand_put(struct sighand *s)
 {
 	if (!s || !ref_put(&s->refs))
 		return;
-	kfree(s->signalfd_waitq);
 	kfree(s);
 }
 

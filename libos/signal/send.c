@@ -3,6 +3,8 @@
  * protects its queues; the thread list is walked under process->lock, which comes before it.
  */
 #include "libos/signal/internal.h"
+#include "libos/kernel/syscall.h"
+#include <linux/eventpoll.h>
 #include <linux/resource.h>
 
 void signal_kick(struct thread *t)
@@ -23,11 +25,12 @@ bool signal_ignored(struct process *p, int sig)
 	return h == (u64)SIG_IGN || (h == (u64)SIG_DFL && (IGNORED_BY_DEFAULT & SIG_BIT(sig)));
 }
 
-static u32 queued_limit(const struct process *p)
+/* Standard signals of the kernel and of kill(2) get their info beyond the limit (Linux's override_rlimit). */
+static u64 queued_limit(const struct process *p, int sig, const struct siginfo_kernel *info)
 {
-	u64 soft = p->rlimit[RLIMIT_SIGPENDING].soft;
+	u64 soft = READ_ONCE(p->rlimit[RLIMIT_SIGPENDING].soft);
 
-	return soft > 1000000 ? 1000000 : soft;
+	return sig < SIGRTMIN_KERNEL && (!info || info->si_code >= 0) ? ~0ull : soft;
 }
 
 /* SIGCONT undoes pending stops, a stop signal a pending SIGCONT (signal(7)).  sighand locked. */
@@ -53,9 +56,9 @@ static int enqueue(struct process *p, struct sigpending *pending, int sig, const
 	struct sigqueue *q;
 
 	/* Standard signals do not queue. */
-	if (sig < 32 && (pending->set & SIG_BIT(sig)))
+	if (sig < SIGRTMIN_KERNEL && (pending->set & SIG_BIT(sig)))
 		return 0;
-	q = pending->count < queued_limit(p) ? kzalloc(sizeof(*q)) : NULL;
+	q = sigqueue_alloc(queued_limit(p, sig, info));
 	if (q) {
 		if (info)
 			q->info = *info;
@@ -65,18 +68,20 @@ static int enqueue(struct process *p, struct sigpending *pending, int sig, const
 		q->timer = timer;
 		list_add_tail(&q->node, &pending->queue);
 		pending->count++;
-	} else if (sig >= 32 && info && info->si_code != SI_USER) {
+	} else if (sig >= SIGRTMIN_KERNEL && info && info->si_code != SI_USER) {
 		return -EAGAIN;
 	}
 	pending->set |= SIG_BIT(sig);
 	return 0;
 }
 
-static void wake_signalfd(struct sighand *s)
+struct waitq signalfd_waitq;
+
+static void signalfd_init(void)
 {
-	if (s->signalfd_waitq)
-		waitq_wake_all(s->signalfd_waitq, 0x41);
+	waitq_init(&signalfd_waitq);
 }
+INITCALL(INIT_CORE, signalfd_init);
 
 /* A thread that can take it now: the first that does not block it.  process->lock held. */
 static struct thread *pick_thread(struct process *p, int sig)
@@ -102,9 +107,12 @@ static bool resume_stopped(struct process *p)
 	return true;
 }
 
-static bool blocked_somewhere(struct process *p, struct thread *t, int sig)
+/* Of a process's signal the first thread decides, as on Linux. */
+static bool kept_blocked(struct process *p, struct thread *t, int sig)
 {
-	return t ? t->blocked & SIG_BIT(sig) : !pick_thread(p, sig);
+	if (!t)
+		t = list_first(&p->threads, struct thread, node);
+	return (t->blocked | t->real_blocked) & SIG_BIT(sig);
 }
 
 int signal_post(struct process *p, struct thread *t, int sig, const struct siginfo_kernel *info, struct posix_timer *timer)
@@ -121,7 +129,7 @@ int signal_post(struct process *p, struct thread *t, int sig, const struct sigin
 	mutex_lock(&p->sighand->lock);
 	cancel_opposites(p, sig);
 	/* An ignored signal is kept only while it is blocked: the action may change meanwhile. */
-	if (!signal_ignored(p, sig) || blocked_somewhere(p, t, sig))
+	if (!signal_ignored(p, sig) || kept_blocked(p, t, sig))
 		err = enqueue(p, t ? &t->pending : &p->shared_pending, sig, info, timer);
 	else if (timer)
 		err = 1;
@@ -131,7 +139,7 @@ int signal_post(struct process *p, struct thread *t, int sig, const struct sigin
 	target = t ? t : pick_thread(p, sig);
 	if (!err && target && !(target->blocked & SIG_BIT(sig)))
 		signal_kick(target);
-	wake_signalfd(p->sighand);
+	waitq_wake_all(&signalfd_waitq, EPOLLIN | EPOLLRDNORM);
 	mutex_unlock(&p->lock);
 	if (resumed && sig == SIGCONT)
 		process_report_state(p, PROC_WAIT_CONTINUED, SIGCONT);

@@ -39,5 +39,7 @@ void sighand_exec(struct process *p);			/* handlers become defaults */
 void sigpending_init(struct sigpending *p);
 void sigpending_flush(struct sigpending *p);
 bool signal_ignored(struct process *p, int sig);
+/* Who waits for a signalfd: one queue for all, since a signalfd reads the signals of whoever asks (signalfd(2)). */
+extern struct waitq signalfd_waitq;
 
 #endif

@@ -46,7 +46,6 @@ struct sighand {
 	ref_t refs;
 	struct mutex lock;		/* RANK_SIGHAND: actions, all pending queues of its processes' threads */
 	struct sigaction_kernel action[NSIG_MAX];
-	struct waitq *signalfd_waitq;	/* made when a signalfd first needs it */
 };
 
 #endif

@@ -77,26 +77,33 @@ void poll_wait_free(struct poll_wait *w)
 	w->streams = NULL;
 }
 
-int poll_wait_sleep(struct poll_wait *w, u32 seq, i64 deadline)
+int poll_set_sleep(bz_stream set, struct bz_ready *ready, u32 room, u32 seq, i64 deadline)
 {
 	struct thread *t = current;
-	struct bz_ready ready;
+	bool woken = false;
 	int n;
 
-	if (!w->stream_count)
-		return thread_sleep(seq, deadline);
 	WRITE_ONCE(current_tcb()->interrupted, 0);
 	__atomic_store_n(&t->sleep_kind, SLEEP_HOST, __ATOMIC_SEQ_CST);
 	if (signal_is_pending())
 		n = -EINTR;
 	else if (__atomic_load_n(&t->wake_word, __ATOMIC_SEQ_CST) != seq)
-		n = 1;
+		woken = true;
 	else
-		n = host->waitset_wait(w->set, &ready, 1, deadline);
+		n = host->waitset_wait(set, ready, room, deadline);
 	__atomic_store_n(&t->sleep_kind, SLEEP_NONE, __ATOMIC_SEQ_CST);
+	if (woken)
+		return 0;
 	if (n == -EINTR)
 		return signal_is_pending() ? -EINTR : 0;
-	return n == 0 ? -ETIMEDOUT : 0;
+	return n == 0 ? -ETIMEDOUT : n;
+}
+
+int poll_wait_sleep(struct poll_wait *w, u32 seq, i64 deadline)
+{
+	struct bz_ready ready;
+
+	return w->stream_count ? min(poll_set_sleep(w->set, &ready, 1, seq, deadline), 0) : thread_sleep(seq, deadline);
 }
 
 /* --- poll(2) --- */
@@ -337,13 +344,13 @@ static long do_select(int n, u64 *uin, u64 *uout, u64 *uex, i64 deadline)
 	for (int k = 0; k < 3; k++) {
 		s.in[k] = mem + k * s.words;
 		s.out[k] = mem + (3 + k) * s.words;
-		if (user[k] && s.n && copy_from_user(s.in[k], user[k], (s.n + 7) / 8))
+		if (user[k] && s.n && copy_from_user(s.in[k], user[k], s.words * 8))
 			ret = -EFAULT;
 	}
 	if (!ret)
 		ret = select_loop(&s, deadline);
 	for (int k = 0; k < 3 && ret >= 0; k++)
-		if (user[k] && s.n && copy_to_user(user[k], s.out[k], (s.n + 7) / 8))
+		if (user[k] && s.n && copy_to_user(user[k], s.out[k], s.words * 8))
 			ret = -EFAULT;
 	kfree(mem);
 	return ret;

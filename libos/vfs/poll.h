@@ -24,5 +24,7 @@ void poll_wait_init(struct poll_wait *w);
 void poll_wait_free(struct poll_wait *w);	/* off all queues, out of the set */
 /* Sleep until something happened, the deadline, or a signal: 0, -ETIMEDOUT, -EINTR. */
 int poll_wait_sleep(struct poll_wait *w, u32 seq, i64 deadline);
+/* The same in a wait set of the host: how many of `ready` were filled (0: woken from the arena), or an error. */
+int poll_set_sleep(bz_stream set, struct bz_ready *ready, u32 room, u32 seq, i64 deadline);
 
 #endif
