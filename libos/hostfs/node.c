@@ -170,16 +170,7 @@ static int hostfs_getattr(struct inode *inode, struct kstat *st)
 
 static void set_copy(struct inode *inode, const struct iattr *attr)
 {
-	if (attr->valid & ATTR_MODE)
-		inode->mode = (inode->mode & S_IFMT) | (attr->mode & 07777);
-	if (attr->valid & ATTR_UID)
-		inode->uid = attr->uid;
-	if (attr->valid & ATTR_GID)
-		inode->gid = attr->gid;
-	if (attr->valid & ATTR_ATIME)
-		inode->atime = attr->atime;
-	if (attr->valid & ATTR_MTIME)
-		inode->mtime = attr->mtime;
+	inode_apply(inode, attr);
 	inode->ctime = now_real();
 }
 

@@ -2,13 +2,9 @@
  * The only code that touches guest memory.  A fault inside continues at the landing label that the .fixups section
  * names (struct bz_fixup), with registers as they were.
  */
-	.text
+#include "libos/kernel/fixup.h"
 
-	.macro fixup begin, end, landing
-	.pushsection .fixups, "a"
-	.quad \begin, \end, \landing
-	.popsection
-	.endm
+	.text
 
 /* size_t usercopy_raw(void *dst, const void *src, size_t n): returns the bytes NOT copied. */
 	.globl usercopy_raw

@@ -190,68 +190,6 @@ void mm_truncate_notify(struct inode *inode, u64 size)
 	mm_truncate_others(inode, size);
 }
 
-static bool may_be_mapped(const struct inode *inode)
-{
-	return current && current->process->mm &&
-	       (__atomic_load_n(&inode->map_count, __ATOMIC_RELAXED) || !inode->sb);
-}
-
-/* Write back to v's new mapping the pages in which it differed from its file: private changes survive. */
-static void restore_private(struct vma *v, const char *saved, u64 len)
-{
-	u64 at;
-
-	host->mem_protect(v->start, len, BZ_PROT_READ | BZ_PROT_WRITE);
-	for (at = 0; at < len; at += PAGE_SIZE) {
-		char *page = kmalloc(PAGE_SIZE);
-
-		if (!page)
-			panic("no memory to keep private pages of a file that moved");
-		if (!copy_from_user(page, (void *)(v->start + at), PAGE_SIZE) && memcmp(page, saved + at, PAGE_SIZE))
-			copy_to_user((void *)(v->start + at), saved + at, PAGE_SIZE);
-		kfree(page);
-	}
-	host->mem_protect(v->start, len, host_prot(v->prot));
-}
-
-static void remap_vma(struct vma *v)
-{
-	u64 len = v->backed_end - v->start;
-	char *saved = NULL;
-
-	if (!vma_is_shared(v) && len) {
-		saved = kmalloc(len);
-		if (!saved)
-			panic("no memory to keep private pages of a file that moved");
-		if (!(v->prot & PROT_READ))
-			host->mem_protect(v->start, len, BZ_PROT_READ);
-		if (copy_from_user(saved, (void *)v->start, len)) {
-			kfree(saved);
-			saved = NULL;
-		}
-	}
-	if (mm_back_vma(v))
-		panic("the host does not map a file that moved");
-	if (saved) {
-		restore_private(v, saved, min(len, v->backed_end - v->start));
-		kfree(saved);
-	}
-}
-
-void mm_remap_notify(struct inode *inode)
-{
-	struct mm *mm;
-	struct vma *v;
-
-	if (!may_be_mapped(inode) && !inode->bound)
-		return;
-	mm = lock_mm();
-	list_for_each(v, &mm->vmas, node)
-		if (vma_maps_inode(v, inode))
-			remap_vma(v);
-	mutex_unlock(&mm->lock);
-}
-
 /* --- brk --- */
 
 static int brk_grow(struct mm *mm, u64 from, u64 to)

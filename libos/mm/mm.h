@@ -80,8 +80,6 @@ struct inode;
 void mm_truncate_notify(struct inode *inode, u64 size);
 /* Do what other processes asked for; called on the way to the guest. */
 void mm_serve_requests(struct mm *mm);
-/* The data of a file moved (a tmpfs window grew): map it anew wherever it is mapped.  No inode lock held. */
-void mm_remap_notify(struct inode *inode);
 /* Make [addr, addr+len) accessible if it is to be faulted in by us (stack growth, grown file): before usercopy is
  * given up.  True: it is worth another try. */
 bool mm_fault_in(u64 addr, size_t len, bool write);

@@ -4,6 +4,7 @@
  *   top | 8 zero bytes | filename | environment | arguments | random gap | "x86_64" | 16 random bytes | gap |
  *       | auxiliary vector | 0 | envp[] | 0 | argv[] | argc | <- rsp, 16-byte aligned
  */
+#include "libos/kernel/cpu.h"
 #include "libos/mm/internal.h"
 #include "libos/proc/internal.h"
 #include <linux/auxvec.h>
@@ -19,26 +20,21 @@ struct builder {
 	u32 n;
 };
 
-static void cpuid(u32 leaf, u32 sub, u32 *a, u32 *b, u32 *c, u32 *d)
-{
-	__asm__ volatile("cpuid" : "=a"(*a), "=b"(*b), "=c"(*c), "=d"(*d) : "a"(leaf), "c"(sub));
-}
-
 /* Each CPUID traps on virtual machines: asked once a sandbox. */
 static u32 hwcap, min_sigstack;
 
 static void cpu_init(void)
 {
-	u32 a, b, c, d;
+	u32 r[4];
 
-	cpuid(1, 0, &a, &b, &c, &d);
-	hwcap = d;
+	cpuid(1, 0, r);
+	hwcap = r[3];
 	min_sigstack = 2048;
-	if (c & (1u << 27)) {
+	if (r[2] & (1u << 27)) {
 		/* What Linux tells on processors of this kind: the state (for what XCR0 enables), and 944 bytes for frame,
 		 * siginfo, ucontext, marks and alignment. */
-		cpuid(0xd, 0, &a, &b, &c, &d);
-		min_sigstack = ROUND_UP(b + 944u, 16u);
+		cpuid(0xd, 0, r);
+		min_sigstack = ROUND_UP(r[1] + 944u, 16u);
 	}
 }
 INITCALL(INIT_LATE, cpu_init);

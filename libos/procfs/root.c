@@ -1,4 +1,5 @@
 /* /proc itself: the machine as the guest sees it, and a directory for each process; see proc(5). */
+#include "libos/kernel/cpu.h"
 #include "libos/procfs/procfs.h"
 #include "libos/kernel/uts.h"
 #include <linux/magic.h>
@@ -30,11 +31,6 @@ static int meminfo_show(struct seq *s, const struct pnode *n)
 		      "HugePages_Rsvd:        0\nHugePages_Surp:        0\nHugepagesize:       2048 kB\nHugetlb:               0 kB\n",
 		   (unsigned long)total, (unsigned long)used);
 	return 0;
-}
-
-static void cpuid(u32 leaf, u32 sub, u32 r[4])
-{
-	__asm__ volatile("cpuid" : "=a"(r[0]), "=b"(r[1]), "=c"(r[2]), "=d"(r[3]) : "a"(leaf), "c"(sub));
 }
 
 /* The flags that programs look for in this file; the rest they ask the processor for. */

@@ -4,6 +4,7 @@
  *
  *   sp ->  | restorer | ucontext | siginfo |  ...  | XSAVE area, 64-byte aligned | FP_XSTATE_MAGIC2 |
  */
+#include "libos/kernel/cpu.h"
 #include "libos/kernel/syscall.h"
 #include "libos/mm/mm.h"
 #include "libos/signal/internal.h"
@@ -44,11 +45,6 @@ int fxstate_restore(const void *area);
 
 static u64 xfeatures;
 static u32 xstate_size;
-
-static void cpuid(u32 leaf, u32 sub, u32 r[4])
-{
-	__asm__ volatile("cpuid" : "=a"(r[0]), "=b"(r[1]), "=c"(r[2]), "=d"(r[3]) : "a"(leaf), "c"(sub));
-}
 
 /*
  * Size of the standard-format area for the features in use (Intel SDM 1, 13.4).  Found when first needed: a program that

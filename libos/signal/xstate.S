@@ -2,13 +2,9 @@
  * Saving and restoring the guest's extended state, which is live in the registers while the library OS works.  Both touch
  * guest memory; a fault (a bad stack, a header that the processor refuses) returns -14 by fixup.
  */
-	.text
+#include "libos/kernel/fixup.h"
 
-	.macro fixup begin, end, landing
-	.pushsection .fixups, "a"
-	.quad \begin, \end, \landing
-	.popsection
-	.endm
+	.text
 
 /* int xstate_save(void *user, u64 mask) */
 	.globl xstate_save

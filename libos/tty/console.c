@@ -5,6 +5,7 @@
 #include "libos/tty/tty.h"
 #include "libos/kernel/syscall.h"
 #include "libos/signal/signal.h"
+#include <linux/capability.h>
 
 static struct tty *console;
 
@@ -67,25 +68,26 @@ static ssize_t dev_read(struct file *f, struct iov_iter *it, i64 *pos)
 static const struct file_ops console_fops = {
 	.read = dev_read, .write = tty_write, .poll = tty_poll, .ioctl = tty_ioctl};
 
-/* /dev/tty: the process's controlling terminal; /dev/console: the console, if there is one. */
-static int open_tty(struct file *f)
+static int open_as(struct file *f, struct tty *t)
 {
-	struct tty *t = current ? current->process->tty : NULL;
-
-	if (!t)
-		return -ENXIO;
+	if (t->exclusive && !capable(CAP_SYS_ADMIN))
+		return -EBUSY;
 	f->priv = t;
 	f->ops = &console_fops;
 	return 0;
 }
 
+/* /dev/tty: the process's controlling terminal; /dev/console: the console, if there is one. */
+static int open_tty(struct file *f)
+{
+	struct tty *t = current ? current->process->tty : NULL;
+
+	return t ? open_as(f, t) : -ENXIO;
+}
+
 static int open_console(struct file *f)
 {
-	if (!console)
-		return -ENODEV;
-	f->priv = console;
-	f->ops = &console_fops;
-	return 0;
+	return console ? open_as(f, console) : -ENODEV;
 }
 
 static const struct file_ops tty_dev_fops = {.open = open_tty};

@@ -171,9 +171,14 @@ long tty_ioctl(struct file *f, u32 cmd, u64 arg)
 	case TCSBRKP:
 	case TIOCSBRK:
 	case TIOCCBRK:
+		/* Output has left when a write returns, and a pty has no line to break. */
+		return 0;
 	case TIOCEXCL:
 	case TIOCNXCL:
+		t->exclusive = cmd == TIOCEXCL;
 		return 0;
+	case TIOCGEXCL:
+		return put_user((i32)t->exclusive, (i32 *)arg);
 	case TIOCSTI:
 		return -EPERM;
 	case TIOCGETD:

@@ -32,6 +32,7 @@ struct tty {
 	bool lnext;			/* the next byte is literal */
 	bool stopped;			/* ^S */
 	bool hung_up;
+	bool exclusive;			/* TIOCEXCL: no further open but by CAP_SYS_ADMIN */
 	bool eof_pending;
 	ssize_t (*output)(struct tty *t, const char *buf, size_t n, bool wait);
 	void *priv;
@@ -43,7 +44,6 @@ void tty_put(struct tty *t);
 void tty_input(struct tty *t, const char *buf, size_t n);	/* what was typed */
 void tty_hangup(struct tty *t);
 void tty_resize(struct tty *t, u16 rows, u16 cols);
-bool tty_line_byte(u8 c);
 /* The calls of a terminal file whose priv is a struct tty. */
 ssize_t tty_read(struct file *f, struct iov_iter *it, i64 *pos);
 ssize_t tty_write(struct file *f, struct iov_iter *it, i64 *pos);

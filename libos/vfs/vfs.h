@@ -298,6 +298,7 @@ static inline void inode_get(struct inode *i)
 }
 void inode_put(struct inode *i);
 int inode_getattr(struct inode *inode, struct kstat *st);
+void inode_apply(struct inode *inode, const struct iattr *attr);	/* into the inode's own fields; not the size */
 bool inode_owner_or_capable(const struct inode *inode);	/* fsuid owns it, or CAP_FOWNER */
 bool inode_in_group(const struct inode *inode);
 void inode_touch_atime(struct inode *i);		/* relatime */
