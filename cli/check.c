@@ -12,16 +12,18 @@ static const char *const words[] = {[CHECK_OK] = "ok", [CHECK_MISSING] = "missin
 
 static void print_json(const struct host_check *list, size_t count, bool runs)
 {
-	json_t *checks = json_array(), *out;
+	printf("{\n  \"runs\": %s,\n  \"checks\": [", runs ? "true" : "false");
+	for (size_t i = 0; i < count; i++) {
+		const char *pairs[][2] = {{"name", list[i].name}, {"state", words[list[i].state]},
+					  {"detail", list[i].detail}, {"remedy", list[i].remedy}};
 
-	for (size_t i = 0; i < count; i++)
-		json_array_append_new(checks, json_pack("{s:s, s:s, s:s, s:s}", "name", list[i].name, "state",
-							words[list[i].state], "detail", list[i].detail,
-							"remedy", list[i].remedy));
-	out = json_pack("{s:b, s:o}", "runs", runs, "checks", checks);
-	json_dumpf(out, stdout, JSON_INDENT(2));
-	putchar('\n');
-	json_decref(out);
+		for (int k = 0; k < 4; k++) {
+			printf("%s\"%s\": ", k ? ", " : i ? ",\n    {" : "\n    {", pairs[k][0]);
+			json_print_text(stdout, pairs[k][1]);
+		}
+		putchar('}');
+	}
+	printf("\n  ]\n}\n");
 }
 
 /* 0: everything is there; 1: something is lost; 125: nothing runs here. */

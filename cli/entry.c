@@ -23,22 +23,29 @@
 
 const char *entry_text(const struct entry *e, const char *key)
 {
-	const char *text = json_string_value(json_object_get(e->document, key));
+	const char *text = json_string(&e->document, json_get(&e->document, 0, key));
 
 	return text ? text : "";
 }
 
 int64_t entry_number(const struct entry *e, const char *key, int64_t otherwise)
 {
-	json_t *value = json_object_get(e->document, key);
+	const char *number = json_number(&e->document, json_get(&e->document, 0, key));
 
-	return json_is_integer(value) ? json_integer_value(value) : otherwise;
+	return number ? strtoll(number, NULL, 10) : otherwise;
+}
+
+static bool is_detached(const struct entry *e)
+{
+	bool flag;
+
+	return json_boolean(&e->document, json_get(&e->document, 0, "detached"), &flag) && flag;
 }
 
 static bool entry_read(struct entry *e, int dir, const char *name)
 {
 	char file[80];
-	int fd;
+	int fd, status;
 
 	memset(e, 0, sizeof(*e));
 	if (strlen(name) >= sizeof(e->name) || strchr(name, '/'))
@@ -48,9 +55,9 @@ static bool entry_read(struct entry *e, int dir, const char *name)
 	fd = openat(dir, file, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
 	if (fd < 0)
 		return false;
-	e->document = json_loadfd(fd, 0, NULL);
+	status = json_read(&e->document, fd);
 	close(fd);
-	if (!json_is_object(e->document))
+	if (status || !json_is_object(&e->document, 0))
 		return false;
 	e->monitor = (struct process){entry_number(e, "pid", 0), entry_number(e, "pid_start", 0)};
 	e->keeper = (struct process){entry_number(e, "keeper", 0), entry_number(e, "keeper_start", 0)};
@@ -74,7 +81,7 @@ static bool is_leftover(const struct entry *e, int dir)
 {
 	char file[80];
 
-	if (e->running || json_is_true(json_object_get(e->document, "detached")) || process_lives(&e->keeper))
+	if (e->running || is_detached(e) || process_lives(&e->keeper))
 		return false;
 	snprintf(file, sizeof(file), "%s.json", e->name);
 	unlinkat(dir, file, 0);
@@ -197,7 +204,7 @@ bool entry_wait(int dir, struct entry *e, int fd, int64_t milliseconds, int *cod
 		return false;
 	if (!wait_for_process(&e->monitor, until))
 		return false;
-	if (e->keeper.pid != e->monitor.pid && json_is_true(json_object_get(e->document, "detached")) &&
+	if (e->keeper.pid != e->monitor.pid && is_detached(e) &&
 	    !wait_for_process(&e->keeper, until))
 		return false;
 	if (entry_read(&again, dir, e->name) && again.monitor.pid == e->monitor.pid &&
@@ -227,7 +234,7 @@ void args_parse(struct args *a, const char *command, int argc, char **argv, int 
 	} known[] = {{"ps", "Ja"},   {"logs", "fRn"}, {"wait", "J"},	{"stop", "Jt"},
 		     {"kill", "Js"}, {"rm", "Jf"},    {"inspect", "J"}, {"images", "J"},
 		     {"rmi", "J"},   {"check", "J"},  {"version", "J"}};
-	const char *takes = "";
+	const char *takes = "", *last;
 	int id;
 
 	memset(a, 0, sizeof(*a));
@@ -235,13 +242,14 @@ void args_parse(struct args *a, const char *command, int argc, char **argv, int 
 		if (!strcmp(known[i].command, command))
 			takes = known[i].takes;
 	opterr = 0;
+	last = argv[argc - 1]; /* what lacks its value is the last word, before the words are sorted */
 	while ((id = getopt_long(argc, argv, ":hafn:t:s:", options, NULL)) >= 0) {
 		if (id == 'h') {
 			help_print(command);
 			exit(0);
 		}
 		if (id == ':' && strchr(takes, optopt))
-			fail(EXIT_BARTIZAN, "%s: %s needs a value", command, argv[optind - 1]);
+			fail(EXIT_BARTIZAN, "%s: %s needs a value", command, last);
 		if (id == '?' || id == ':')
 			fail(EXIT_BARTIZAN, "%s: unknown option '%s'; see 'bartizan %s --help'", command,
 			     argv[optind - 1], command);

@@ -6,8 +6,8 @@
  */
 #define _GNU_SOURCE
 #include <errno.h>
+#include <dirent.h>
 #include <fcntl.h>
-#include <fts.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -17,6 +17,7 @@
 #include "cli/view.h"
 
 #define LINKS_MAX 96
+#define LEVEL_MAX 64
 
 /* The state of the packages: when the package manager's database changed last. */
 static void packages_key(char key[64])
@@ -65,10 +66,10 @@ static char *read_cache(const char *path)
 
 /* Where a link in /usr leads to in /etc, or NULL.  Relative texts begin with enough `..` to reach the root.
  */
-static char *target_in_etc(const FTSENT *entry)
+static char *target_in_etc(int dir, const char *name, int level)
 {
 	char text[BZ_PATH_MAX + 1];
-	ssize_t len = readlink(entry->fts_accpath, text, sizeof(text) - 1);
+	ssize_t len = readlinkat(dir, name, text, sizeof(text) - 1);
 	const char *at = text;
 	int up = 0;
 
@@ -77,7 +78,7 @@ static char *target_in_etc(const FTSENT *entry)
 	text[len] = 0;
 	for (; !strncmp(at, "../", 3); at += 3)
 		up++;
-	if (up && up != entry->fts_level)
+	if (up && up != level)
 		return NULL;
 	if (up ? strncmp(at, "etc/", 4) : strncmp(at, "/etc/", 5))
 		return NULL;
@@ -96,27 +97,43 @@ static bool is_never(const char *path)
 	return false;
 }
 
-static void walk(struct strings *found)
+static void take_link(struct strings *found, char *target)
 {
-	char *roots[] = {"/usr", NULL};
-	FTS *fts = fts_open(roots, FTS_PHYSICAL | FTS_NOCHDIR | FTS_NOSTAT, NULL);
-	FTSENT *entry;
-	char *target;
+	for (size_t i = 0; i < found->count; i++)
+		if (!strcmp(found->item[i], target))
+			return;
+	if (!is_never(target) && found->count < LINKS_MAX)
+		strings_add(found, target);
+}
 
-	while (fts && (entry = fts_read(fts))) {
-		if (entry->fts_info == FTS_D && entry->fts_level == 1 && !strcmp(entry->fts_name, "local"))
-			fts_set(fts, entry, FTS_SKIP);
-		if (entry->fts_info != FTS_SL && entry->fts_info != FTS_NSOK && entry->fts_info != FTS_SLNONE)
+static int type_of(int dir, const struct dirent *d)
+{
+	struct stat st;
+
+	if (d->d_type != DT_UNKNOWN || fstatat(dir, d->d_name, &st, AT_SYMLINK_NOFOLLOW) < 0)
+		return d->d_type;
+	return IFTODT(st.st_mode);
+}
+
+/* The links below `fd` (which this closes), whose entries are that many steps below the root's directory. */
+static void walk(int fd, int level, struct strings *found)
+{
+	DIR *dir = fd < 0 ? NULL : fdopendir(fd);
+	struct dirent *d;
+
+	while (dir && (d = readdir(dir))) {
+		int type = type_of(fd, d);
+		char *target = type == DT_LNK ? target_in_etc(fd, d->d_name, level) : NULL;
+
+		if (target)
+			take_link(found, target);
+		if (type != DT_DIR || !strcmp(d->d_name, ".") || !strcmp(d->d_name, "..") || level == LEVEL_MAX ||
+		    (level == 1 && !strcmp(d->d_name, "local")))
 			continue;
-		target = target_in_etc(entry);
-		for (size_t i = 0; target && i < found->count; i++)
-			if (!strcmp(found->item[i], target))
-				target = NULL;
-		if (target && !is_never(target) && found->count < LINKS_MAX)
-			strings_add(found, target);
+		walk(openat(fd, d->d_name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC), level + 1, found);
 	}
-	if (fts)
-		fts_close(fts);
+	if (dir)
+		closedir(dir);
 }
 
 /* Writes the list beside its place first: if that cannot be done, there is no walk. */
@@ -140,7 +157,7 @@ static char *make_cache(char *path, const char *key)
 		free(temporary);
 		return NULL;
 	}
-	walk(&found);
+	walk(open("/usr", O_RDONLY | O_DIRECTORY | O_CLOEXEC), 1, &found);
 	fputs(key, memory);
 	for (size_t i = 0; i < found.count; i++)
 		fprintf(memory, "%s\n", found.item[i]);

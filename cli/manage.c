@@ -60,16 +60,15 @@ int command_ps(int argc, char **argv)
 	args_parse(&a, "ps", argc, argv, 0, 0);
 	count = entries_read(state_open(), &list);
 	if (a.json) {
-		json_t *out = json_array();
+		const char *between = "[";
 
 		for (size_t i = 0; i < count; i++)
 			if (a.all || list[i].running) {
-				json_object_set_new(list[i].document, "state",
-						    json_string(state_of(&list[i])));
-				json_array_append(out, list[i].document);
+				printf("%s\n  ", between);
+				json_print_object(stdout, &list[i].document, 2, "state", state_of(&list[i]));
+				between = ",";
 			}
-		json_dumpf(out, stdout, JSON_INDENT(2));
-		putchar('\n');
+		puts(*between == '[' ? "[]" : "\n]");
 		return 0;
 	}
 	printf("%-20s %-24s %-9s %s\n", "NAME", "STATE", "PID", "PROGRAM");
@@ -221,8 +220,7 @@ int command_inspect(int argc, char **argv)
 	count = strchr(name, '/') ? 0 : entries_read(state_open(), &list);
 	for (size_t i = 0; i < count; i++)
 		if (!strcmp(list[i].name, name)) {
-			json_object_set_new(list[i].document, "state", json_string(state_of(&list[i])));
-			json_dumpf(list[i].document, stdout, JSON_INDENT(2));
+			json_print_object(stdout, &list[i].document, 0, "state", state_of(&list[i]));
 			putchar('\n');
 			return 0;
 		}

@@ -5,14 +5,13 @@
 #ifndef BARTIZAN_MANAGE_H
 #define BARTIZAN_MANAGE_H
 
-#include <jansson.h>
-
 #include "cli/cli.h"
+#include "cli/json.h"
 #include "cli/record.h"
 
 struct entry {
 	char name[64];
-	json_t *document;
+	struct json document;
 	bool running;
 	struct process monitor, keeper;
 };

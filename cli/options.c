@@ -321,7 +321,7 @@ void options_parse(struct run_options *o, int argc, char **argv)
 	optind = 1;
 	while ((id = getopt_long(argc, argv, "+:e:v:w:itdu:m:", long_options, NULL)) >= 0) {
 		if (id == ':')
-			fail(EXIT_BARTIZAN, "%s needs a value; see 'bartizan run --help'", argv[optind - 1]);
+			fail(EXIT_BARTIZAN, "%s needs a value; see 'bartizan run --help'", argv[argc - 1]);
 		if (id == '?')
 			fail(EXIT_BARTIZAN, "unknown option '%s'; see 'bartizan run --help'",
 			     optopt && optopt < 256 ? (char[]){'-', optopt, 0} : argv[optind - 1]);

@@ -3,13 +3,19 @@
  * key or a wrong type is an error: a grant misspelt must not be silently missing, nor a limit.
  */
 #define _GNU_SOURCE
-#include <jansson.h>
+#include <errno.h>
+#include <fcntl.h>
 #include <string.h>
+#include <unistd.h>
 
+#include "cli/json.h"
 #include "cli/options.h"
 
+/* What is being read: the file, its document, the key. */
 struct place {
-	const char *file, *key;
+	const char *file;
+	const struct json *j;
+	const char *key;
 };
 
 static void wrong(const struct place *p, const char *wanted)
@@ -17,58 +23,56 @@ static void wrong(const struct place *p, const char *wanted)
 	fail(EXIT_BARTIZAN, "--policy: %s: '%s' must be %s", p->file, p->key, wanted);
 }
 
-static const char *text(const struct place *p, json_t *value)
+static const char *text(const struct place *p, int value)
 {
-	if (!json_is_string(value) || strlen(json_string_value(value)) != json_string_length(value))
+	const char *string = json_string(p->j, value);
+
+	if (!string)
 		wrong(p, "a string");
-	return json_string_value(value);
+	return string;
 }
 
-static bool boolean(const struct place *p, json_t *value)
+static bool boolean(const struct place *p, int value)
 {
-	if (!json_is_boolean(value))
+	bool flag;
+
+	if (!json_boolean(p->j, value, &flag))
 		wrong(p, "true or false");
-	return json_is_true(value);
+	return flag;
 }
 
-/* A number, or a string as on the command line. */
-static const char *quantity(const struct place *p, json_t *value)
+/* A number, or a string as on the command line; what it may be is for the option's own parser to say. */
+static const char *quantity(const struct place *p, int value)
 {
-	if (json_is_string(value))
-		return text(p, value);
-	if (json_is_integer(value) && json_integer_value(value) >= 0)
-		return must_format("%lld", (long long)json_integer_value(value));
-	if (json_is_real(value) && json_real_value(value) >= 0)
-		return must_format("%.3f", json_real_value(value));
-	wrong(p, "a number or a string");
-	return NULL;
+	const char *number = json_number(p->j, value);
+
+	if (number)
+		return number;
+	if (!json_string(p->j, value))
+		wrong(p, "a number or a string");
+	return text(p, value);
 }
 
-static void each(struct run_options *o, const struct place *p, json_t *value,
+static void each(struct run_options *o, const struct place *p, int value,
 		 void (*take)(struct run_options *, const char *, const char *))
 {
-	size_t i;
-	json_t *item;
-
-	if (!json_is_array(value))
+	if (!json_is_array(p->j, value))
 		wrong(p, "a list of strings");
-	json_array_foreach(value, i, item) take(o, p->key, text(p, item));
+	for (int item = json_first(p->j, value); item >= 0; item = json_after(p->j, value, item))
+		take(o, p->key, text(p, item));
 }
 
-static void take_env(struct run_options *o, const struct place *p, json_t *value)
+static void take_env(struct run_options *o, const struct place *p, int value)
 {
-	const char *name;
-	json_t *item;
-
-	if (!json_is_object(value)) {
+	if (!json_is_object(p->j, value)) {
 		each(o, p, value, options_env);
 		return;
 	}
-	json_object_foreach(value, name, item)
-	    options_env(o, p->key, must_format("%s=%s", name, text(p, item)));
+	for (int name = json_first(p->j, value); name >= 0; name = json_after(p->j, value, name))
+		options_env(o, p->key, must_format("%s=%s", text(p, name), text(p, name + 1)));
 }
 
-static void take_key(struct run_options *o, const struct place *p, json_t *value)
+static void take_key(struct run_options *o, const struct place *p, int value)
 {
 	const char *key = p->key;
 
@@ -110,14 +114,22 @@ static void take_key(struct run_options *o, const struct place *p, json_t *value
 
 void policy_read(struct run_options *o, const char *path)
 {
-	json_error_t error;
-	json_t *document = json_load_file(path, JSON_REJECT_DUPLICATES, &error), *value;
-	const char *key;
+	int fd = open(path, O_RDONLY | O_CLOEXEC), status = fd < 0 ? -errno : 0;
+	/* Stays: options point into it. */
+	struct json *j = must_alloc(sizeof(*j));
 
-	if (!document)
-		fail(EXIT_BARTIZAN, "--policy: %s:%d: %s", path, error.line, error.text);
-	if (!json_is_object(document))
+	if (fd >= 0)
+		status = json_read(j, fd);
+	if (status < 0)
+		fail(EXIT_BARTIZAN, "--policy: %s: %s", path, strerror(-status));
+	if (status > 0)
+		fail(EXIT_BARTIZAN, "--policy: %s:%d: is not JSON here, or has a key twice", path, status);
+	close(fd);
+	if (!json_is_object(j, 0))
 		fail(EXIT_BARTIZAN, "--policy: %s: is not a JSON object", path);
-	json_object_foreach(document, key, value) take_key(o, &(struct place){path, key}, value);
-	/* The document stays: options point into it. */
+	for (int key = json_first(j, 0); key >= 0; key = json_after(j, 0, key)) {
+		struct place p = {path, j, json_string(j, key)};
+
+		take_key(o, &p, key + 1);
+	}
 }

@@ -17,6 +17,7 @@
 #include <unistd.h>
 
 #include "cli/log.h"
+#include "cli/json.h"
 #include "cli/record.h"
 #include "cli/run.h"
 #include "monitor/escape.h"
@@ -176,14 +177,6 @@ struct record *record_begin(const char *name, bool detached, bool keep, int *lis
 	return record;
 }
 
-static void json_text(FILE *out, const char *text)
-{
-	char escaped[8192];
-
-	escape_text(escaped, sizeof(escaped), text, strlen(text), ESCAPE_JSON);
-	fprintf(out, "\"%s\"", escaped);
-}
-
 static void json_mounts(FILE *out, const struct view *v)
 {
 	const char *between = "";
@@ -195,9 +188,9 @@ static void json_mounts(FILE *out, const struct view *v)
 		if (m->fd < 0)
 			continue;
 		fprintf(out, "%s\n    {\"host\": ", between);
-		json_text(out, m->host_path ? m->host_path : "");
+		json_print_text(out, m->host_path ? m->host_path : "");
 		fprintf(out, ", \"guest\": ");
-		json_text(out, m->guest_path);
+		json_print_text(out, m->guest_path);
 		fprintf(out, ", \"readonly\": %s}", m->flags & BZ_MOUNT_READONLY ? "true" : "false");
 		between = ",";
 	}
@@ -234,11 +227,11 @@ void record_running(struct record *record, const struct run *r, const struct san
 	if (!out)
 		fail(EXIT_BARTIZAN, "out of memory");
 	fprintf(out, "{\n  \"name\": \"%s\",\n  \"program\": ", record->name);
-	json_text(out, r->options.program ? r->options.program : r->options.entrypoint);
+	json_print_text(out, r->options.program ? r->options.program : r->options.entrypoint);
 	fprintf(out, ",\n  \"command\": [");
 	for (size_t i = 0; i < r->argv.count; i++) {
 		fputs(i ? ", " : "", out);
-		json_text(out, r->argv.item[i]);
+		json_print_text(out, r->argv.item[i]);
 	}
 	fprintf(out, "],\n");
 	json_mounts(out, &r->view);

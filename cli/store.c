@@ -20,7 +20,7 @@
 int command_images(int argc, char **argv)
 {
 	const char *store = store_path();
-	json_t *out = json_array();
+	const char *between = "[";
 	struct dirent *d;
 	struct stat st;
 	struct args a;
@@ -35,22 +35,22 @@ int command_images(int argc, char **argv)
 		fd = openat(dirfd(dir), d->d_name, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
 		if (*d->d_name != '.' && fd >= 0 && fstat(fd, &st) == 0 && S_ISREG(st.st_mode) &&
 		    image_probe(fd) == IMAGE_YES) {
-			if (a.json)
-				json_array_append_new(out, json_pack("{s:s, s:I}", "name", d->d_name, "size",
-								     (json_int_t)st.st_size));
-			else
+			if (a.json) {
+				printf("%s\n  {\"name\": ", between);
+				json_print_text(stdout, d->d_name);
+				printf(", \"size\": %lld}", (long long)st.st_size);
+				between = ",";
+			} else {
 				printf("%-30s %8.1f M\n", d->d_name, st.st_size / 1048576.0);
+			}
 		}
 		if (fd >= 0)
 			close(fd);
 	}
 	if (dir)
 		closedir(dir);
-	if (a.json) {
-		json_dumpf(out, stdout, JSON_INDENT(2));
-		putchar('\n');
-	}
-	json_decref(out);
+	if (a.json)
+		puts(*between == '[' ? "[]" : "\n]");
 	return 0;
 }
 

@@ -200,6 +200,14 @@ uint32_t parse_millis(const char *what, const char *text)
 	return n;
 }
 
+static const char *const signal_words[32] = {
+    [SIGHUP] = "HUP",	[SIGINT] = "INT",     [SIGQUIT] = "QUIT", [SIGILL] = "ILL",   [SIGTRAP] = "TRAP", [SIGABRT] = "ABRT",
+    [SIGBUS] = "BUS",	[SIGFPE] = "FPE",     [SIGKILL] = "KILL", [SIGUSR1] = "USR1", [SIGSEGV] = "SEGV", [SIGUSR2] = "USR2",
+    [SIGPIPE] = "PIPE", [SIGALRM] = "ALRM",   [SIGTERM] = "TERM", [16] = "STKFLT",    [SIGCHLD] = "CHLD", [SIGCONT] = "CONT",
+    [SIGSTOP] = "STOP", [SIGTSTP] = "TSTP",   [SIGTTIN] = "TTIN", [SIGTTOU] = "TTOU", [SIGURG] = "URG",	  [SIGXCPU] = "XCPU",
+    [SIGXFSZ] = "XFSZ", [SIGVTALRM] = "VTALRM", [SIGPROF] = "PROF", [SIGWINCH] = "WINCH", [SIGIO] = "IO", [SIGPWR] = "PWR",
+    [SIGSYS] = "SYS"};
+
 int parse_signal(const char *text)
 {
 	const char *at = text;
@@ -210,7 +218,7 @@ int parse_signal(const char *text)
 	if (!strncasecmp(text, "SIG", 3))
 		text += 3;
 	for (int i = 1; i < 32; i++)
-		if (sigabbrev_np(i) && !strcasecmp(sigabbrev_np(i), text))
+		if (!strcasecmp(signal_words[i], text))
 			return i;
 	return 0;
 }
@@ -219,8 +227,8 @@ const char *signal_name(int number)
 {
 	static char name[24];
 
-	if (number > 0 && number < 32 && sigabbrev_np(number))
-		snprintf(name, sizeof(name), "SIG%s", sigabbrev_np(number));
+	if (number > 0 && number < 32)
+		snprintf(name, sizeof(name), "SIG%s", signal_words[number]);
 	else
 		snprintf(name, sizeof(name), "signal %d", number);
 	return name;

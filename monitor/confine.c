@@ -18,7 +18,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
-#include <sys/mount.h>
+#include <linux/mount.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
@@ -337,7 +337,7 @@ static const int for_volumes[] = {
     SYS_openat2,   SYS_statx,	  SYS_newfstatat,   SYS_fstatfs,    SYS_getdents64, SYS_readlinkat,
     SYS_mkdirat,   SYS_symlinkat, SYS_unlinkat,	    SYS_renameat2,  SYS_linkat,	    SYS_fchownat,
     SYS_utimensat, SYS_ftruncate, SYS_fallocate,    SYS_fsync,	    SYS_fdatasync,  SYS_flock,
-    SYS_fgetxattr, SYS_fsetxattr, SYS_fremovexattr, SYS_flistxattr,
+    SYS_fgetxattr, SYS_fsetxattr, SYS_fremovexattr, SYS_flistxattr, SYS_fstat, /* musl's fstat */
 };
 
 static void rules_for_volumes(struct monitor *m, struct filter *f)
@@ -348,6 +348,7 @@ static void rules_for_volumes(struct monitor *m, struct filter *f)
 	allow_arg(f, SYS_openat, 0, m->server.proc_fd);
 	allow_arg(f, SYS_fchmodat, 0, m->server.proc_fd);
 	allow_arg(f, SYS_fcntl, 1, F_DUPFD_CLOEXEC);
+	allow_arg(f, SYS_fcntl, 1, F_SETFD); /* musl's F_DUPFD_CLOEXEC makes it as well */
 	allow_arg(f, SYS_fcntl, 1, F_OFD_SETLK);
 	allow_arg(f, SYS_fcntl, 1, F_OFD_GETLK);
 }

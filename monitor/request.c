@@ -10,6 +10,7 @@
 #define _GNU_SOURCE
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/falloc.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/epoll.h>
@@ -429,7 +430,7 @@ static void tell_denied(struct server *server, const struct parsed *p, int error
 	escape_text(name, sizeof(name), p->a.path, strlen(p->a.path), 0);
 	snprintf(line, sizeof(line), "denied: %s %s%s%s: %s%s", op,
 		 p->a.volume ? p->a.volume->guest_path : "volume that was not granted", name[0] ? "/" : "",
-		 name, error == -EROFS ? "the volume is read-only" : strerrordesc_np(-error),
+		 name, error == -EROFS ? "the volume is read-only" : strerror(-error),
 		 server->denied_count == SERVER_DENIED_MAX ? " (further refusals are not reported)" : "");
 	server->denied(server->denied_arg, line);
 }

@@ -199,13 +199,14 @@ static void answer_send(struct monitor *m, struct answer *answer)
 		msg.msg_control = space;
 		msg.msg_controllen = sizeof(space);
 		cmsg = CMSG_FIRSTHDR(&msg);
-		*cmsg = (struct cmsghdr){CMSG_LEN(sizeof(int)), SOL_SOCKET, SCM_RIGHTS};
+		*cmsg = (struct cmsghdr){
+		    .cmsg_len = CMSG_LEN(sizeof(int)), .cmsg_level = SOL_SOCKET, .cmsg_type = SCM_RIGHTS};
 		memcpy(CMSG_DATA(cmsg), &answer->fd, sizeof(int));
 	}
 	/* One outstanding request a channel: an answer always fits, unless answers are not taken. */
 	if (sendmsg(m->control, &msg, MSG_DONTWAIT | MSG_NOSIGNAL) < 0)
 		end(m, ENDED_PROTOCOL, SIGKILL, "the sandbox does not take the monitor's answers: %s",
-		    strerrordesc_np(errno)); /* strerror may want to open a catalogue */
+		    strerror(errno));
 }
 
 static void control_serve(struct monitor *m)

@@ -37,7 +37,7 @@ void monitor_fail(struct monitor *m, int error, const char *what)
 	struct msghdr packet = {.msg_iov = iov, .msg_iovlen = 2};
 
 	snprintf(text, sizeof(text), "%s: %s", what,
-		 strerrordesc_np(error) ? strerrordesc_np(error) : "unknown error");
+		 strerror(error));
 	msg.len = iov[1].iov_len = strlen(text);
 	sendmsg(m->clients[0], &packet, MSG_NOSIGNAL);
 	if (m->template_pid > 0)
@@ -218,16 +218,15 @@ static void prepare_signals(void)
  */
 
 extern char **environ;
-extern char __data_start, _end;
+extern char __executable_start, __bss_start, _end;
 
 static void wipe_list(const char *const *list)
 {
 	for (; list && *list; list++) {
 		const char *text = *list;
-		bool data = text >= &__data_start && text < &_end;
-		bool heap = text >= &_end && text < (char *)sbrk(0);
+		bool constant = text >= &__executable_start && text < &__bss_start;
 
-		if (data || heap)
+		if (!constant)
 			explicit_bzero((char *)text, strlen(text));
 	}
 }

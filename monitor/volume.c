@@ -10,7 +10,9 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/fs.h>
 #include <linux/openat2.h>
+#include <linux/stat.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -203,7 +205,7 @@ int attr_of_fd(struct server *server, int fd, uint32_t what, struct bz_attr *att
 {
 	struct statx sx;
 
-	if (statx(fd, "", AT_EMPTY_PATH | AT_NO_AUTOMOUNT, STATX_BASIC_STATS | STATX_BTIME, &sx) < 0)
+	if (syscall(SYS_statx, fd, "", AT_EMPTY_PATH | AT_NO_AUTOMOUNT, STATX_BASIC_STATS | STATX_BTIME, &sx) < 0)
 		return -errno;
 	attr_of_statx(server, &sx, attr);
 	return what & BZ_ATTR_FS ? attr_of_filesystem(fd, attr) : 0;
@@ -561,7 +563,7 @@ static int enumerate_one(struct server *server, int dir, const struct linux_dire
 
 	if (size > room)
 		return -ENOSPC;
-	if (statx(dir, entry->name, AT_SYMLINK_NOFOLLOW | AT_NO_AUTOMOUNT, STATX_BASIC_STATS | STATX_BTIME,
+	if (syscall(SYS_statx, dir, entry->name, AT_SYMLINK_NOFOLLOW | AT_NO_AUTOMOUNT, STATX_BASIC_STATS | STATX_BTIME,
 		  &sx) < 0)
 		return 0;
 	memset(out, 0, size);

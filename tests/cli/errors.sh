@@ -30,6 +30,16 @@ echo '{"memory": true}' >"$T/policy"
 code 125 "$B" run --policy "$T/policy" true; err "'memory'"
 echo '{"memory"' >"$T/policy"
 code 125 "$B" run --policy "$T/policy" true; err "$T/policy:"
+# What a lenient parser would let through: the operator's grants are read as JSON or not at all.
+for text in '{"env": ["A=1" "B=2"]}' '{"env": ["A=1",]}' '{"read_only": truth}' '{"memory": 1, "memory": 2}' '{"memory": 01}' \
+	'{"memory" 1}' '{"memory": 1} {}' '{"a": }' '["a": 1]'; do
+	printf '\n%s' "$text" >"$T/policy"
+	code 125 "$B" run --policy "$T/policy" true; err "$T/policy:2:"
+done
+echo '{"env": {"A": "\u00e9\ud83d\ude00\t\"x"}}' >"$T/policy"
+code 0 "$B" run --policy "$T/policy" sh -c 'printf %s "$A" | od -An -tx1'; out ' c3 a9 f0 9f 98 80 09 22 78'
+echo '{"hostname": "a\u0000b"}' >"$T/policy"
+code 125 "$B" run --policy "$T/policy" true; err "'hostname'"
 
 echo text >"$T/text"; chmod +x "$T/text"
 code 126 "$B" run "$T/text"; err 'neither'
