@@ -227,7 +227,8 @@ struct service {
 
 /* Kernel timers (time/ktimer.c): fire in the template; callbacks must not sleep.  Embedded in their owner. */
 struct ktimer {
-	struct list node;
+	struct ktimer *child, *next, **link; /* in the heap: first child, next sibling, what points here */
+	u64 order;
 	i64 expires;		/* monotonic ns; 0: not armed */
 	void (*fn)(struct ktimer *t);
 };

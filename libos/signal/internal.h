@@ -22,7 +22,7 @@
 
 int signal_take(struct thread *t, sigset_kernel set, struct siginfo_kernel *info);	/* sighand locked */
 void sigpending_drop(struct sigpending *p, sigset_kernel set);				/* sighand locked */
-struct sigqueue *sigqueue_alloc(u64 limit);	/* null: the limit, or no memory */
+struct sigqueue *sigqueue_alloc(u64 limit, struct posix_timer *timer);	/* null: the limit, or no memory */
 /* Make a thread look at its signals soon, wherever it is. */
 void signal_kick(struct thread *t);
 /* A timer's signal was taken from the queue: fill in overruns and arm it again (time/posix_timer.c). */

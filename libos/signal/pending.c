@@ -6,20 +6,40 @@
 
 static u32 queued;	/* in all queues: RLIMIT_SIGPENDING counts a user's, and a sandbox is one (getrlimit(2)) */
 
-struct sigqueue *sigqueue_alloc(u64 limit)
+bool sigqueue_reserve(u64 limit)
+{
+	if (__atomic_add_fetch(&queued, 1, __ATOMIC_RELAXED) <= limit)
+		return true;
+	sigqueue_release();
+	return false;
+}
+
+void sigqueue_release(void)
+{
+	__atomic_sub_fetch(&queued, 1, __ATOMIC_RELAXED);
+}
+
+struct sigqueue *sigqueue_alloc(u64 limit, struct posix_timer *timer)
 {
 	struct sigqueue *q;
 
-	if (__atomic_add_fetch(&queued, 1, __ATOMIC_RELAXED) > limit || !(q = kzalloc(sizeof(*q)))) {
-		__atomic_sub_fetch(&queued, 1, __ATOMIC_RELAXED);
+	if (!timer && !sigqueue_reserve(limit))
+		return NULL;
+	q = kzalloc(sizeof(*q));
+	if (!q) {
+		if (!timer)
+			sigqueue_release();
 		return NULL;
 	}
+	q->timer = timer;
+	q->reserved = timer != NULL;
 	return q;
 }
 
 static void sigqueue_free(struct sigqueue *q)
 {
-	__atomic_sub_fetch(&queued, 1, __ATOMIC_RELAXED);
+	if (!q->reserved)
+		sigqueue_release();
 	kfree(q);
 }
 

@@ -58,14 +58,13 @@ static int enqueue(struct process *p, struct sigpending *pending, int sig, const
 	/* Standard signals do not queue. */
 	if (sig < SIGRTMIN_KERNEL && (pending->set & SIG_BIT(sig)))
 		return 0;
-	q = sigqueue_alloc(queued_limit(p, sig, info));
+	q = sigqueue_alloc(queued_limit(p, sig, info), timer);
 	if (q) {
 		if (info)
 			q->info = *info;
 		else
 			q->info.si_code = SI_KERNEL;
 		q->info.si_signo = sig;
-		q->timer = timer;
 		list_add_tail(&q->node, &pending->queue);
 		pending->count++;
 	} else if (sig >= SIGRTMIN_KERNEL && info && info->si_code != SI_USER) {

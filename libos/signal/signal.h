@@ -7,6 +7,9 @@
 #include <asm/siginfo.h>
 
 struct posix_timer;
+/* A timer's signal counts towards RLIMIT_SIGPENDING from timer_create to timer_delete. */
+bool sigqueue_reserve(u64 limit);
+void sigqueue_release(void);
 
 /* Send to one thread or to a process (any thread that does not block it).  info null: kernel-made, SI_KERNEL. */
 int signal_send_thread(struct thread *t, int sig, const struct siginfo_kernel *info);

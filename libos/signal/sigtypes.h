@@ -27,6 +27,7 @@ struct sigqueue {
 	struct list node;
 	struct siginfo_kernel info;
 	struct posix_timer *timer;	/* null unless it belongs to a timer */
+	bool reserved;			/* counted as long as its timer exists, not while it is queued */
 };
 
 struct sigpending {

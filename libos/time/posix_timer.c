@@ -5,13 +5,15 @@
 #include "libos/kernel/syscall.h"
 #include "libos/signal/internal.h"
 #include "libos/time/time.h"
+#include <linux/resource.h>
 
 #define NOTIFY_SIGNAL 0
 #define NOTIFY_NONE 1
 #define NOTIFY_THREAD_ID 4
 
 struct posix_timer {
-	struct list node;
+	struct list node;		/* process->timers */
+	struct list hash;		/* timer_hash */
 	struct ktimer ktimer;
 	struct process *process;
 	struct thread *thread;		/* SIGEV_THREAD_ID: referenced */
@@ -70,15 +72,55 @@ void posix_timer_delivered(struct posix_timer *pt, struct siginfo_kernel *info)
 	info->timer.overrun = pt->overrun;
 }
 
+/* All timers of the sandbox by process and number, protected by hash_lock, which comes behind process->lock. */
+#define HASH_SIZE 1024
+static struct list timer_hash[HASH_SIZE];
+static struct mutex hash_lock = MUTEX_INIT(RANK_WAITQ);
+
+static void hash_init(void)
+{
+	for (u32 i = 0; i < HASH_SIZE; i++)
+		list_init(&timer_hash[i]);
+}
+INITCALL(INIT_CORE, hash_init);
+
+static struct list *bucket(struct process *p, i32 id)
+{
+	return &timer_hash[((u64)p / sizeof(*p) + (u32)id) % HASH_SIZE];
+}
+
 /* process->lock held. */
 static struct posix_timer *find(struct process *p, i32 id)
 {
-	struct posix_timer *pt;
+	struct posix_timer *pt, *found = NULL;
 
-	list_for_each(pt, &p->timers, node)
-		if (pt->id == id)
-			return pt;
-	return NULL;
+	mutex_lock(&hash_lock);
+	list_for_each(pt, bucket(p, id), hash)
+		if (pt->process == p && pt->id == id) {
+			found = pt;
+			break;
+		}
+	mutex_unlock(&hash_lock);
+	return found;
+}
+
+static void publish(struct process *p, struct posix_timer *pt)
+{
+	mutex_lock(&p->lock);
+	list_add_tail(&pt->node, &p->timers);
+	mutex_lock(&hash_lock);
+	list_add_tail(&pt->hash, bucket(p, pt->id));
+	mutex_unlock(&hash_lock);
+	mutex_unlock(&p->lock);
+}
+
+/* process->lock held. */
+static void withdraw(struct posix_timer *pt)
+{
+	list_del(&pt->node);
+	mutex_lock(&hash_lock);
+	list_del(&pt->hash);
+	mutex_unlock(&hash_lock);
 }
 
 static void forget_in(struct sigpending *p, struct posix_timer *pt)
@@ -104,9 +146,12 @@ static void destroy(struct process *p, struct posix_timer *pt)
 		forget_in(&pt->thread->pending, pt);
 	mutex_unlock(&p->sighand->lock);
 	mutex_unlock(&p->lock);
+	/* Its signal may have been taken in between, which armed it once more. */
+	ktimer_cancel(&pt->ktimer);
 	if (pt->thread)
 		thread_put(pt->thread);
 	kfree(pt);
+	sigqueue_release();
 }
 
 static int load_event(const struct user_sigevent *uev, struct posix_timer *pt)
@@ -140,9 +185,13 @@ SYSCALL(timer_create, int clock, const struct user_sigevent *uev, i32 *uid)
 
 	if (!clock_can_sleep(clock))
 		return clock_now(clock, &ns) ? -EINVAL : -EOPNOTSUPP;
-	pt = kzalloc(sizeof(*pt));
-	if (!pt)
+	if (!sigqueue_reserve(rlimit_soft(RLIMIT_SIGPENDING)))
 		return -EAGAIN;
+	pt = kzalloc(sizeof(*pt));
+	if (!pt) {
+		sigqueue_release();
+		return -EAGAIN;
+	}
 	pt->process = p;
 	pt->clock = clock;
 	pt->ktimer.fn = fired;
@@ -154,11 +203,10 @@ SYSCALL(timer_create, int clock, const struct user_sigevent *uev, i32 *uid)
 		if (pt->thread)
 			thread_put(pt->thread);
 		kfree(pt);
+		sigqueue_release();
 		return err;
 	}
-	mutex_lock(&p->lock);
-	list_add_tail(&pt->node, &p->timers);
-	mutex_unlock(&p->lock);
+	publish(p, pt);
 	return 0;
 }
 
@@ -247,7 +295,7 @@ SYSCALL(timer_delete, int id)
 	mutex_lock(&p->lock);
 	pt = find(p, id);
 	if (pt)
-		list_del(&pt->node);
+		withdraw(pt);
 	mutex_unlock(&p->lock);
 	if (!pt)
 		return -EINVAL;
@@ -263,7 +311,7 @@ void process_exec_timers(struct process *p)
 		mutex_lock(&p->lock);
 		if (!list_empty(&p->timers)) {
 			pt = list_first(&p->timers, struct posix_timer, node);
-			list_del(&pt->node);
+			withdraw(pt);
 		}
 		mutex_unlock(&p->lock);
 		if (!pt)
