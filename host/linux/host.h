@@ -216,6 +216,7 @@ int stream_map(bz_stream s, uint64_t addr, size_t len, uint32_t prot, uint32_t f
 /* thread.c */
 int block_alloc(void);
 void block_init(struct block *b, uint32_t index, void *arg);
+bool blocks_trim(void);
 void block_forget_others(void);
 void fpu_save_control(struct block *b);
 int thread_create(void *arg);

@@ -39,13 +39,20 @@ static int map_result(long ret)
 
 int memory_map(uint64_t addr, size_t len, uint32_t prot, uint32_t flags)
 {
+	long ret;
+
 	if (!range_ok(addr, len) || prot > 7 || (flags & BZ_MAP_SHARED))
 		return -BZ_EINVAL;
-	return map_result(SYS(mmap, addr, len, prot, map_flags(flags) | MAP_ANONYMOUS, -1, 0));
+	do
+		ret = SYS(mmap, addr, len, prot, map_flags(flags) | MAP_ANONYMOUS, -1, 0);
+	while (ret == -BZ_ENOMEM && blocks_trim());
+	return map_result(ret);
 }
 
 int stream_map(bz_stream s, uint64_t addr, size_t len, uint32_t prot, uint32_t flags, uint64_t off)
 {
+	long ret;
+
 	if (!range_ok(addr, len) || prot > 7 || off % BZ_PAGE_SIZE)
 		return -BZ_EINVAL;
 	if (!stream_is_descriptor(s))
@@ -53,7 +60,10 @@ int stream_map(bz_stream s, uint64_t addr, size_t len, uint32_t prot, uint32_t f
 	/* The host's part of the arena is not a stream's content. */
 	if (s == BZ_STREAM_ARENA && off < BZ_ARENA_HOST)
 		return -BZ_EINVAL;
-	return map_result(SYS(mmap, addr, len, prot, map_flags(flags), s, off));
+	do
+		ret = SYS(mmap, addr, len, prot, map_flags(flags), s, off);
+	while (ret == -BZ_ENOMEM && blocks_trim());
+	return map_result(ret);
 }
 
 int memory_unmap(uint64_t addr, size_t len)
@@ -99,8 +109,13 @@ int memory_advise(uint64_t addr, size_t len, uint32_t advice)
 
 int memory_move(uint64_t addr, size_t len, uint64_t to, size_t new_len, uint32_t keep)
 {
+	const int flags = MREMAP_MAYMOVE | MREMAP_FIXED | (keep ? MREMAP_DONTUNMAP : 0);
+	long ret;
+
 	if (!range_ok(addr, len) || !range_ok(to, new_len))
 		return -BZ_EINVAL;
-	return map_result(SYS(mremap, addr, len, new_len,
-			      MREMAP_MAYMOVE | MREMAP_FIXED | (keep ? MREMAP_DONTUNMAP : 0), to));
+	do
+		ret = SYS(mremap, addr, len, new_len, flags, to);
+	while (ret == -BZ_ENOMEM && blocks_trim());
+	return map_result(ret);
 }

@@ -63,6 +63,29 @@ found:
 	return -1;
 }
 
+/*
+ * Give up the blocks of threads that are gone: they count as data, which a limit may have made scarce (RLIMIT_DATA counts
+ * what is mapped, used or not).  Returns whether there were any.
+ */
+bool blocks_trim(void)
+{
+	uint32_t count = READ_ONCE(host.block_count);
+	bool any = false;
+
+	for (uint32_t i = 0; i < count && i < BLOCKS_MAX; i++) {
+		char *base = (char *)block_at(i) - BLOCK_TCB;
+
+		if (!READ_ONCE(host.block_mapped[i]) || !block_take(i))
+			continue;
+		if (host.block_mapped[i] && SYS(munmap, base + BLOCK_ALTSTACK, BLOCK_SIZE - BLOCK_ALTSTACK) == 0) {
+			host.block_mapped[i] = 0;
+			any = true;
+		}
+		__atomic_store_n(&host.block_state[i], 0, __ATOMIC_RELEASE);
+	}
+	return any;
+}
+
 void block_init(struct block *b, uint32_t index, void *arg)
 {
 	memset(b, 0, sizeof(*b));

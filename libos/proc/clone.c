@@ -260,13 +260,13 @@ static void wait_for_vfork(struct process *p)
 		copy_to_user_partial((void *)p->vfork_sp, p->vfork_stack, p->vfork_len);
 }
 
-static void attach_process(struct process *p, struct thread *t, struct process *parent, u64 flags)
+static bool attach_process(struct process *p, struct thread *t, struct process *parent, u64 flags)
 {
 	struct process *up = parent;
 
 	if (flags & CLONE_PARENT)
 		up = parent->parent;
-	process_publish(p, t, up);
+	return process_publish(p, t, up, current);
 }
 
 static void unattach_process(struct process *p, struct thread *t)
@@ -330,12 +330,11 @@ static long clone_process(const struct clone_args *a)
 	}
 	mutex_lock(&parent->mm->lock);
 	p->mm = mm_copy(parent->mm);
-	if (!p->mm) {
+	if (!p->mm || !attach_process(p, t, parent, a->flags)) {
 		mutex_unlock(&parent->mm->lock);
-		ret = -ENOMEM;
+		ret = p->mm ? -ERESTARTNOINTR : -ENOMEM;
 		goto fail;
 	}
-	attach_process(p, t, parent, a->flags);
 	ret = host->process_clone();
 	if (ret == 0) {
 		child_begin(t, a);
@@ -373,7 +372,10 @@ static long do_clone(const struct clone_args *a)
 
 	if (err)
 		return err;
-	if (nproc_reached(current->process))
+	if (signal_is_pending())
+		return -ERESTARTNOINTR;
+	/* Asked before any lock is taken: those who try again and again are not to keep others from ending. */
+	if (threads_full() || nproc_reached(current->process))
 		return -EAGAIN;
 	if (a->flags & CLONE_THREAD)
 		return clone_thread(a);

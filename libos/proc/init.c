@@ -214,7 +214,7 @@ static struct thread *make_first(void)
 	t = thread_create_struct(p);
 	if (!t || !p->mm || !p->files || !p->fs || !p->sighand)
 		return NULL;
-	process_publish(p, t, NULL);
+	process_publish(p, t, NULL, NULL);
 	init_process = p;
 	return t;
 }

@@ -7,7 +7,8 @@
 #include "libos/vfs/vfs.h"
 
 struct process *process_lookup(i32 pid);	/* tasklist locked; no reference */
-void process_publish(struct process *p, struct thread *t, struct process *parent);
+bool threads_full(void);	/* no thread more can be had just now */
+bool process_publish(struct process *p, struct thread *t, struct process *parent, const struct thread *maker);
 void process_unhash(struct process *p);
 void thread_become_leader(struct thread *t);	/* exec: its tid becomes the pid */
 void thread_unhash(struct thread *t);		/* tasklist locked */

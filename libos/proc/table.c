@@ -142,6 +142,11 @@ void process_put(struct process *p)
 	kfree(p);
 }
 
+bool threads_full(void)
+{
+	return boot->threads_max && READ_ONCE(thread_total) >= boot->threads_max;
+}
+
 struct thread *thread_create_struct(struct process *p)
 {
 	struct thread *t = kzalloc(sizeof(*t));
@@ -160,7 +165,7 @@ struct thread *thread_create_struct(struct process *p)
 	t->start_time = now_mono();
 	sigpending_init(&t->pending);
 	mutex_lock(&tasklist_lock);
-	t->tid = thread_total < boot->threads_max || !boot->threads_max ? pid_next() : -EAGAIN;
+	t->tid = threads_full() ? -EAGAIN : pid_next();
 	if (t->tid > 0) {
 		list_add(&t->hash, &thread_hash[(u32)t->tid % HASH_SIZE]);
 		thread_total++;
@@ -226,10 +231,17 @@ struct process *process_create_struct(struct process *parent)
 	return p;
 }
 
-/* Let the world see p, whose first thread is t: its number is the thread's. */
-void process_publish(struct process *p, struct thread *t, struct process *parent)
+/*
+ * Let the world see p, whose first thread is t: its number is the thread's.  False if a signal came for `maker`: one for
+ * its whole group or session has to find the child too, or be handled before there is one (Linux's copy_process).
+ */
+bool process_publish(struct process *p, struct thread *t, struct process *parent, const struct thread *maker)
 {
 	mutex_lock(&tasklist_lock);
+	if (maker && READ_ONCE(maker->signal_pending)) {
+		mutex_unlock(&tasklist_lock);
+		return false;
+	}
 	p->pid = t->tid;
 	p->parent = parent;
 	if (parent) {
@@ -244,6 +256,7 @@ void process_publish(struct process *p, struct thread *t, struct process *parent
 	list_add_tail(&t->node, &p->threads);
 	p->thread_count = 1;
 	mutex_unlock(&tasklist_lock);
+	return true;
 }
 
 /* p is in no table and no tree any more; the tree's reference goes to the caller.  Tasklist locked. */

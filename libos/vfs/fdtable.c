@@ -50,14 +50,19 @@ static int grow(struct files *fs, u32 need)
 struct files *files_copy(struct files *old)
 {
 	struct files *fs = files_create();
+	u32 count;
 	int err = 0;
 
 	if (!fs)
 		return NULL;
 	mutex_lock(&old->lock);
-	if (old->size)
-		err = grow(fs, old->size - 1);
-	for (u32 i = 0; !err && i < old->size; i++) {
+	/* As far as descriptors are open: a table that was once large is no burden to every child. */
+	count = old->size;
+	while (count && !old->file[count - 1])
+		count--;
+	if (count)
+		err = grow(fs, count - 1);
+	for (u32 i = 0; !err && i < count; i++) {
 		fs->file[i] = old->file[i];
 		fs->cloexec[i] = old->cloexec[i];
 		if (fs->file[i])
