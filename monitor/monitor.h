@@ -70,7 +70,7 @@ struct sandbox_spec {
 	size_t mount_count;
 
 	struct limit memory;	/* bytes; default: the host's memory.  At least SANDBOX_MEMORY_MIN */
-	struct limit pids;	/* guest threads and processes together; default 32768 or what the host allows */
+	struct limit pids;	/* guest threads and processes together; default 32768, or a fourth of the host's numbers */
 	struct limit cpus;	/* thousandths of a processor */
 	struct limit files;	/* streams open in the sandbox; default: RLIMIT_NOFILE's hard limit, at most 524288 */
 	struct limit fsize;	/* bytes a file on the host may grow to; default: the caller's RLIMIT_FSIZE */

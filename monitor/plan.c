@@ -119,8 +119,17 @@ static int plan_memory(const struct sandbox_spec *spec, struct plan *plan, char 
 static int plan_threads(const struct sandbox_spec *spec, struct plan *plan, char *err, size_t size)
 {
 	struct rlimit nproc;
+	char text[32];
 
-	plan->threads_max = spec->pids.value ? spec->pids.value : THREADS_DEFAULT;
+	plan->threads_max = spec->pids.value;
+	if (!spec->pids.value) {
+		/* A fork bomb leaves three quarters of all numbers, and half of the user's, to everybody else. */
+		plan->threads_max = THREADS_DEFAULT;
+		if (!file_read("/proc/sys/kernel/pid_max", text, sizeof(text)) && atoi(text) / 4u < THREADS_DEFAULT)
+			plan->threads_max = atoi(text) / 4u;
+		if (!getrlimit(RLIMIT_NPROC, &nproc) && nproc.rlim_max / 2 < plan->threads_max)
+			plan->threads_max = nproc.rlim_max / 2;
+	}
 	if (spec->pids.asked && spec->pids.value > 4194304)
 		return refuse(err, size, -EINVAL, "--pids-limit %llu: at most 4194304",
 			      (unsigned long long)spec->pids.value);

@@ -281,6 +281,14 @@ void mm_unmap_all(struct mm *mm)
 	mutex_unlock(&mm->lock);
 }
 
+void mm_give_back(struct mm *mm)
+{
+	mutex_lock(&mm->lock);
+	host->mem_unmap(BZ_GUEST_LOW, BZ_RESERVED_LOW - BZ_GUEST_LOW);
+	host->mem_unmap(BZ_RESERVED_HIGH, BZ_GUEST_HIGH - BZ_RESERVED_HIGH);
+	mutex_unlock(&mm->lock);
+}
+
 /* --- mapping --- */
 
 static u64 overlap_pages(struct mm *mm, u64 start, u64 end, bool data)

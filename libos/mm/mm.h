@@ -55,6 +55,8 @@ void mm_get(struct mm *mm);
 void mm_put(struct mm *mm);
 /* All of the current process's mappings go away (exec). */
 void mm_unmap_all(struct mm *mm);
+/* Exit: the same for the host alone, in two calls; the list goes with mm_put. */
+void mm_give_back(struct mm *mm);
 
 /* Exec: choose the base from which addresses are handed out, below a stack of `stack` bytes. */
 void mm_set_base(struct mm *mm, u64 stack_rlimit);

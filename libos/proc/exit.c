@@ -208,6 +208,9 @@ static void process_finish(struct process *p)
 		sandbox_end(p->exit_code);
 	}
 	process_exit_session(p);
+	/* Who waits for this process may count on its memory, and on the room of files that it had mapped. */
+	if (p != init_process)
+		mm_give_back(mm);
 	mutex_lock(&tasklist_lock);
 	p->mm = NULL;
 	if (p != init_process) {
