@@ -65,6 +65,8 @@ static int read_headers(struct file *f, struct elf_object *o, int bad)
 			continue;
 		if (!segment_ok(p))
 			return bad;
+		if (!p->p_memsz)
+			continue;
 		any = true;
 		o->low = min(o->low, p->p_vaddr & PAGE_MASK);
 		o->high = max(o->high, PAGE_ALIGN(p->p_vaddr + p->p_memsz));

@@ -1,9 +1,12 @@
 #!/usr/bin/env python3
-"""Writes small seeds for the fuzz targets of images.  usage: seeds.py CORPUS (makes CORPUS/image, manifest, unpack, elfdeps)"""
+"""Writes small seeds for the fuzz targets of images.  usage: seeds.py CORPUS (makes CORPUS/image, manifest, unpack,
+elfdeps, elf, erofs)"""
 import hashlib
 import os
 import struct
+import subprocess
 import sys
+import tempfile
 
 
 def put(folder, data):
@@ -80,6 +83,43 @@ def record(kind, path=b'', xattrs=b'', mode=0o644):
     return struct.pack('<IIIIIIIxxxxq', kind, len(path), len(xattrs), mode, 1000, 1000, 5, 1 << 30) + path + xattrs
 
 
+def program(kind, segments, interp=b'', entry=0x1000):
+    """An ELF file of PT_LOADs: (flags, offset, address, bytes in the file, bytes in memory)."""
+    phnum = len(segments) + 1 + bool(interp)
+    at = 64 + 56 * phnum
+    head = b'\x7fELF\x02\x01\x01' + bytes(9) + struct.pack('<HHIQQQIHHHHHH', kind, 62, 1, entry, 64, 0, 0, 64, 56, phnum, 64, 0, 0)
+    ph = struct.pack('<IIQQQQQQ', 3, 4, at, at, 0, len(interp), len(interp), 1) if interp else b''
+    for flags, offset, address, filesz, memsz in segments:
+        ph += struct.pack('<IIQQQQQQ', 1, flags, offset, address, 0, filesz, memsz, 4096)
+    return head + ph + struct.pack('<IIQQQQQQ', 0x6474e551, 6, 0, 0, 0, 0, 0, 16) + interp
+
+
+def programs():
+    """What fuzz_elf.c reads: flags, which allocation fails, the program's length, the program, the interpreter."""
+    loader = program(3, [(5, 0, 0, 400, 400), (6, 0x123, 0x2123, 100, 5000)])
+    fixed = program(2, [(5, 0, 0x400000, 300, 300), (6, 0, 0x402000, 8, 0x3000)], entry=0x400100)
+    moved = program(3, [(4, 0, 0, 400, 400), (5, 0x1000, 0x1000, 50, 50), (6, 0x10, 0x3010, 10, 9000)], b'/lib/ld.so\0')
+    for flags, fails, first, second in ((0, 0, fixed, b''), (1, 0, moved, loader), (0, 0, moved, fixed), (3, 0, moved, b''),
+                                        (0, 2, moved, loader), (1, 0, loader, b''), (1, 0, program(3, [(5, 0, 0x1000, 0, 0)]), b'')):
+        yield struct.pack('<BBH', flags, fails, len(first)) + first + second
+
+
+def erofs():
+    with tempfile.TemporaryDirectory() as d:
+        os.makedirs(d + '/tree/sub')
+        os.symlink('../a', d + '/tree/sub/link')
+        for name, data in (('a', b'x' * 40), ('sub/b', b'y' * 5000), ('empty', b'')):
+            with open(f'{d}/tree/{name}', 'wb') as f:
+                f.write(data)
+        os.setxattr(d + '/tree/a', 'user.note', b'value')
+        for options in (['-Enoinline_data'], []):
+            subprocess.run(['mkfs.erofs', '-T0', '-U00000000-0000-0000-0000-000000000000', *options, d + '/i', d + '/tree'],
+                           check=True, stdout=subprocess.DEVNULL)
+            with open(d + '/i', 'rb') as f:
+                yield f.read()
+            os.unlink(d + '/i')
+
+
 def main():
     corpus = sys.argv[1]
     plain, full = manifest([]), manifest(['/bin/app', '-x', '/data'], ['/bin/app', '-x'], ['/data'])
@@ -97,6 +137,10 @@ def main():
         record(3) + record(4))
     put(corpus + '/elfdeps', elf())
     put(corpus + '/elfdeps', cache())
+    for data in programs():
+        put(corpus + '/elf', data)
+    for data in erofs():
+        put(corpus + '/erofs', data)
 
 
 main()
