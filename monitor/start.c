@@ -109,6 +109,9 @@ static void keep_needed(struct monitor *m)
 							       : spec->mounts[i].guest_path);
 	}
 	m->server.proc_fd = keep(m, &list, m->server.proc_fd);
+#ifdef SANITIZED
+	sanitizer_report_to(keep(m, &list, sanitizer_report_open()));
+#endif
 	close_others(&list);
 }
 

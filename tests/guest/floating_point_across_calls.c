@@ -14,6 +14,7 @@ static void *work(void *mode)
 		CHECK(one / three == third);
 		CHECK_EQ(fegetround(), (int)(uintptr_t)mode);
 	}
+	CHECK(sum > 78000 && sum < 79000);
 	return NULL;
 }
 
