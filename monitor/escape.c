@@ -72,7 +72,7 @@ static size_t escape_one(char *out, const unsigned char *s, size_t len, size_t *
 		out[0] = c;
 		return 1;
 	}
-	if (c == '\\' || (c == '"' && (flags & ESCAPE_JSON))) {
+	if ((c == '\\' && !(flags & ESCAPE_KEEP_BACKSLASH)) || (c == '"' && (flags & ESCAPE_JSON))) {
 		out[0] = '\\';
 		out[1] = c;
 		return 2;

@@ -9,6 +9,7 @@
 #include <stddef.h>
 
 #define ESCAPE_KEEP_NEWLINE 1u /* \n and \t stay as they are: text of several lines */
+#define ESCAPE_KEEP_BACKSLASH 4u /* text that uses backslashes itself: what is escaped may then be ambiguous */
 #define ESCAPE_JSON 2u	       /* for the inside of a JSON string: \u00NN, and quotes escaped */
 
 /* Escapes `len` bytes into `out`, always ends it with NUL, returns its length (< size).  What does not fit is

@@ -117,7 +117,8 @@ static void log_one(struct monitor *m, const char *message, size_t len)
 	log_tell_dropped(m);
 	while (len > 1 && message[len - 1] == '\n')
 		len--;
-	n = escape_text(text, sizeof(text), message + 1, len - 1, ESCAPE_KEEP_NEWLINE);
+	n = escape_text(text, sizeof(text), message + 1, len - 1,
+			level == BZ_LOG_TRACE ? ESCAPE_KEEP_BACKSLASH : ESCAPE_KEEP_NEWLINE);
 	if (level == BZ_LOG_PANIC)
 		snprintf(run.panic, sizeof(run.panic), "%.*s", (int)sizeof(run.panic) - 1, text);
 	clients_line(m,

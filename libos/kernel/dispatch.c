@@ -6,6 +6,7 @@
 #include "libos/mm/mm.h"
 #include "libos/proc/proc.h"
 #include "libos/signal/signal.h"
+#include "libos/trace/trace.h"
 
 extern const struct syscall_entry __start_syscalls[], __stop_syscalls[];
 
@@ -48,6 +49,8 @@ void syscall_dispatch(struct thread *t, struct bz_context *ctx)
 		count_call(nr, e);
 	/* ~0 means "in no call", so an unknown number must not look like it. */
 	t->orig_rax = e ? nr : SYSCALL_MAX;
+	if (tracing())
+		trace_enter(t, nr, e, args);
 	if (likely(e))
 		ret = e->fn(args[0], args[1], args[2], args[3], args[4], args[5]);
 	/* A fork goes on here as another thread. */
@@ -55,11 +58,8 @@ void syscall_dispatch(struct thread *t, struct bz_context *ctx)
 	/* rt_sigreturn and exec replace the whole context, rax and all. */
 	if (t->orig_rax != ~0ull)
 		ctx->rax = ret;
-	if (unlikely(boot->flags & BZ_START_TRACE)) {
-		struct syscall_entry none = {.nr = nr, .name = NULL, .prototype = ""};
-
-		trace_call(t, e ? e : &none, args, ret);
-	}
+	if (tracing())
+		trace_leave(t, ret);
 	if (is_restart(ret) && t->orig_rax != ~0ull)
 		signal_deliver(ctx);
 	t->orig_rax = ~0ull;

@@ -6,6 +6,7 @@
 #include "libos/mm/mm.h"
 #include "libos/proc/internal.h"
 #include "libos/signal/signal.h"
+#include "libos/trace/trace.h"
 #include "libos/vfs/vfs.h"
 #include <linux/wait.h>
 #include <asm/siginfo.h>
@@ -230,6 +231,8 @@ void thread_exit(u32 code)
 	struct bz_tcb *tcb = current_tcb();
 	bool last;
 
+	if (tracing())
+		trace_exit(t, code);
 	release_user_state(t, READ_ONCE(p->thread_count) > 1);
 	collect_times(t);
 	if (t->waitset >= 0)

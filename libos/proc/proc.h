@@ -85,6 +85,7 @@ struct thread {
 	i32 sched_priority;
 	u64 timer_slack;
 	i32 pdeathsig;
+	struct trace *trace;	  /* --trace: its line */
 };
 
 struct process {

@@ -4,6 +4,7 @@
  */
 #include "libos/mm/mm.h"
 #include "libos/signal/internal.h"
+#include "libos/trace/trace.h"
 #include <asm/unistd_64.h>
 
 #define SYSCALL_LENGTH 2	/* bytes of the instruction that a restart runs again */
@@ -162,6 +163,8 @@ static bool deliver_one(struct thread *t, struct bz_context *ctx, bool *handled)
 	mutex_unlock(&s->lock);
 	if (!sig)
 		return false;
+	if (tracing() && sig != SIGKILL)
+		trace_signal(t, &info);
 	if (act.handler == (u64)SIG_IGN)
 		return true;
 	if (act.handler == (u64)SIG_DFL) {

@@ -1,0 +1,72 @@
+/*
+ * Between the files of the trace.  A call's format (calls.c) has a word an argument; a word names either a kind of
+ * argument (args.c, structs.c) or a table of names (names.c).
+ */
+#ifndef LIBOS_TRACE_INTERNAL_H
+#define LIBOS_TRACE_INTERNAL_H
+
+#include "libos/trace/trace.h"
+
+#define TRACE_LINE 4096
+
+/* A thread's line in the making; its own, so no lock. */
+struct trace {
+	const struct syscall_entry *entry;
+	const char *format;	/* what is left of it */
+	u64 args[6];
+	u32 arg;		/* the next argument */
+	u32 len;
+	bool open;		/* a call was begun and not finished */
+	long ret;		/* behind the call; 0 before */
+	const struct trace_kind *after; /* prints behind the return value */
+	u32 after_arg;
+	char text[TRACE_LINE];
+};
+
+struct trace_kind {
+	const char *word;
+	void (*print)(struct trace *tr, u64 value, u32 arg);
+	bool out;		/* filled by the call: an address until then, and if the call failed */
+	bool always;		/* but print it all the same */
+	void (*after)(struct trace *tr, u64 value, u32 arg);
+};
+
+struct trace_name {
+	u64 value;
+	const char *text;
+};
+
+/* Values under `mask` are alternatives, all others are flags; mask ~0: alternatives alone. */
+struct trace_names {
+	const char *word;
+	u64 mask;
+	const struct trace_name *list;
+	u32 count;
+};
+
+/* trace.c */
+void trace_add(struct trace *tr, const char *fmt, ...) __printf(2, 3);
+void trace_bytes(struct trace *tr, const char *bytes, size_t n);	/* between quotes, all escaped to ASCII */
+
+/* names.c */
+const struct trace_names *trace_names_find(const char *word, size_t len);
+void trace_names_print(struct trace *tr, const struct trace_names *names, u64 value);
+void trace_named(struct trace *tr, const char *word, u64 value);
+void trace_signal_name(struct trace *tr, u32 sig);
+void trace_sigset(struct trace *tr, u64 set);
+void trace_status(struct trace *tr, u32 status);
+void trace_siginfo(struct trace *tr, const struct siginfo_kernel *info);
+
+/* args.c and structs.c */
+extern const struct trace_kind trace_kinds[], trace_structs[];
+extern const u32 trace_kind_count, trace_struct_count;
+void trace_address(struct trace *tr, u64 addr);
+void trace_prototype(struct trace *tr);	/* for calls without a format: by the handler's declaration */
+
+/* calls.c: null if there is none */
+struct trace_call {
+	const char *name, *format;
+};
+const struct trace_call *trace_call_find(u64 nr);
+
+#endif
