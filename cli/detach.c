@@ -66,7 +66,10 @@ static void keeper(struct run *r, struct record *record)
 		close(r->spec.stdio[i]); /* the same one with -t and without: the second close does no harm */
 	close(r->spec.listen_fd);
 	record_running(record, r, &s->sandbox);
+	s->record = record;
 	code = session_serve(s);
+	if (!s->failed)
+		hints_show(r, code);
 	if (s->failed)
 		record_discard(record);
 	else

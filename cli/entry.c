@@ -83,10 +83,10 @@ static bool is_leftover(const struct entry *e, int dir)
 
 	if (e->running || is_detached(e) || process_lives(&e->keeper))
 		return false;
-	snprintf(file, sizeof(file), "%s.json", e->name);
-	unlinkat(dir, file, 0);
-	snprintf(file, sizeof(file), "%s.sock", e->name);
-	unlinkat(dir, file, 0);
+	for (size_t i = 0; record_suffixes[i]; i++) {
+		snprintf(file, sizeof(file), "%s%s", e->name, record_suffixes[i]);
+		unlinkat(dir, file, 0);
+	}
 	return true;
 }
 
@@ -226,12 +226,13 @@ void args_parse(struct args *a, const char *command, int argc, char **argv, int 
 	    {"json", no_argument, NULL, 'J'},	      {"help", no_argument, NULL, 'h'},
 	    {"all", no_argument, NULL, 'a'},	      {"follow", no_argument, NULL, 'f'},
 	    {"force", no_argument, NULL, 'f'},	      {"raw", no_argument, NULL, 'R'},
+	    {"denied", no_argument, NULL, 'D'},
 	    {"tail", required_argument, NULL, 'n'},   {"time", required_argument, NULL, 't'},
 	    {"signal", required_argument, NULL, 's'}, {0},
 	};
 	static const struct {
 		const char *command, *takes;
-	} known[] = {{"ps", "Ja"},   {"logs", "fRn"}, {"wait", "J"},	{"stop", "Jt"},
+	} known[] = {{"ps", "Ja"},   {"logs", "fRnD"}, {"wait", "J"},	{"stop", "Jt"},
 		     {"kill", "Js"}, {"rm", "Jf"},    {"inspect", "J"}, {"images", "J"},
 		     {"rmi", "J"},   {"check", "J"},  {"version", "J"}};
 	const char *takes = "", *last;
@@ -261,6 +262,7 @@ void args_parse(struct args *a, const char *command, int argc, char **argv, int 
 		a->follow |= id == 'f';
 		a->force |= id == 'f';
 		a->raw |= id == 'R';
+		a->denied |= id == 'D';
 		a->tail = id == 'n' ? optarg : a->tail;
 		a->time = id == 't' ? optarg : a->time;
 		a->signal = id == 's' ? optarg : a->signal;

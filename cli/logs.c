@@ -100,6 +100,20 @@ static void follow(int dir, const struct entry *e, const char *file, int fd, boo
 	close(fd);
 }
 
+/* What the monitor refused and what was not found because it was not granted; escaped when it was written. */
+static void show_denied(int dir, const char *name)
+{
+	char file[80];
+	int fd;
+
+	snprintf(file, sizeof(file), "%s.denied", name);
+	fd = openat(dir, file, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+	if (fd < 0)
+		return;
+	copy_rest(fd, false);
+	close(fd);
+}
+
 int command_logs(int argc, char **argv)
 {
 	int dir = state_open(), fd;
@@ -113,6 +127,10 @@ int command_logs(int argc, char **argv)
 	if (a.tail)
 		lines = parse_count("--tail", a.tail, UINT32_MAX);
 	entry_find(&e, dir, a.rest[0]);
+	if (a.denied) {
+		show_denied(dir, e.name);
+		return 0;
+	}
 	snprintf(file, sizeof(file), "%s.log", e.name);
 	fd = openat(dir, file, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
 	if (fd < 0)

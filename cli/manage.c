@@ -178,7 +178,6 @@ int command_kill(int argc, char **argv)
 
 int command_rm(int argc, char **argv)
 {
-	static const char *const suffixes[] = {".sock", ".json", ".log", ".log.1"};
 	int dir = state_open();
 	struct entry e;
 	struct args a;
@@ -191,8 +190,8 @@ int command_rm(int argc, char **argv)
 			fail(EXIT_BARTIZAN, "%s: is running; stop it first, or rm -f", a.rest[i]);
 		if (e.running)
 			end_sandbox(dir, &e, MONITOR_KILL, 0);
-		for (size_t k = 0; k < 4; k++) {
-			snprintf(file, sizeof(file), "%s%s", e.name, suffixes[k]);
+		for (size_t k = 0; record_suffixes[k]; k++) {
+			snprintf(file, sizeof(file), "%s%s", e.name, record_suffixes[k]);
 			unlinkat(dir, file, 0);
 		}
 		done(a.json, a.rest[i]);

@@ -262,14 +262,30 @@ void record_ended(struct record *record, int code, const char *why)
 	remove_file(record, ".sock");
 }
 
+/* Those that only a detached one has come last. */
+const char *const record_suffixes[] = {".sock", ".json", ".denied", ".log", ".log.1", NULL};
+
 void record_discard(struct record *record)
 {
-	static const char *const suffixes[] = {".sock", ".json", ".log", ".log.1"};
+	if (!record)
+		return;
+	for (size_t i = 0; i < (record->detached ? 5 : 3); i++)
+		remove_file(record, record_suffixes[i]);
+}
+
+void record_denied(struct record *record, const char *prefix, const char *text)
+{
+	char name[80];
+	int fd;
 
 	if (!record)
 		return;
-	for (size_t i = 0; i < (record->detached ? 4 : 2); i++)
-		remove_file(record, suffixes[i]);
+	file_name(record, ".denied", name);
+	fd = openat(record->dir, name, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
+	if (fd >= 0) {
+		dprintf(fd, "%s%s\n", prefix, text);
+		close(fd);
+	}
 }
 
 struct log *record_log(struct record *record)

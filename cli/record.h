@@ -2,7 +2,7 @@
  * Records of sandboxes: what ps, logs, wait, stop, kill and rm know of those that run or ran.  In the state
  * directory ($XDG_RUNTIME_DIR/bartizan, for root /run/bartizan), for each sandbox: NAME.sock, the monitor's
  * listener, whose existence claims the name; NAME.json, who and how, rewritten at the end; NAME.log, if it is
- * detached.  A process is known by its number and its start time, so that a number that the host gave away
+ * detached; NAME.denied, if anything was.  A process is known by its number and its start time, so that a number that the host gave away
  * again is never mistaken for it.
  */
 #ifndef BARTIZAN_RECORD_H
@@ -39,6 +39,9 @@ void record_running(struct record *record, const struct run *r, const struct san
 void record_ended(struct record *record, int code, const char *why);
 void record_discard(struct record *record);
 struct log *record_log(struct record *record);
+/* A line for `logs --denied`, already escaped; for callers that bound their number.  NULL: no record. */
+void record_denied(struct record *record, const char *prefix, const char *text);
+extern const char *const record_suffixes[]; /* of all files that a sandbox may have there; NULL-terminated */
 
 /* --- The side of the others ---------------------------------------------------------------------------- */
 int state_open(void);		   /* the state directory, or a negative error number */

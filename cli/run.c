@@ -155,10 +155,11 @@ static int run_attached(struct run *r)
 		fail(EXIT_BARTIZAN, "%s", err);
 	}
 	record_running(record, r, &r->session.sandbox);
+	r->session.record = record;
 	code = session_serve(&r->session);
 	record_discard(record);
-	if (code && !r->session.failed)
-		hints_show(r);
+	if (!r->session.failed)
+		hints_show(r, code);
 	if (r->options.stats)
 		stats_report(&r->session);
 	return code;

@@ -29,8 +29,8 @@ void identity_prepare(struct run *r);
 /* explain.c: what is requested, granted, by whom, and which limits are in force by which means. */
 int explain(struct run *r);
 
-/* hints.c: what the program's arguments name and its view does not hold. */
-void hints_show(const struct run *r);
+/* hints.c: what the program's arguments name, or it looked for, and its view does not hold. */
+void hints_show(const struct run *r, int code);
 
 /* detach.c: starts the sandbox under a keeper process; prints the name. */
 int run_detached(struct run *r);

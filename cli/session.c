@@ -14,9 +14,11 @@
 #include <unistd.h>
 
 #include "cli/log.h"
+#include "cli/record.h"
 #include "cli/session.h"
 
 #define DENIALS_MAX 20
+#define MISSING_MAX 64
 #define STATISTICS_MAX (256u << 10)
 
 static const int relayed[] = {SIGHUP,  SIGINT,	SIGQUIT, SIGTERM, SIGUSR1,
@@ -64,7 +66,7 @@ static void take_signal(struct session *s, int fd)
 	sandbox_tell(&s->sandbox, MONITOR_SIGNAL, info.ssi_signo, 0, 0);
 }
 
-static void show(struct session *s, const char *prefix, const char *text, size_t len)
+static void show(const struct session *s, const char *prefix, const char *text, size_t len)
 {
 	if (s->log) {
 		log_line(s->log, prefix, text, len);
@@ -72,6 +74,11 @@ static void show(struct session *s, const char *prefix, const char *text, size_t
 	}
 	/* A raw terminal needs its carriage returns. */
 	fprintf(stderr, "%s%.*s%s", prefix, (int)len, text, s->console && s->console->raw ? "\r\n" : "\n");
+}
+
+void session_say(const struct session *s, const char *text)
+{
+	show(s, "bartizan: ", text, strlen(text));
 }
 
 static int exit_code(int status)
@@ -124,17 +131,19 @@ static void add_statistics(struct session *s, const char *text, size_t len)
 	s->statistics = all;
 }
 
-/* Each thing once, and not without end. */
-static void add_denial(struct session *s, const char *text, size_t len)
+/* Each thing once, and not without end; all of them can be read in the record. */
+static void add_denial(struct session *s, struct strings *list, size_t max, const char *prefix,
+		       const struct monitor_msg *m)
 {
-	char *line = must_format("%.*s", (int)len, text);
+	char *line = must_format("%.*s", (int)m->len, m->text);
 
-	for (size_t i = 0; i < s->denials.count; i++)
-		if (!strcmp(s->denials.item[i], line) || i == DENIALS_MAX) {
+	for (size_t i = 0; i < list->count; i++)
+		if (!strcmp(list->item[i], line) || i + 1 == max) {
 			free(line);
 			return;
 		}
-	strings_add(&s->denials, line);
+	strings_add(list, line);
+	record_denied(s->record, prefix, line);
 }
 
 static void take_message(struct session *s, const struct monitor_msg *m)
@@ -146,12 +155,12 @@ static void take_message(struct session *s, const struct monitor_msg *m)
 		break;
 	case MONITOR_LOG:
 		if (m->arg == BZ_LOG_DENIED)
-			add_denial(s, m->text, m->len);
+			add_denial(s, &s->missing, MISSING_MAX, "not granted: ", m);
 		else if (m->arg != BZ_LOG_PANIC)
 			show(s, m->arg == BZ_LOG_TRACE ? "" : "bartizan: ", m->text, m->len);
 		break;
 	case MONITOR_DENIED:
-		add_denial(s, m->text, m->len);
+		add_denial(s, &s->denials, DENIALS_MAX, "", m);
 		break;
 	case MONITOR_STATISTICS:
 		add_statistics(s, m->text, m->len);

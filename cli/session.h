@@ -12,11 +12,13 @@
 #include "monitor/monitor.h"
 
 struct log;
+struct record;
 
 struct session {
 	struct sandbox sandbox;
 	struct console *console; /* NULL without -t */
 	struct log *log;	 /* NULL: messages go to standard error */
+	struct record *record;	 /* where what was denied is noted; NULL: nowhere */
 	int output[2];		 /* -d: reading ends of the guest's stdout and stderr; else -1 */
 	bool show_stats;
 	const char *stats_file;
@@ -30,10 +32,14 @@ struct session {
 	char why[512];
 	char *statistics;	/* the last MONITOR_STATISTICS text */
 	struct strings denials; /* lines of what was refused, shown at the end */
+	struct strings missing; /* names that the guest did not find, as the monitor escaped them */
 };
 
 /* Serves the sandbox until it has ended; returns the exit code for the command. */
 int session_serve(struct session *s);
+
+/* A line of the command's own, to where its other messages go. */
+void session_say(const struct session *s, const char *text);
 
 /* --stats and --stats=FILE, after the end. */
 void stats_report(const struct session *s);

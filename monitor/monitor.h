@@ -118,7 +118,8 @@ enum monitor_kind {
 
 	/* from the monitor */
 	MONITOR_STARTED = 64,	/* the library OS runs.  elapsed_ns: since sandbox_start was called */
-	MONITOR_LOG,		/* arg: enum bz_log; a line (or several) of the library OS, without the last newline */
+	MONITOR_LOG,		/* arg: enum bz_log; a line (or several) of the library OS, without the last newline.
+				 * BZ_LOG_DENIED: a name that the guest did not find, and that a grant may give it */
 	MONITOR_DENIED,		/* a request that was refused, deduplicated and rate-limited: one line */
 	MONITOR_STATISTICS,	/* `key value` lines of the library OS, host layer (host NAME COUNT) and monitor; the last
 				 * one comes before MONITOR_ENDED.  Untrusted numbers: parse with bounds */

@@ -121,11 +121,7 @@ static void log_one(struct monitor *m, const char *message, size_t len)
 			level == BZ_LOG_TRACE ? ESCAPE_KEEP_BACKSLASH : ESCAPE_KEEP_NEWLINE);
 	if (level == BZ_LOG_PANIC)
 		snprintf(run.panic, sizeof(run.panic), "%.*s", (int)sizeof(run.panic) - 1, text);
-	clients_line(m,
-		     level == BZ_LOG_STATS    ? MONITOR_STATISTICS
-		     : level == BZ_LOG_DENIED ? MONITOR_DENIED
-					      : MONITOR_LOG,
-		     level, text, n);
+	clients_line(m, level == BZ_LOG_STATS ? MONITOR_STATISTICS : MONITOR_LOG, level, text, n);
 }
 
 /* Returns how many messages were read. */

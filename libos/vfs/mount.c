@@ -203,8 +203,10 @@ static struct super *make_root(const struct bz_mount *mounts)
 		lower = hostfs_create(mounts[i].root, mounts[i].flags, false, &mounts[i].attr);
 		return IS_ERR(lower) ? lower : overlay_create(lower, upper);
 	}
-	if (!boot->image_size)
+	if (!boot->image_size) {
+		denied_watch();
 		return upper ? upper : tmpfs_create(0, 0755);
+	}
 	err = host->stream_map(BZ_STREAM_IMAGE, BZ_IMAGE_BASE, PAGE_ALIGN(boot->image_size), BZ_PROT_READ, 0, 0);
 	if (err)
 		panic("the image cannot be mapped: %s", errno_name(-err));

@@ -289,6 +289,8 @@ static int walk_components(struct walk *w, bool parent)
 		}
 		w->rest = name + n;
 		err = step(w, name, n, last, slash);
+		if (unlikely(err == -ENOENT))
+			denied_note(&w->at, name);
 		if (err)
 			return err;
 		/* A trailing slash asks for a directory. */

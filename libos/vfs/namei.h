@@ -28,6 +28,9 @@ char *user_path(const char *uname, int *err);	/* a copy in fresh memory; -ENOENT
 /* open(2): resolve and, with O_CREAT, make.  resolve: LOOKUP_ restrictions of openat2. */
 struct file *do_open(int dirfd, const char *name, u32 flags, u32 mode, u32 resolve);
 int vfs_create(const struct path *dir, struct dentry *d, u32 mode, u64 rdev);	/* dir inode locked */
+/* denied.c: `rest` of a name was not found in dir, a directory of the root; told to the operator if it may be the host's. */
+void denied_note(const struct path *dir, const char *rest);
+void denied_watch(void);
 int vfs_truncate(struct inode *inode, struct file *f, u64 size);
 
 #endif
