@@ -103,7 +103,7 @@ struct bz_tcb {
 	uint64_t stack_size;	 /* gs:32 */
 	int32_t tid;		 /* gs:40, the host's number for this thread, unique in the sandbox */
 	uint32_t interrupted;	 /* gs:44, set by thread_interrupt; see the remote upcall */
-	uint64_t resume_flag;	 /* gs:48, address of a word in the arena, or 0; see RESUMING */
+	uint64_t resume_flag;	 /* gs:48, address of two words in the arena, or 0; see RESUMING */
 	uint64_t host[9];	 /* the host's own */
 };
 
@@ -122,7 +122,9 @@ struct bz_context {
  * does (it is quicker).  Before the guest's first instruction the host MUST look at `interrupted`; if it is
  * set, it clears it and makes the remote upcall instead, and no interrupt that was sent before the guest's
  * first instruction is lost.  If resume_flag is not 0, the host stores 1 to that 32-bit word before it looks and 0
- * when the library OS is entered again, so that others can see whether this thread runs guest code.
+ * when the library OS is entered again, so that others can see whether this thread runs guest code; behind that store
+ * (a full barrier) it also looks at the second word: if it is not 0, it makes the remote upcall instead.  So who sets the
+ * second word and then reads 0 in the first knows that no guest code runs on this thread until the second is cleared.
  */
 #define BZ_CTX_FULL 1u
 
@@ -131,7 +133,7 @@ struct bz_context {
  */
 
 enum bz_exception_kind {
-	BZ_EXC_SYSCALL = 0,	 /* a `syscall` instruction of the guest; rip is the address behind it */
+	BZ_EXC_SYSCALL = 0,	 /* a `syscall` instruction of the guest, or code 1: a call of bz_abi.syscall_entry */
 	BZ_EXC_SEGV = 11,	 /* the numbers of Linux's signals; code and address as in siginfo */
 	BZ_EXC_BUS = 7,
 	BZ_EXC_ILL = 4,
@@ -374,6 +376,8 @@ struct bz_start {
 #define BZ_START_STATS 2u	/* count guest system calls */
 #define BZ_START_ROOT_READONLY 4u
 #define BZ_START_TTY 8u		/* stdio is the console: give the first process a controlling terminal */
+#define BZ_START_TRAP_ONLY 16u	/* rewrite no system calls of the guest's */
+#define BZ_START_PATCH_EAGER 32u /* rewrite each when it is first made */
 
 struct bz_rlimit {
 	uint32_t resource, pad;
@@ -503,6 +507,15 @@ struct bz_abi {
 	/* From the template only: wait for the operator's next wish, until the deadline or a wake of *word away from
 	 * `expected`.  1: *ctl filled.  0: deadline, or the word changed, or a process of the sandbox ended. */
 	int (*control_next)(struct bz_control *ctl, uint32_t *word, uint32_t expected, int64_t deadline_monotonic);
+
+	/* --- system calls as function calls ------------------------------------------------------------ */
+
+	/* Where guest code that the library OS has rewritten jumps to instead of executing `syscall`; 0: not offered.
+	 * There rcx MUST be the address to go on at, and the 8 bytes before that address hold the one that the context's
+	 * rip is to show (the one behind the instruction that was replaced).  r11 is free, GS MUST be as the library OS left it; all
+	 * else is the guest's, flags and stack included.  The upcall is `exception` with BZ_EXC_SYSCALL, code 1.  When it returns
+	 * without BZ_CTX_FULL and with rip unchanged, the guest goes on at the address that was in rcx. */
+	uint64_t syscall_entry;
 };
 
 /* wait, wake and requeue flags */

@@ -34,6 +34,7 @@ enum option_id {
 	OPT_OVERLAY,
 	OPT_VERIFY,
 	OPT_RM,
+	OPT_REWRITE,
 	OPT_USR_LOCAL,
 	OPT_HELP,
 };
@@ -67,10 +68,24 @@ static const struct option long_options[] = {
     {"overlay", required_argument, NULL, OPT_OVERLAY},
     {"verify", required_argument, NULL, OPT_VERIFY},
     {"rm", no_argument, NULL, OPT_RM},
+    {"rewrite", required_argument, NULL, OPT_REWRITE},
     {"usr-local", no_argument, NULL, OPT_USR_LOCAL},
     {"help", no_argument, NULL, OPT_HELP},
     {0},
 };
+
+static uint32_t parse_rewrite(const char *text)
+{
+	static const struct {
+		const char *word;
+		uint32_t flags;
+	} known[] = {{"hot", 0}, {"all", SANDBOX_PATCH_EAGER}, {"off", SANDBOX_TRAP_ONLY}};
+
+	for (size_t i = 0; i < sizeof(known) / sizeof(known[0]); i++)
+		if (!strcmp(text, known[i].word))
+			return known[i].flags;
+	fail(EXIT_BARTIZAN, "--rewrite: '%s' is none of hot, all, off", text);
+}
 
 void options_env(struct run_options *o, const char *what, const char *text)
 {
@@ -237,6 +252,9 @@ static void set_option(struct run_options *o, int id, const char *arg)
 		break;
 	case OPT_TRACE:
 		o->trace = true;
+		break;
+	case OPT_REWRITE:
+		o->rewrite = parse_rewrite(arg);
 		break;
 	case OPT_STATS:
 		o->stats = true;

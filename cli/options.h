@@ -34,6 +34,7 @@ struct run_options {
 
 	const char *workdir, *user, *hostname, *entrypoint, *name;
 	const char *rootfs, *overlay, *policy, *verify, *stats_file;
+	uint32_t rewrite; /* SANDBOX_TRAP_ONLY, SANDBOX_PATCH_EAGER or 0 */
 	bool trace, stats, interactive, tty, detach, rm, readonly, usr_local, no_userns, explain;
 	bool here, here_readonly;
 

@@ -90,7 +90,7 @@ static void prepare_limits(struct run *r)
 		if (o->ulimits[i].resource == RLIMIT_NOFILE && o->ulimits[i].hard != UINT64_MAX)
 			spec->files = (struct limit){true, o->ulimits[i].hard};
 	spec->flags |= (o->trace ? SANDBOX_TRACE : 0) | (o->stats ? SANDBOX_STATS : 0) |
-		       (o->readonly ? SANDBOX_ROOT_READONLY : 0) | (o->no_userns ? SANDBOX_NO_USERNS : 0);
+		       (o->readonly ? SANDBOX_ROOT_READONLY : 0) | (o->no_userns ? SANDBOX_NO_USERNS : 0) | o->rewrite;
 }
 
 static void prepare(struct run *r)

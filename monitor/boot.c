@@ -130,7 +130,9 @@ static void fill_start(struct monitor *m, struct writer *w, struct bz_start *sta
 	start->flags = (spec->flags & SANDBOX_TRACE ? BZ_START_TRACE : 0) |
 		       (spec->flags & SANDBOX_STATS ? BZ_START_STATS : 0) |
 		       (spec->flags & SANDBOX_ROOT_READONLY ? BZ_START_ROOT_READONLY : 0) |
-		       (spec->flags & SANDBOX_TTY ? BZ_START_TTY : 0);
+		       (spec->flags & SANDBOX_TTY ? BZ_START_TTY : 0) |
+		       (spec->flags & SANDBOX_TRAP_ONLY ? BZ_START_TRAP_ONLY : 0) |
+		       (spec->flags & SANDBOX_PATCH_EAGER ? BZ_START_PATCH_EAGER : 0);
 	start->cpus = m->plan.cpus;
 	start->threads_max = m->plan.threads_max;
 	start->files_max = m->plan.files_max;

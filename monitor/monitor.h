@@ -42,6 +42,8 @@ struct sandbox_mount {
 #define SANDBOX_ROOT_READONLY 8u
 #define SANDBOX_TTY 16u		/* stdio is the slave of a pty that the caller made: a console */
 #define SANDBOX_DETACHED 32u	/* goes on when the control socket closes; without it the sandbox is stopped */
+#define SANDBOX_TRAP_ONLY 128u	/* BZ_START_TRAP_ONLY and _PATCH_EAGER */
+#define SANDBOX_PATCH_EAGER 256u
 #define SANDBOX_NO_DISPATCH 64u	/* hostile-guest tests only: Syscall User Dispatch stays off */
 
 struct sandbox_spec {

@@ -14,6 +14,10 @@ _Static_assert(offsetof(struct block, ctx) == BLOCK_CTX, "layout.h");
 _Static_assert(offsetof(struct block, iret) == BLOCK_IRET, "layout.h");
 _Static_assert(offsetof(struct block, mxcsr) == BLOCK_MXCSR, "layout.h");
 _Static_assert(offsetof(struct block, fpu_control) == BLOCK_FPU_CONTROL, "layout.h");
+_Static_assert(offsetof(struct block, exc) == BLOCK_EXC, "layout.h");
+_Static_assert(offsetof(struct block, back) == BLOCK_BACK, "layout.h");
+_Static_assert(offsetof(struct block, back_rip) == BLOCK_BACK_RIP, "layout.h");
+_Static_assert(offsetof(struct block, target) == BLOCK_TARGET, "layout.h");
 _Static_assert(offsetof(struct bz_context, rip) == CTX_RIP, "layout.h");
 _Static_assert(offsetof(struct bz_context, rflags) == CTX_RFLAGS, "layout.h");
 _Static_assert(offsetof(struct bz_context, rsp) == CTX_RSP, "layout.h");
@@ -80,6 +84,7 @@ static const struct bz_abi abi = {
 	.random_bytes = random_bytes,
 	.debug_log = debug_log,
 	.control_next = control_next,
+	.syscall_entry = (uint64_t)host_syscall_entry,
 };
 
 /* Runs on the kernel's stack; returns the stack to go on with. */

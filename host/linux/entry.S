@@ -58,6 +58,58 @@ host_enter_exception:			/* rdi: context, rsi: exception */
 host_enter_remote:			/* rdi: context */
 	call upcall_remote
 	jmp host_resume
+
+/*
+ * A system call as a function call (bz_abi.syscall_entry): rcx = address to go on at, r11 free, all else the guest's; its
+ * flags are saved before anything touches them, and its stack is never written.  A fault before host_syscall_entry_unsaved
+ * (a GS that is not ours), or a single step on the first instruction, is taken as a trapped call by the signal handler.
+ */
+	.globl host_syscall_entry, host_syscall_entry_unsaved
+	.hidden host_syscall_entry, host_syscall_entry_unsaved
+	.balign 64
+host_syscall_entry:
+	mov %gs:0, %r11
+	mov %rsp, BLOCK_CTX+CTX_RSP(%r11)
+host_syscall_entry_unsaved:
+	mov TCB_STACK_TOP(%r11), %rsp
+	pushfq
+	popq BLOCK_CTX+CTX_RFLAGS(%r11)
+	mov %rcx, BLOCK_BACK(%r11)
+	mov -8(%rcx), %rcx
+	mov %rcx, BLOCK_BACK_RIP(%r11)
+	mov %rcx, BLOCK_CTX+CTX_RIP(%r11)
+	mov %rcx, BLOCK_CTX+88(%r11)
+	mov %r15, BLOCK_CTX+0(%r11)
+	mov %r14, BLOCK_CTX+8(%r11)
+	mov %r13, BLOCK_CTX+16(%r11)
+	mov %r12, BLOCK_CTX+24(%r11)
+	mov %rbp, BLOCK_CTX+32(%r11)
+	mov %rbx, BLOCK_CTX+40(%r11)
+	mov BLOCK_CTX+CTX_RFLAGS(%r11), %rcx
+	mov %rcx, BLOCK_CTX+48(%r11)		/* r11 = rflags, as `syscall` leaves it */
+	mov %r10, BLOCK_CTX+56(%r11)
+	mov %r9, BLOCK_CTX+64(%r11)
+	mov %r8, BLOCK_CTX+72(%r11)
+	mov %rax, BLOCK_CTX+80(%r11)
+	mov %rdx, BLOCK_CTX+96(%r11)
+	mov %rsi, BLOCK_CTX+104(%r11)
+	mov %rdi, BLOCK_CTX+112(%r11)
+	movl $0, BLOCK_CTX+CTX_FLAGS(%r11)
+	mov TCB_RESUME_FLAG(%r11), %rax
+	test %rax, %rax
+	jz 1f
+	movl $0, (%rax)
+1:	test $0x44500, %ecx			/* AC, NT, DF, TF: not ours */
+	jz 2f
+	pushq $0x202
+	popfq
+2:	movabs $0x100000000, %rax		/* BZ_EXC_SYSCALL, code 1 */
+	mov %rax, BLOCK_EXC(%r11)
+	lea BLOCK_CTX(%r11), %rdi
+	lea BLOCK_EXC(%r11), %rsi
+	xor %ebp, %ebp
+	call upcall_exception
+	jmp host_resume
 host_enter_start:			/* rdi: argument, rsi: context */
 	fldcw BLOCK_FPU_CONTROL-BLOCK_CTX(%rsi)
 	ldmxcsr BLOCK_MXCSR-BLOCK_CTX(%rsi)
@@ -75,7 +127,13 @@ host_resume:
 	jz 1f
 	mov $1, %ecx
 	xchg %ecx, (%rax)		/* a full barrier: the store is seen before we look */
+	cmpl $0, 4(%rax)
+	jne host_resume_remote
 1:	mov BLOCK_CTX+CTX_RIP(%rdi), %rax
+	mov %rax, %rsi
+	cmp BLOCK_BACK_RIP(%rdi), %rax
+	cmove BLOCK_BACK(%rdi), %rsi
+	mov %rsi, BLOCK_TARGET(%rdi)
 	mov BLOCK_CTX+CTX_RFLAGS(%rdi), %rcx
 	mov BLOCK_CTX+CTX_RSP(%rdi), %rdx
 	mov %rax, BLOCK_IRET(%rdi)
@@ -114,7 +172,7 @@ host_resume_begin:
 	mov (%rsp), %r11
 	popfq
 	pop %rsp
-	jmp *%rcx
+	jmp *%gs:BLOCK_TARGET
 
 2:	lea BLOCK_CTX(%rdi), %rsp
 	pop %r15

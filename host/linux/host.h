@@ -87,6 +87,9 @@ struct block {
 	uint64_t iret[5];		/* rip, cs, rflags, rsp, ss for the full resume */
 	uint32_t mxcsr;			/* inherited by a new thread, as clone(2) does */
 	uint16_t fpu_control;
+	uint64_t back;			/* the guest called syscall_entry: it goes on here ... */
+	uint64_t back_rip;		/* ... if its rip is still this; 0: it did not */
+	uint64_t target;		/* where the quick resume jumps to */
 	struct bz_context fault_ctx;	/* of a fault inside the library OS */
 	struct bz_exception fault_exc;
 	void *start_arg;
@@ -176,10 +179,12 @@ void host_sigreturn(const void *ucontext) __noreturn;
 void host_enter_start(void);
 void host_enter_exception(void);
 void host_enter_remote(void);
+void host_syscall_entry(void);
 void host_signal_entry(void);
 void host_restorer(void);
 extern const char host_block_begin[], host_block_end[], host_block_interrupted[];
 extern const char host_resume_begin[], host_resume_end[];
+extern const char host_syscall_entry_unsaved[];
 extern const char host_exit_fixup[], host_exit_fixup_end[], host_exit_fixed[];
 extern const char __host_end[];
 

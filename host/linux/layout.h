@@ -31,6 +31,10 @@
 #define BLOCK_IRET 336
 #define BLOCK_MXCSR 376
 #define BLOCK_FPU_CONTROL 380
+#define BLOCK_BACK 384
+#define BLOCK_BACK_RIP 392
+#define BLOCK_TARGET 400
+#define BLOCK_EXC 288
 
 #define USER_CS 0x33
 #define USER_SS 0x2b

@@ -69,6 +69,7 @@ static void leave_guest(struct block *b)
 {
 	if (b->tcb.resume_flag)
 		__atomic_store_n((uint32_t *)b->tcb.resume_flag, 0, __ATOMIC_SEQ_CST);
+	b->back_rip = 0; /* from here on the context's rip alone counts */
 }
 
 static void on_interrupt(struct sigcontext *s, struct block *b)
@@ -118,8 +119,29 @@ static void on_inner_fault(struct sigcontext *s, struct block *b, const struct b
 	redirect(s, host_enter_exception, rsp, &b->fault_ctx, &b->fault_exc);
 }
 
+/*
+ * A guest that single-steps or has a GS of its own called syscall_entry: as if its `syscall` instruction had
+ * trapped.  rcx is the guest's, and so is what it points to: a bad one is its own fault.
+ */
+static bool on_entry_fault(struct sigcontext *s, struct block *b, const struct bz_exception *exc)
+{
+	if (s->rip < (uint64_t)host_syscall_entry || s->rip >= (uint64_t)host_syscall_entry_unsaved)
+		return false;
+	if (s->rip != (uint64_t)host_syscall_entry && exc->kind == SIGTRAP)
+		return false;
+	save_context(&b->ctx, s);
+	b->ctx.rip = b->ctx.rcx = ((const uint64_t *)s->rcx)[-1];
+	b->ctx.r11 = b->ctx.rflags;
+	leave_guest(b);
+	b->exc = (struct bz_exception){.kind = BZ_EXC_SYSCALL};
+	redirect(s, host_enter_exception, b->tcb.stack_top, &b->ctx, &b->exc);
+	return true;
+}
+
 static void on_exception(struct sigcontext *s, struct block *b, const struct bz_exception *exc)
 {
+	if (on_entry_fault(s, b, exc))
+		return;
 	if (in_resume(s->rip)) {
 		/* The guest's rip or flags cannot be loaded: its fault, with the context as it is. */
 	} else if (in_host_text(s->rip) || in_libos_text(s->rip)) {

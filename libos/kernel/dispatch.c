@@ -12,7 +12,7 @@ extern const struct syscall_entry __start_syscalls[], __stop_syscalls[];
 
 static const struct syscall_entry *table[SYSCALL_MAX];
 static u64 counts[SYSCALL_MAX];
-static u64 unknown_count;
+static u64 unknown_count, trapped_count, patched_sites;
 
 void syscall_table_init(void)
 {
@@ -65,6 +65,17 @@ void syscall_dispatch(struct thread *t, struct bz_context *ctx)
 	t->orig_rax = ~0ull;
 }
 
+void syscall_stats_trapped(void)
+{
+	if (boot->flags & BZ_START_STATS)
+		__atomic_fetch_add(&trapped_count, 1, __ATOMIC_RELAXED);
+}
+
+void syscall_stats_patched(void)
+{
+	__atomic_fetch_add(&patched_sites, 1, __ATOMIC_RELAXED);
+}
+
 void syscall_stats_report(void)
 {
 	size_t room = 24 << 10, n = 0;
@@ -81,8 +92,9 @@ void syscall_stats_report(void)
 		n += snprintf(text + n, room - n, "guest %s %lu\n", table[i]->name, (unsigned long)counts[i]);
 	}
 	memory_use(&use);
-	n += snprintf(text + n, room - n, "value trapped_calls %lu\nvalue patched_calls 0\nvalue arena_peak_bytes %lu\n",
-		      (unsigned long)sum, (unsigned long)(use.peak_pages * PAGE_SIZE));
+	n += snprintf(text + n, room - n, "value trapped_calls %lu\nvalue patched_calls %lu\nvalue patched_sites %lu\nvalue arena_peak_bytes %lu\n",
+		      (unsigned long)trapped_count, (unsigned long)(sum - trapped_count), (unsigned long)patched_sites,
+		      (unsigned long)(use.peak_pages * PAGE_SIZE));
 	host->debug_log(BZ_LOG_STATS, text, n);
 	kfree(text);
 }

@@ -11,6 +11,8 @@ struct thread;
 void syscall_table_init(void);
 void syscall_dispatch(struct thread *t, struct bz_context *ctx);
 const struct syscall_entry *syscall_lookup(u64 nr);
+void syscall_stats_trapped(void);
+void syscall_stats_patched(void);
 void syscall_stats_report(void);	/* the BZ_LOG_STATS text */
 const char *errno_name(long err);
 const char *errno_text(long err);

@@ -19,6 +19,8 @@ extern const struct bz_fixup __start_fixups[], __stop_fixups[];
 extern char __libos_end[];
 static struct bz_upcalls upcalls;
 
+#define SYSCALL_CALLED 1	/* bz_exception.code of a call by bz_abi.syscall_entry */
+
 static void run_initcalls(void)
 {
 	u32 done = 0;
@@ -49,11 +51,60 @@ static void upcall_start(const struct bz_start *start)
 	template_main();
 }
 
+#define FLAG_TRAP 0x100u	/* single step */
+
+/* Entered from guest code that may have been in a stub: from here on its own text alone is seen. */
+static void show_context(struct thread *t, struct bz_context *ctx)
+{
+	ctx->rip = rewrite_shown(t->process->mm, ctx->rip);
+	if (t->stepping)
+		ctx->rflags &= ~(u64)FLAG_TRAP;
+	ctx->flags |= BZ_CTX_FULL;
+}
+
+/*
+ * A signal is to find an address of the guest's own text, with the bytes that the guest knows there, not one among the
+ * instructions that a patch displaced: those few are finished first, one by one.
+ */
+static bool step_first(struct thread *t, struct bz_context *ctx)
+{
+	if (t->stepping)
+		return true;
+	if (thread_must_exit(t) || (ctx->rflags & FLAG_TRAP) || !rewrite_displaced(t->process->mm, ctx->rip))
+		return false;
+	ctx->rflags |= FLAG_TRAP;
+	ctx->flags |= BZ_CTX_FULL;
+	t->stepping = true;
+	return true;
+}
+
 /* What must be seen to before guest code runs again. */
+static void see_to_signals(struct bz_context *ctx)
+{
+	while (signal_is_pending() && !step_first(current, ctx))
+		signal_deliver(ctx);
+}
+
+/*
+ * Back with an address that may have been patched meanwhile.  The thread says first that it runs guest code: whoever changes
+ * text from then on waits until it has come back here.
+ */
 static void return_to_guest(struct bz_context *ctx)
 {
-	while (signal_is_pending())
-		signal_deliver(ctx);
+	struct thread *t;
+	u64 real;
+
+	see_to_signals(ctx);
+	t = current;
+	while (__atomic_store_n(&t->in_guest, 1, __ATOMIC_SEQ_CST), __atomic_load_n(&t->hold, __ATOMIC_SEQ_CST)) {
+		__atomic_store_n(&t->in_guest, 0, __ATOMIC_SEQ_CST);
+		rewrite_wait_hold(t);
+	}
+	real = rewrite_real(t->process->mm, ctx->rip);
+	if (real != ctx->rip) {
+		ctx->rip = real;
+		ctx->flags |= BZ_CTX_FULL; /* or rcx would show it */
+	}
 }
 
 static void upcall_thread_start(void *arg, struct bz_context *ctx)
@@ -83,7 +134,13 @@ static void handle_fault(struct bz_context *ctx, const struct bz_exception *exc)
 	struct siginfo_kernel info = {0};
 	struct thread *t = current;
 	int sig = exc->kind, code = exc->code;
+	u64 addr = exc->addr;
 
+	if (t->stepping && sig == BZ_EXC_TRAP) {
+		t->stepping = false;
+		return;
+	}
+	t->stepping = false;
 	if ((sig == BZ_EXC_SEGV || sig == BZ_EXC_BUS) && mm_fault(exc->addr, exc->err, &sig, &code))
 		return;
 	t->fault_trapno = exc->trapno;
@@ -91,7 +148,8 @@ static void handle_fault(struct bz_context *ctx, const struct bz_exception *exc)
 	t->fault_cr2 = exc->cr2;
 	info.si_signo = sig;
 	info.si_code = code;
-	info.fault.addr = exc->addr;
+	/* FPE, ILL and TRAP name the instruction. */
+	info.fault.addr = rewrite_shown(t->process->mm, addr);
 	signal_force(sig, &info);
 }
 
@@ -103,10 +161,21 @@ static void upcall_exception(struct bz_context *ctx, const struct bz_exception *
 		panic("fault %u code %d in the library OS at %#lx, address %#lx", exc->kind, exc->code,
 		      (unsigned long)ctx->rip, (unsigned long)exc->addr);
 	t->ctx = ctx;
-	if (exc->kind == BZ_EXC_SYSCALL) {
+	if (exc->kind == BZ_EXC_SYSCALL && exc->code == SYSCALL_CALLED) {
+		u64 shown = ctx->rip;
+
 		syscall_dispatch(t, ctx);
+		see_to_signals(ctx);
+		/* The host knows the way back, unless something else was put in its place. */
+		if (ctx->rip == shown && !(ctx->flags & BZ_CTX_FULL) && !READ_ONCE(current->hold))
+			return;
+	} else if (exc->kind == BZ_EXC_SYSCALL) {
+		rewrite_trapped(t, ctx);
+		syscall_dispatch(t, ctx);
+	} else if (exc->kind == BZ_EXC_TRAP && rewrite_is_entering(t->process->mm, ctx->rip) && !signal_is_pending()) {
+		ctx->flags |= BZ_CTX_FULL; /* the guest steps itself: on to its next instruction */
 	} else {
-		ctx->flags |= BZ_CTX_FULL;
+		show_context(t, ctx);
 		handle_fault(ctx, exc);
 	}
 	return_to_guest(ctx);
@@ -115,7 +184,8 @@ static void upcall_exception(struct bz_context *ctx, const struct bz_exception *
 static void upcall_remote(struct bz_context *ctx)
 {
 	current->ctx = ctx;
-	ctx->flags |= BZ_CTX_FULL;
+	show_context(current, ctx);
+	current->stepping = false;
 	return_to_guest(ctx);
 }
 

@@ -34,6 +34,10 @@ struct mm *mm_copy(struct mm *old)
 		}
 		vma_insert(mm, n);
 	}
+	if (rewrite_copy(mm, old)) {
+		mm_put(mm);
+		return NULL;
+	}
 	mm->start_code = old->start_code;
 	mm->end_code = old->end_code;
 	mm->start_data = old->start_data;

@@ -43,6 +43,7 @@ void mm_put(struct mm *mm)
 		vma_free(v);
 	}
 	mm_drop_requests(mm);
+	rewrite_free(mm);
 	kfree(mm);
 }
 
@@ -209,6 +210,7 @@ static void forget_range(struct mm *mm, u64 start, u64 end)
 {
 	struct vma *v = vma_find(mm, start), *next;
 
+	rewrite_forget(mm, start, end);
 	for (; v && v->start < end; v = next) {
 		next = vma_next(mm, v);
 		vma_erase(mm, v);
@@ -277,6 +279,7 @@ void mm_unmap_all(struct mm *mm)
 			panic("the host does not unmap %lx-%lx", (unsigned long)start, (unsigned long)end);
 	}
 	forget_range(mm, 0, BZ_GUEST_HIGH);
+	rewrite_free(mm);
 	mm->def_flags = 0;
 	mutex_unlock(&mm->lock);
 }

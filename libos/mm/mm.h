@@ -10,7 +10,10 @@
 #include <linux/mman.h>
 #include <asm/mman.h>
 
+#include "libos/rewrite/rewrite.h"
+
 struct file;
+struct rewrite;
 
 struct vma {
 	u64 start, end;
@@ -48,6 +51,8 @@ struct mm {
 	u64 vdso;
 	u64 def_flags;		/* VMA_LOCKED after mlockall(MCL_FUTURE) */
 	struct list requests;	/* what other processes ask of this one (remote.c) */
+	struct rewrite *rewrite; /* patched text, or null */
+	struct hot_site hot[HOT_SITES]; /* traps; no lock, no harm */
 };
 
 struct mm *mm_create(void);

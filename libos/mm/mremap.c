@@ -127,6 +127,7 @@ static long move_vma(struct mm *mm, struct vma *v, const struct remap *r)
 	err = vma_isolate(mm, r->addr, r->addr + r->old_len);
 	if (!err) {
 		v = vma_find(mm, r->addr);
+		rewrite_restore(mm, v->start, v->end);
 		err = move_pages(v, n, keep);
 	}
 	if (err) {

@@ -10,6 +10,8 @@ static int protect_piece(struct mm *mm, struct vma *v, u32 prot)
 	if (data_like(prot, v->flags) && !data_like(v->prot, v->flags) &&
 	    mm->data_pages + pages > rlimit_soft(RLIMIT_DATA) >> PAGE_SHIFT)
 		return -ENOMEM;
+	if (prot & PROT_WRITE)
+		rewrite_restore(mm, v->start, v->end);
 	/* What lies beyond the end of a file stays without access, so that touching it is seen. */
 	if (end > v->start) {
 		err = host->mem_protect(v->start, end - v->start, host_prot(prot));

@@ -45,7 +45,9 @@ struct thread {
 	struct list node;	  /* process->threads; process->lock */
 	struct list hash;	  /* by tid; tasklist lock */
 	u32 state;		  /* enum thread_state */
-	u32 in_guest;		  /* bz_tcb.resume_flag points here: 1 while it runs guest code */
+	u32 in_guest;		  /* bz_tcb.resume_flag points here: 1 while it runs guest code ... */
+	u32 hold;		  /* ... and then here: do not (rewrite/hold.c) */
+	bool stepping;		  /* one instruction, so that a signal finds an address of the guest's text */
 	u32 wake_word;		  /* what thread_sleep sleeps on */
 	u32 sleep_kind;		  /* enum sleep_kind: how to wake it */
 	struct waiter waiter;	  /* WAIT_EVENT's */

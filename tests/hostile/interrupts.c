@@ -8,7 +8,8 @@
 #define FOREVER BZ_NO_DEADLINE
 
 enum phase { WAITING = 1, UNTIMED_READ, SET, GUEST_CODE };
-static uint32_t phase, rounds, ready, stop, word, in_guest, unexpected;
+static uint32_t phase, rounds, ready, stop, word, in_guest_words[2], unexpected;
+#define in_guest in_guest_words[0]
 static int32_t target;
 static bz_stream pipe_end, set;
 
@@ -120,7 +121,7 @@ static void target_thread(struct bz_context *ctx)
 	uint32_t last = 0, now;
 
 	target = tcb()->tid;
-	tcb()->resume_flag = (uint64_t)&in_guest;
+	tcb()->resume_flag = (uint64_t)in_guest_words;
 	__atomic_store_n(&ready, 1, __ATOMIC_SEQ_CST);
 	while ((now = __atomic_load_n(&phase, __ATOMIC_SEQ_CST)) != GUEST_CODE) {
 		if (!now)

@@ -1,0 +1,48 @@
+/* What the rewriter's own files share.  Everything is called with mm->lock held. */
+#ifndef LIBOS_REWRITE_INTERNAL_H
+#define LIBOS_REWRITE_INTERNAL_H
+
+#include "libos/mm/internal.h"
+#include "libos/rewrite/prove.h"
+
+struct patch {
+	u64 site;		/* 0: the stub is not used */
+	u64 stub;
+	u32 live;		/* the jump is in place */
+	u8 length, moved;
+	u8 from[PATCH_MOVED], to[PATCH_MOVED];
+	u8 original[PATCH_MAX];
+};
+
+/* Stubs near the text that they belong to: a jump reaches 2 GiB.  They are never reused, so that a thread that was in one
+ * when its patch was taken back still goes on rightly. */
+#define AREA_STUBS 1024
+#define AREAS 16
+struct stub_area {
+	u64 start;
+	u32 used;
+	struct patch patch[AREA_STUBS];
+};
+
+#define PATCH_HASH_BITS 11
+#define PATCH_HASH (1u << PATCH_HASH_BITS)
+#define PATCHES_MAX (PATCH_HASH * 3 / 4)
+struct rewrite {
+	u32 count;
+	u32 hash[PATCH_HASH];	/* of sites: 1 + index of the patch, area by area; read without a lock */
+	struct stub_area *area[AREAS];
+};
+struct patch *patch_find(const struct rewrite *r, u64 site);
+
+/* area.c: a stub that the site can reach; NULL: no room. */
+struct patch *area_take_stub(struct mm *mm, u64 site, u32 *index);
+
+/* text.c: the proof, with what is known of the file that the text is from. */
+enum verdict text_prove(struct mm *mm, struct vma *v, u64 site, struct patch_plan *plan);
+bool text_is_known(struct mm *mm, u64 site);
+
+/* hold.c: keep this process's other threads out of guest code; false: one does not come. */
+bool rewrite_hold_others(void);
+void rewrite_release_others(void);
+
+#endif

@@ -1,0 +1,78 @@
+/*
+ * The proof that a `syscall` instruction can be replaced by a jump, and what the jump's stub has to contain.
+ *
+ * A patch begins at the `syscall` and takes the instructions behind it until five bytes are covered.  It is right if
+ * nothing but what comes from the front ever arrives at those others.  So: the function that the site lies in is known
+ * (.eh_frame), decodes from its first byte to its last, has no jump through a register and no landing pads, and none of its
+ * jumps leads there; nor does, of the whole text, any five or six bytes that could be a jump or call from elsewhere.
+ */
+#ifndef LIBOS_REWRITE_PROVE_H
+#define LIBOS_REWRITE_PROVE_H
+
+#include "libos/kernel/types.h"
+
+#define PATCH_JUMP 5		/* bytes of the jump that replaces */
+#define PATCH_MAX 19		/* at most so many are replaced: 2 + 2 + an instruction of 15 */
+#define PATCH_MOVED 4		/* at most so many instructions behind the `syscall` are moved */
+#define STUB_SIZE 64
+#define STUB_BACK 28		/* where the moved instructions begin in a stub */
+
+enum verdict {
+	PATCH_FITS,
+	PATCH_UNREADABLE,	/* the text or its tables cannot be read */
+	PATCH_NO_FUNCTION,	/* no table says where the function begins and ends */
+	PATCH_LANDING_PADS,
+	PATCH_UNDECODED,
+	PATCH_INDIRECT_JUMP,
+	PATCH_JUMPED_INTO,
+	PATCH_UNMOVABLE,	/* what would be moved is a call or the like */
+	PATCH_NO_ROOM,		/* the function ends too early, or a distance is too great */
+	PATCH_VERDICTS
+};
+extern const char *const verdict_names[PATCH_VERDICTS];
+
+/* Text in memory: reads n bytes or none. */
+struct code_source {
+	bool (*read)(const struct code_source *s, u64 addr, void *buf, size_t n);
+};
+
+/* A function, as .eh_frame has it. */
+struct function {
+	u64 start, end;
+	bool landing_pads;
+};
+/* `header`: address of .eh_frame_hdr, or 0. */
+enum verdict function_find(const struct code_source *s, u64 header, u64 addr, struct function *f);
+
+/*
+ * Where jumps from anywhere in a text may lead: for each two bytes that could be a `syscall`, which of the 31 bytes behind
+ * it could be the target of a call or jump with a 32-bit distance.  Made once for a text, at one pass.
+ */
+struct targets {
+	u64 start, end;
+	u32 count;
+	u32 *site;		/* offsets, ascending */
+	u32 *mask;		/* bit d: something may jump to site + d */
+};
+/* `alloc` as kzalloc.  PATCH_UNREADABLE also when memory is short; free site and mask afterwards. */
+enum verdict targets_scan(const struct code_source *s, u64 start, u64 end, void *(*alloc)(size_t), struct targets *t);
+
+struct patch_plan {
+	u64 site;
+	u8 length;		/* bytes replaced */
+	u8 count;		/* instructions moved */
+	u8 from[PATCH_MOVED];	/* their offsets from the site ... */
+	u8 to[PATCH_MOVED];	/* ... and in the stub */
+	u8 original[PATCH_MAX];
+	u8 jump[PATCH_MAX];	/* what replaces them */
+	u8 stub_length;
+	bool falls_through;	/* the last moved instruction goes on behind the patch */
+	u8 stub[STUB_SIZE];
+};
+
+/* Prove the site and fill plan->length, count, from, original. */
+enum verdict patch_prove(const struct code_source *s, u64 header, const struct targets *t, u64 site, struct patch_plan *plan);
+/* Lay out the stub for a place of its own and the jump to it.  `entry`: what the stub calls. */
+enum verdict patch_lay_out(struct patch_plan *plan, u64 stub, u64 entry);
+
+#endif

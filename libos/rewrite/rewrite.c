@@ -1,0 +1,335 @@
+/* The patches of a memory map: found, put in place, taken back, and what addresses they stand for. */
+#include "libos/rewrite/rewrite.h"
+#include "libos/rewrite/internal.h"
+#include "libos/kernel/dispatch.h"
+
+#define HOT 32		/* traps at a site before it is worth the proof: about what the proof costs */
+#define HOT_WAYS 4
+#define HOT_TEXT 1024	/* ... if the whole text has to be looked through first */
+
+static struct patch *patch_at(const struct rewrite *r, u32 index)
+{
+	return &r->area[index / AREA_STUBS]->patch[index % AREA_STUBS];
+}
+
+static u32 hash_site(u64 site)
+{
+	return (site * 0x9e3779b97f4a7c15ul) >> (64 - PATCH_HASH_BITS);
+}
+
+struct patch *patch_find(const struct rewrite *r, u64 site)
+{
+	for (u32 i = 0, h = hash_site(site); i < PATCH_HASH; i++, h = (h + 1) % PATCH_HASH) {
+		u32 index = __atomic_load_n(&r->hash[h], __ATOMIC_ACQUIRE);
+
+		if (!index)
+			return NULL;
+		if (patch_at(r, index - 1)->site == site)
+			return patch_at(r, index - 1);
+	}
+	return NULL;
+}
+
+static void patch_publish(struct rewrite *r, u32 index)
+{
+	u32 h = hash_site(patch_at(r, index)->site);
+
+	while (r->hash[h])
+		h = (h + 1) % PATCH_HASH;
+	__atomic_store_n(&r->hash[h], index + 1, __ATOMIC_RELEASE);
+	r->count++;
+}
+
+/* --- shown and real addresses ------------------------------------------------------------------------- */
+
+bool rewrite_is_entering(const struct mm *mm, u64 rip)
+{
+	const struct rewrite *r = READ_ONCE(mm->rewrite);
+
+	for (u32 i = 0; r && i < AREAS && r->area[i]; i++)
+		if (rip - r->area[i]->start < AREA_STUBS * STUB_SIZE)
+			return (rip - r->area[i]->start) % STUB_SIZE < STUB_BACK;
+	return false;
+}
+
+static struct patch *patch_around(const struct rewrite *r, u64 rip)
+{
+	for (u32 back = 1; back < PATCH_MAX; back++) {
+		struct patch *p = patch_find(r, rip - back);
+
+		if (p)
+			return back < p->length ? p : NULL;
+	}
+	return NULL;
+}
+
+u64 rewrite_shown(const struct mm *mm, u64 rip)
+{
+	const struct rewrite *r = READ_ONCE(mm->rewrite);
+
+	for (u32 i = 0; r && i < AREAS && r->area[i]; i++) {
+		u64 offset = rip - r->area[i]->start;
+		const struct patch *p = &r->area[i]->patch[(offset / STUB_SIZE) % AREA_STUBS];
+
+		if (offset >= AREA_STUBS * STUB_SIZE || !p->site)
+			continue;
+		offset %= STUB_SIZE;
+		if (offset < STUB_BACK)
+			return p->site;
+		for (u32 n = 0; n < p->moved; n++)
+			if (p->to[n] == offset)
+				return p->site + p->from[n];
+		return p->site + p->length;
+	}
+	return rip;
+}
+
+u64 rewrite_real(const struct mm *mm, u64 rip)
+{
+	const struct rewrite *r = READ_ONCE(mm->rewrite);
+	const struct patch *p = r ? patch_around(r, rip) : NULL;
+
+	if (p && READ_ONCE(p->live))
+		for (u32 n = 0; n < p->moved; n++)
+			if (p->site + p->from[n] == rip)
+				return p->stub + p->to[n];
+	return rip;
+}
+
+bool rewrite_displaced(const struct mm *mm, u64 rip)
+{
+	return rewrite_real(mm, rip) != rip;
+}
+
+/* --- patching ------------------------------------------------------------------------------------------ */
+
+/* Text is not written by the guest while it is executable, so it may be changed for it between two protections. */
+static int write_text(u64 addr, const void *bytes, size_t n)
+{
+	u64 start = addr & PAGE_MASK, end = PAGE_ALIGN(addr + n);
+	int err = host->mem_protect(start, end - start, BZ_PROT_READ | BZ_PROT_WRITE);
+
+	if (err)
+		return err;
+	if (copy_fault_safe((void *)addr, bytes, n))
+		err = -EFAULT;
+	if (host->mem_protect(start, end - start, BZ_PROT_READ | BZ_PROT_EXEC))
+		panic("text at %lx cannot be made executable again", (unsigned long)start);
+	return err;
+}
+
+/* The vma that holds all that a patch may touch, if it is text that may be patched: a file's, private, not writable. */
+static struct vma *text_vma(struct mm *mm, u64 site)
+{
+	struct vma *v = vma_find(mm, site);
+
+	if (!v || v->start > site || !v->file || vma_is_shared(v) || v->prot != (PROT_READ | PROT_EXEC) ||
+	    site + PATCH_MAX + 15 > min(v->end, v->backed_end) || (v->flags & VMA_SPECIAL))
+		return NULL;
+	return v;
+}
+
+static int put_in_place(struct mm *mm, struct patch_plan *plan, struct patch *p, u32 index)
+{
+	int err = write_text(p->stub, plan->stub, plan->stub_length);
+
+	if (err)
+		return err;
+	p->length = plan->length;
+	p->moved = plan->count;
+	memcpy(p->from, plan->from, sizeof(p->from));
+	memcpy(p->to, plan->to, sizeof(p->to));
+	memcpy(p->original, plan->original, sizeof(p->original));
+	if (!rewrite_hold_others())
+		return -EAGAIN;
+	WRITE_ONCE(p->site, plan->site);
+	err = write_text(plan->site, plan->jump, plan->length);
+	if (!err) {
+		/* Before anybody runs there again: who was trapped at the site goes on in the stub. */
+		WRITE_ONCE(p->live, 1);
+		patch_publish(mm->rewrite, index);
+	} else {
+		WRITE_ONCE(p->site, 0);
+	}
+	rewrite_release_others();
+	return err;
+}
+
+static enum verdict patch_site(struct mm *mm, u64 site)
+{
+	struct vma *v = text_vma(mm, site);
+	struct patch_plan plan;
+	struct patch *p;
+	enum verdict verdict;
+	u32 index;
+
+	if (!v)
+		return PATCH_UNREADABLE;
+	verdict = text_prove(mm, v, site, &plan);
+	if (verdict != PATCH_FITS)
+		return verdict;
+	p = area_take_stub(mm, site, &index);
+	if (!p)
+		return PATCH_NO_ROOM;
+	verdict = patch_lay_out(&plan, p->stub, host->syscall_entry);
+	if (verdict == PATCH_FITS && put_in_place(mm, &plan, p, index))
+		verdict = PATCH_UNREADABLE;
+	if (verdict != PATCH_FITS)
+		return verdict;
+	syscall_stats_patched();
+	return PATCH_FITS;
+}
+
+/* A site that traps though it is patched: its page was dropped (MADV_DONTNEED) and is the file's again. */
+static bool patch_again(struct mm *mm, struct patch *p)
+{
+	struct patch_plan plan = {.site = p->site};
+	u8 now[PATCH_MAX];
+	i32 distance = p->stub - (p->site + PATCH_JUMP);
+
+	if (!text_vma(mm, p->site) || copy_fault_safe(now, (void *)p->site, p->length) || memcmp(now, p->original, p->length))
+		return false;
+	plan.jump[0] = 0xe9;
+	memcpy(plan.jump + 1, &distance, 4);
+	memset(plan.jump + PATCH_JUMP, 0x90, sizeof(plan.jump) - PATCH_JUMP);
+	if (!rewrite_hold_others())
+		return false;
+	WRITE_ONCE(p->live, !write_text(p->site, plan.jump, p->length));
+	rewrite_release_others();
+	return p->live;
+}
+
+static u32 threshold(struct mm *mm, u64 site)
+{
+	if (boot->flags & BZ_START_PATCH_EAGER)
+		return 1;
+	return text_is_known(mm, site) ? HOT : HOT_TEXT;
+}
+
+static void look_at(struct mm *mm, struct hot_site *hot)
+{
+	enum verdict verdict;
+	struct patch *p;
+
+	mutex_lock(&mm->lock);
+	p = mm->rewrite ? patch_find(mm->rewrite, hot->site) : NULL;
+	if (hot->count < threshold(mm, hot->site)) {
+		mutex_unlock(&mm->lock);
+		return;
+	}
+	if (p && p->site == hot->site)
+		verdict = patch_again(mm, p) ? PATCH_FITS : PATCH_UNREADABLE;
+	else
+		verdict = patch_site(mm, hot->site);
+	/* What cannot be read now (it is writable, memory is short) may be read another time. */
+	hot->refused = verdict == PATCH_UNREADABLE ? 0 : verdict;
+	hot->count = hot->refused ? HOT : 0; /* what is refused keeps its place for a while */
+	mutex_unlock(&mm->lock);
+}
+
+/* A few places for each site: the coldest is given up, and the others have to stay hot to keep theirs. */
+static struct hot_site *hot_slot(struct mm *mm, u64 site)
+{
+	struct hot_site *set = mm->hot + hash_site(site) % (HOT_SITES / HOT_WAYS) * HOT_WAYS, *coldest = set;
+
+	for (u32 i = 0; i < HOT_WAYS; i++) {
+		if (set[i].site == site)
+			return set + i;
+		if (set[i].count < coldest->count)
+			coldest = set + i;
+	}
+	for (u32 i = 0; i < HOT_WAYS; i++)
+		if (set[i].count)
+			set[i].count--;
+	*coldest = (struct hot_site){.site = site};
+	return coldest;
+}
+
+void rewrite_trapped(struct thread *t, const struct bz_context *ctx)
+{
+	struct mm *mm = t->process->mm;
+	u64 site = ctx->rip - 2;
+	struct hot_site *hot;
+
+	syscall_stats_trapped();
+	if (!host->syscall_entry || (boot->flags & BZ_START_TRAP_ONLY) || !mm)
+		return;
+	hot = hot_slot(mm, site);
+	if (hot->refused || (++hot->count % HOT && !(boot->flags & BZ_START_PATCH_EAGER)))
+		return;
+	/* Threads of another process run in this memory (vfork): they are not ours to hold. */
+	if (READ_ONCE(mm->refs) == 1)
+		look_at(mm, hot);
+}
+
+/* --- taking back --------------------------------------------------------------------------------------- */
+
+void rewrite_forget(struct mm *mm, u64 start, u64 end)
+{
+	for (u32 i = 0; mm->rewrite && i < AREAS && mm->rewrite->area[i]; i++)
+		for (u32 n = 0; n < mm->rewrite->area[i]->used; n++) {
+			struct patch *p = &mm->rewrite->area[i]->patch[n];
+
+			if (p->site >= start && p->site < end)
+				WRITE_ONCE(p->live, 0);
+		}
+}
+
+static bool any_live(const struct mm *mm, u64 start, u64 end)
+{
+	for (u32 i = 0; mm->rewrite && i < AREAS && mm->rewrite->area[i]; i++)
+		for (u32 n = 0; n < mm->rewrite->area[i]->used; n++) {
+			const struct patch *p = &mm->rewrite->area[i]->patch[n];
+
+			if (p->live && p->site < end && p->site + p->length > start)
+				return true;
+		}
+	return false;
+}
+
+void rewrite_restore(struct mm *mm, u64 start, u64 end)
+{
+	if (!any_live(mm, start, end))
+		return;
+	while (!rewrite_hold_others())
+		;
+	for (u32 i = 0; i < AREAS && mm->rewrite->area[i]; i++)
+		for (u32 n = 0; n < mm->rewrite->area[i]->used; n++) {
+			struct patch *p = &mm->rewrite->area[i]->patch[n];
+
+			if (!p->live || p->site >= end || p->site + p->length <= start)
+				continue;
+			write_text(p->site, p->original, p->length);
+			WRITE_ONCE(p->live, 0);
+		}
+	rewrite_release_others();
+}
+
+int rewrite_copy(struct mm *to, const struct mm *from)
+{
+	const struct rewrite *r = from->rewrite;
+
+	if (!r)
+		return 0;
+	to->rewrite = kmalloc(sizeof(*r));
+	if (!to->rewrite)
+		return -ENOMEM;
+	*to->rewrite = *r;
+	memset(to->rewrite->area, 0, sizeof(to->rewrite->area));
+	for (u32 i = 0; i < AREAS && r->area[i]; i++) {
+		to->rewrite->area[i] = kmalloc(sizeof(struct stub_area));
+		if (!to->rewrite->area[i])
+			return -ENOMEM; /* the map is dropped, and this with it */
+		*to->rewrite->area[i] = *r->area[i];
+	}
+	return 0;
+}
+
+void rewrite_free(struct mm *mm)
+{
+	for (u32 i = 0; mm->rewrite && i < AREAS; i++)
+		kfree(mm->rewrite->area[i]);
+	kfree(mm->rewrite);
+	mm->rewrite = NULL;
+	memset(mm->hot, 0, sizeof(mm->hot));
+}

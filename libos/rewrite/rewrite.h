@@ -1,0 +1,45 @@
+/*
+ * The rewriter: a `syscall` instruction that is executed often becomes a jump (section 5 of the design).
+ *
+ * Addresses come in two kinds.  What the guest may see (contexts, signal frames, traces) is *shown*: an address in its own text.
+ * A thread that runs the instructions moved behind a patch is *really* in a stub.  Every upcall begins by turning the context's
+ * rip into the shown one, and every resume ends by turning it into the real one; nothing else knows of stubs.
+ */
+#ifndef LIBOS_REWRITE_H
+#define LIBOS_REWRITE_H
+
+#include "libos/kernel/kernel.h"
+
+struct mm;
+struct thread;
+
+/* Traps are counted where they happen; collisions cost a late patch, nothing else. */
+#define HOT_SITES 64
+struct hot_site {
+	u64 site;
+	u32 count;
+	u32 refused;	/* enum verdict: it was looked at, and left */
+};
+
+/* The trap at the context's rip is about to be served: count it, and patch its site when it is worth the work. */
+void rewrite_trapped(struct thread *t, const struct bz_context *ctx);
+
+u64 rewrite_shown(const struct mm *mm, u64 rip);
+u64 rewrite_real(const struct mm *mm, u64 rip);
+/* The real address lies in a stub before the call of the library OS: instructions that are none of the guest's. */
+bool rewrite_is_entering(const struct mm *mm, u64 rip);
+/* The shown address lies among the instructions that a patch displaced. */
+bool rewrite_displaced(const struct mm *mm, u64 rip);
+
+/* With mm->lock held: [start, end) goes away or is mapped anew. */
+void rewrite_forget(struct mm *mm, u64 start, u64 end);
+/* With mm->lock held: the guest is going to write to [start, end): put the original bytes back. */
+void rewrite_restore(struct mm *mm, u64 start, u64 end);
+/* For a fork's copy of a memory map.  -ENOMEM. */
+int rewrite_copy(struct mm *to, const struct mm *from);
+void rewrite_free(struct mm *mm);
+
+/* A thread may be held out of guest code while text changes (thread->hold): wait until it is let go. */
+void rewrite_wait_hold(struct thread *t);
+
+#endif
