@@ -41,6 +41,20 @@ static u64 search_table(const struct code_source *s, u64 header, u64 addr)
 	return header + (i64)pair[1];
 }
 
+/* The same by going through all entries: each begins with its length, a common one has 0 behind it. */
+static u64 scan_entries(const struct code_source *s, const struct unwind *u, u64 addr)
+{
+	u32 word[4];	/* length, distance to the common entry, start, size */
+
+	for (u64 at = u->frames; at + sizeof(word) <= u->frames_end; at += 4 + word[0]) {
+		if (!s->read(s, at, word, sizeof(word)) || !word[0] || word[0] > u->frames_end - at - 4)
+			return 0;
+		if (word[1] && addr - (at + 8 + (i64)(i32)word[2]) < word[3])
+			return at;
+	}
+	return 0;
+}
+
 struct cursor {
 	u8 byte[AUGMENTATION_MAX];
 	u32 at;
@@ -105,9 +119,9 @@ static bool read_common(const struct code_source *s, u64 addr, u8 *encoding, u8 
 	return !c.bad && c.at <= sizeof(c.byte);
 }
 
-enum verdict function_find(const struct code_source *s, u64 header, u64 addr, struct function *f)
+enum verdict function_find(const struct code_source *s, const struct unwind *u, u64 addr, struct function *f)
 {
-	u64 fde = header ? search_table(s, header, addr) : 0, at;
+	u64 fde = u->header ? search_table(s, u->header, addr) : scan_entries(s, u, addr), at;
 	u32 word[4];	/* length, distance to the common entry, start, size */
 	u8 encoding, lsda, length;
 	i32 pads = 0;

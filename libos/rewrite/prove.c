@@ -144,10 +144,11 @@ static enum verdict prove_in(const struct code_source *s, const struct function 
 	return v;
 }
 
-enum verdict patch_prove(const struct code_source *s, u64 header, const struct targets *t, u64 site, struct patch_plan *plan)
+enum verdict patch_prove(const struct code_source *s, const struct unwind *u, const struct targets *t, u64 site,
+			 struct patch_plan *plan)
 {
 	struct function f;
-	enum verdict v = function_find(s, header, site, &f);
+	enum verdict v = function_find(s, u, site, &f);
 	u8 *code;
 
 	*plan = (struct patch_plan){.site = site};

@@ -41,8 +41,12 @@ struct function {
 	u64 start, end;
 	bool landing_pads;
 };
-/* `header`: address of .eh_frame_hdr, or 0. */
-enum verdict function_find(const struct code_source *s, u64 header, u64 addr, struct function *f);
+/* Where a file's unwind tables lie in memory; 0: there are none. */
+struct unwind {
+	u64 header;		/* .eh_frame_hdr, a sorted table; static programs come without it: */
+	u64 frames, frames_end;	/* .eh_frame itself */
+};
+enum verdict function_find(const struct code_source *s, const struct unwind *u, u64 addr, struct function *f);
 
 /*
  * Where jumps from anywhere in a text may lead: for each two bytes that could be a `syscall`, which of the 31 bytes behind
@@ -71,7 +75,8 @@ struct patch_plan {
 };
 
 /* Prove the site and fill plan->length, count, from, original. */
-enum verdict patch_prove(const struct code_source *s, u64 header, const struct targets *t, u64 site, struct patch_plan *plan);
+enum verdict patch_prove(const struct code_source *s, const struct unwind *u, const struct targets *t, u64 site,
+			 struct patch_plan *plan);
 /* Lay out the stub for a place of its own and the jump to it.  `entry`: what the stub calls. */
 enum verdict patch_lay_out(struct patch_plan *plan, u64 stub, u64 entry);
 

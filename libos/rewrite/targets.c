@@ -23,6 +23,36 @@ static bool read_chunk(struct scan *s, u64 at, size_t *n)
 	return s->source->read(s->source, at, s->buf, want);
 }
 
+/* Bit 7 of each byte that is zero; above the first such byte there may be false ones. */
+static u64 zero_bytes(u64 w)
+{
+	return (w - 0x0101010101010101ul) & ~w & 0x8080808080808080ul;
+}
+
+#define EACH(byte) (0x0101010101010101ul * (byte))
+#define STEP 7	/* of the eight bytes that are looked at, the last may begin a pair that is not whole */
+
+static u64 eight(const u8 *code)
+{
+	u64 w;
+
+	memcpy(&w, code, sizeof(w));
+	return w;
+}
+
+/* Most of a text is passed over STEP bytes at a time: no 0f 05 begins there. */
+static bool no_syscall(u64 w)
+{
+	return !(zero_bytes(w ^ EACH(0x0f)) & zero_bytes((w >> 8) ^ EACH(0x05)));
+}
+
+/* No e8, e9, or 0f 80 to 0f 8f. */
+static bool no_jump(u64 w)
+{
+	return !(zero_bytes((w & EACH(0xfe)) ^ EACH(0xe8)) |
+		 (zero_bytes(w ^ EACH(0x0f)) & zero_bytes(((w >> 8) & EACH(0xf0)) ^ EACH(0x80))));
+}
+
 /* Counts the sites, or notes them where there is room. */
 static bool find_sites(struct scan *s)
 {
@@ -33,12 +63,16 @@ static bool find_sites(struct scan *s)
 	for (u64 at = t->start; at < t->end; at += n) {
 		if (!read_chunk(s, at, &n))
 			return false;
-		for (size_t i = 0; i < n; i++) {
-			if (s->buf[i] != 0x0f || s->buf[i + 1] != 0x05)
+		for (size_t i = 0; i < n; i += STEP) {
+			if (no_syscall(eight(s->buf + i)))
 				continue;
-			if (t->site)
-				t->site[t->count] = at + i - t->start;
-			t->count++;
+			for (size_t k = i; k < i + STEP && k < n; k++) {
+				if (s->buf[k] != 0x0f || s->buf[k + 1] != 0x05)
+					continue;
+				if (t->site)
+					t->site[t->count] = at + k - t->start;
+				t->count++;
+			}
 		}
 	}
 	return true;
@@ -78,21 +112,29 @@ static void note(struct scan *s, u64 from, i32 distance)
 	}
 }
 
+static void note_jump(struct scan *s, u64 at, const u8 *code)
+{
+	u32 length = (code[0] & 0xfe) == 0xe8 ? 5 : code[0] == 0x0f && (code[1] & 0xf0) == 0x80 ? 6 : 0;
+	i32 distance;
+
+	if (length) {
+		memcpy(&distance, code + length - 4, 4);
+		note(s, at + length, distance);
+	}
+}
+
 static bool find_targets(struct scan *s)
 {
-	i32 distance;
 	size_t n;
 
 	for (u64 at = s->t->start; at < s->t->end; at += n) {
 		if (!read_chunk(s, at, &n))
 			return false;
-		for (size_t i = 0; i < n; i++) {
-			u32 length = (s->buf[i] & 0xfe) == 0xe8 ? 5 : s->buf[i] == 0x0f && (s->buf[i + 1] & 0xf0) == 0x80 ? 6 : 0;
-
-			if (!length)
+		for (size_t i = 0; i < n; i += STEP) {
+			if (no_jump(eight(s->buf + i)))
 				continue;
-			memcpy(&distance, s->buf + i + length - 4, 4);
-			note(s, at + i + length, distance);
+			for (size_t k = i; k < i + STEP && k < n; k++)
+				note_jump(s, at + k, s->buf + k);
 		}
 	}
 	return true;

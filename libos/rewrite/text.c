@@ -5,6 +5,7 @@
 #include "libos/rewrite/internal.h"
 #include <linux/elf.h>
 
+#define SECTIONS_MAX 128
 #define TEXTS 24
 #define TEXT_MAX (64ul << 20)
 
@@ -94,8 +95,32 @@ static struct vma *headers_vma(struct mm *mm, struct vma *v)
 	return NULL;
 }
 
-/* The address of .eh_frame_hdr, or 0. */
-static u64 unwind_table(struct mm *mm, struct vma *text)
+static bool read_file(struct vma *v, u64 offset, void *buf, size_t n)
+{
+	return file_read_kernel(v->file, buf, n, offset) == (ssize_t)n;
+}
+
+/* Static programs: .eh_frame by its name in the section table, which is in the file alone. */
+static void find_frames(struct vma *v, const Elf64_Ehdr *eh, u64 bias, struct unwind *u)
+{
+	char name[sizeof(".eh_frame")];
+	Elf64_Shdr names, sh;
+
+	if (eh->e_shentsize != sizeof(sh) || eh->e_shstrndx >= eh->e_shnum || eh->e_shoff > (1ul << 40) ||
+	    !read_file(v, eh->e_shoff + eh->e_shstrndx * sizeof(sh), &names, sizeof(names)))
+		return;
+	for (u32 i = 0; i < eh->e_shnum && i < SECTIONS_MAX; i++) {
+		if (!read_file(v, eh->e_shoff + i * sizeof(sh), &sh, sizeof(sh)))
+			return;
+		if (!(sh.sh_flags & SHF_ALLOC) || names.sh_offset + sh.sh_name > (1ul << 40) ||
+		    !read_file(v, names.sh_offset + sh.sh_name, name, sizeof(name)) || memcmp(name, ".eh_frame", sizeof(name)))
+			continue;
+		u->frames = bias + sh.sh_addr;
+		u->frames_end = u->frames + sh.sh_size;
+	}
+}
+
+static bool unwind_find(struct mm *mm, struct vma *text, struct unwind *u)
 {
 	struct vma *v = headers_vma(mm, text);
 	Elf64_Ehdr eh;
@@ -103,11 +128,12 @@ static u64 unwind_table(struct mm *mm, struct vma *text)
 	u64 bias = 0, table = 0;
 	bool loaded = false;
 
+	*u = (struct unwind){0};
 	if (!v || !read_guest(NULL, v->start, &eh, sizeof(eh)) || memcmp(eh.e_ident, ELFMAG, SELFMAG) || eh.e_phentsize != sizeof(ph))
-		return 0;
+		return false;
 	for (u32 i = 0; i < eh.e_phnum && i < 64; i++) {
 		if (!read_guest(NULL, v->start + eh.e_phoff + i * sizeof(ph), &ph, sizeof(ph)))
-			return 0;
+			return false;
 		if (ph.p_type == PT_LOAD && !loaded) {
 			bias = v->start - (ph.p_vaddr & PAGE_MASK);
 			loaded = true;
@@ -115,16 +141,20 @@ static u64 unwind_table(struct mm *mm, struct vma *text)
 		if (ph.p_type == PT_GNU_EH_FRAME)
 			table = ph.p_vaddr;
 	}
-	return table && loaded ? bias + table : 0;
+	if (table && loaded)
+		u->header = bias + table;
+	else if (loaded)
+		find_frames(v, &eh, bias, u);
+	return u->header || u->frames;
 }
 
 enum verdict text_prove(struct mm *mm, struct vma *v, u64 site, struct patch_plan *plan)
 {
-	u64 table = unwind_table(mm, v);
 	struct targets targets;
+	struct unwind unwind;
 	struct text *t;
 
-	if (!table)
+	if (!unwind_find(mm, v, &unwind))
 		return PATCH_NO_FUNCTION;
 	mutex_lock(&texts_lock);
 	t = text_find(v);
@@ -137,5 +167,5 @@ enum verdict text_prove(struct mm *mm, struct vma *v, u64 site, struct patch_pla
 		return PATCH_UNREADABLE;
 	targets.start = v->start;
 	targets.end = v->start + text_length(v);
-	return patch_prove(&guest_code, table, &targets, site, plan);
+	return patch_prove(&guest_code, &unwind, &targets, site, plan);
 }
