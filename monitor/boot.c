@@ -196,7 +196,7 @@ static int boot_write(struct monitor *m, int arena)
 {
 	size_t head = (sizeof(struct bz_boot) + FILTER_MAX * sizeof(struct sock_filter) + 63) & ~63ul;
 	size_t size = start_size_bound(m->spec);
-	struct filter_options options = {.notify = m->plan.notify};
+	struct filter_options options = {.notify = m->plan.notify, .orphans = !m->plan.namespaces};
 	struct writer w = {0};
 	struct bz_boot *boot;
 	char *block;

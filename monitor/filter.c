@@ -14,6 +14,7 @@
 #include <linux/mman.h>
 #include <linux/prctl.h>
 #include <linux/seccomp.h>
+#include <signal.h>
 #include <stddef.h>
 #include <string.h>
 
@@ -50,6 +51,7 @@ struct rule {
 	uint32_t nr;
 	uint32_t action;	/* 0: allow */
 	bool granted;		/* only with options->accept */
+	bool orphans;		/* only with options->orphans */
 	const char *words;	/* what is checked, for people; null: nothing */
 	struct check checks[CHECKS_MAX];
 };
@@ -103,6 +105,8 @@ static const struct rule rules[] = {
 		      { LONG_EQ, 2, HOST_TEXT_BASE },
 		      { LONG_EQ, 3, HOST_TEXT_SIZE },
 		      { LONG_EQ, 4, 0 } } },
+	{ HOST_NR_prctl, .orphans = true, .words = "or SIGKILL when the template dies",
+	  .checks = { { INT_EQ, 0, PR_SET_PDEATHSIG }, { LONG_EQ, 1, SIGKILL } } },
 	{ __NR_time, .action = SECCOMP_RET_TRAP },
 	{ HOST_NR_futex, .words = "WAIT, WAKE, their BITSET forms, CMP_REQUEUE",
 	  .checks = { { INT_ONE_OF, 1, .list = futex_ops } } },
@@ -240,7 +244,7 @@ static void emit_rule(struct program *p, const struct rule *rule)
 
 static bool rule_in_force(const struct filter_options *options, const struct rule *rule)
 {
-	return !rule->granted || options->accept;
+	return (!rule->granted || options->accept) && (!rule->orphans || options->orphans);
 }
 
 /* The number is known to be within [rules[first].nr, rules[last].nr] or unlisted. */
@@ -330,7 +334,7 @@ void filter_describe(const struct filter_options *options, FILE *out)
 			if (names[n].nr == rules[i].nr)
 				fprintf(out, "%-16s %s", names[n].name, names[n].why);
 		for (size_t r = i; r <= group_end(i); r++)
-			if (rules[r].words)
+			if (rules[r].words && rule_in_force(options, &rules[r]))
 				fprintf(out, "%s%s", r == i ? " [" : "; ", rules[r].words);
 		fprintf(out, "%s\n", rules[i].words ? "]" : "");
 	}

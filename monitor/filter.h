@@ -19,6 +19,7 @@
 struct filter_options {
 	bool notify;		/* report what is not listed to the monitor's listener; else kill the process */
 	bool accept;		/* a grant lets the sandbox listen: accept4 */
+	bool orphans;		/* without a pid namespace: picoprocesses tie their lives to the template's */
 };
 
 /* Writes the filter to out[0..max).  Returns its length, or a negative error number (-ENOSPC). */

@@ -5,6 +5,7 @@
 #include "host/linux/host.h"
 
 #include <asm/signal.h>
+#include <linux/prctl.h>
 
 /* In the child: what was the parent's becomes ours.  Its only thread runs on the same block. */
 static void become_child(struct block *b)
@@ -24,6 +25,17 @@ static void become_child(struct block *b)
 	memset(key, 0, sizeof(key));
 }
 
+/* Where no pid namespace ends with its first process, the kernel ends us when the template dies, as that does with the
+ * monitor; it may have died just before. */
+static void tie_to_template(void)
+{
+	if (host.boot->pid_namespace)
+		return;
+	SYS(prctl, PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0);
+	if (!thread_exists(sandbox->template_tid))
+		SYS(tgkill, host.pid, host.pid, SIGKILL);
+}
+
 static long clone_self(struct block *b, unsigned long flags)
 {
 	uint32_t state = host.block_state[b->index];
@@ -34,6 +46,7 @@ static long clone_self(struct block *b, unsigned long flags)
 	ret = syscall_raw(HOST_NR_clone, flags, 0, 0, (long)&host.block_state[b->index], 0, 0);
 	if (ret == 0) {
 		become_child(b);
+		tie_to_template();
 		return 0;
 	}
 	(void)state;
