@@ -43,6 +43,17 @@ static bool in_resume(uint64_t rip)
 	return rip >= (uint64_t)host_resume_begin && rip < (uint64_t)host_resume_end;
 }
 
+/*
+ * In the library OS or the host layer, working for the guest: on a stack of ours.  A guest that jumped into their code came
+ * with its own, and what it does there is its own doing.
+ */
+static bool at_work(const struct sigcontext *s, const struct block *b)
+{
+	uint64_t base = (uint64_t)b - BLOCK_TCB;
+
+	return (in_host_text(s->rip) || in_libos_text(s->rip)) && s->rsp - base <= BLOCK_SIZE;
+}
+
 static void save_context(struct bz_context *ctx, const struct sigcontext *s)
 {
 	*ctx = (struct bz_context){
@@ -80,7 +91,7 @@ static void on_interrupt(struct sigcontext *s, struct block *b)
 		return;
 	}
 	if (!in_resume(s->rip)) {
-		if (in_host_text(s->rip) || in_libos_text(s->rip)) {
+		if (at_work(s, b)) {
 			b->tcb.interrupted = 1;
 			return;
 		}
@@ -144,7 +155,7 @@ static void on_exception(struct sigcontext *s, struct block *b, const struct bz_
 		return;
 	if (in_resume(s->rip)) {
 		/* The guest's rip or flags cannot be loaded: its fault, with the context as it is. */
-	} else if (in_host_text(s->rip) || in_libos_text(s->rip)) {
+	} else if (at_work(s, b)) {
 		on_inner_fault(s, b, exc);
 		return;
 	} else {
@@ -176,7 +187,7 @@ static void on_sigsys(const siginfo_t *info, struct sigcontext *s, struct block 
 		redirect(s, host_enter_exception, b->tcb.stack_top, &b->ctx, &b->exc);
 		return;
 	}
-	if (in_host_text(s->rip) || in_libos_text(s->rip))
+	if (at_work(s, b))
 		exc.kind = BZ_EXC_ILL; /* a bug: the library OS makes no system calls */
 	on_exception(s, b, &exc);
 }

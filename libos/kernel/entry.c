@@ -153,13 +153,25 @@ static void handle_fault(struct bz_context *ctx, const struct bz_exception *exc)
 	signal_force(sig, &info);
 }
 
+/* For whoever reads it: whose code it was, what for, and where the guest was. */
+static void __noreturn inner_fault(const struct thread *t, const struct bz_context *ctx, const struct bz_exception *exc)
+{
+	const char *where = ctx->rip < BZ_LIBOS_BASE ? "host layer" : "library OS";
+
+	if (!t || !t->ctx)
+		panic("signal %u (code %d) in the %s at %#lx, address %#lx", exc->kind, exc->code, where,
+		      (unsigned long)ctx->rip, (unsigned long)exc->addr);
+	panic("signal %u (code %d) in the %s at %#lx, address %#lx; thread %d of the guest was at %#lx, system call %ld",
+	      exc->kind, exc->code, where, (unsigned long)ctx->rip, (unsigned long)exc->addr, t->tid,
+	      (unsigned long)t->ctx->rip, (long)t->orig_rax);
+}
+
 static void upcall_exception(struct bz_context *ctx, const struct bz_exception *exc)
 {
 	struct thread *t = current;
 
 	if (unlikely(exc->in_libos))
-		panic("fault %u code %d in the library OS at %#lx, address %#lx", exc->kind, exc->code,
-		      (unsigned long)ctx->rip, (unsigned long)exc->addr);
+		inner_fault(t, ctx, exc);
 	t->ctx = ctx;
 	if (exc->kind == BZ_EXC_SYSCALL && exc->code == SYSCALL_CALLED) {
 		u64 shown = ctx->rip;
