@@ -44,13 +44,15 @@ static bool in_resume(uint64_t rip)
 }
 
 /*
- * In the library OS or the host layer, working for the guest: on a stack of ours.  A guest that jumped into their code came
- * with its own, and what it does there is its own doing.
+ * In the library OS or the host layer, working for the guest: on a stack of ours, or about to be.  A guest that jumped into
+ * their code came with its own, and what it does there is its own doing.
  */
 static bool at_work(const struct sigcontext *s, const struct block *b)
 {
 	uint64_t base = (uint64_t)b - BLOCK_TCB;
 
+	if (s->rip >= (uint64_t)host_syscall_entry && s->rip <= (uint64_t)host_syscall_entry_unsaved)
+		return true;
 	return (in_host_text(s->rip) || in_libos_text(s->rip)) && s->rsp - base <= BLOCK_SIZE;
 }
 

@@ -113,6 +113,8 @@ static void thread_calls(void)
 
 		flip_bits(&c, arg, 0, false);
 	}
+	/* Where there is no pid namespace; the boot block of this test names none. */
+	add_and_flip(HOST_NR_prctl, 1, 0, false, PR_SET_PDEATHSIG, 9 /* SIGKILL */, 0, 0, 0, 0);
 	for (int option = 0; option < 80; option++)
 		if (option != PR_SET_SYSCALL_USER_DISPATCH)
 			add(true, HOST_NR_prctl, option, 1, HOST_TEXT_BASE, HOST_TEXT_SIZE, 0, 0);

@@ -62,7 +62,7 @@ static int make_arena(uint64_t libos_size, uint64_t number)
 {
 	static char block[65536] __attribute__((aligned(64)));
 	struct bz_boot *boot = (void *)block;
-	struct filter_options options = { .notify = !kill_unlisted };
+	struct filter_options options = { .notify = !kill_unlisted, .orphans = true };
 	struct bz_start *start;
 	int fd = memfd_create("arena", MFD_ALLOW_SEALING);
 
