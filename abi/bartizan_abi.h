@@ -211,6 +211,7 @@ enum bz_scheme {
 	BZ_TCP = 3,	/* tcp:ADDR:PORT	(later) */
 	BZ_UDP = 4,	/* udp:ADDR:PORT	(later) */
 	BZ_UNIX = 5,	/* unix:ROOT		(later) */
+	BZ_ASK = 6,	/* ask:			the operator's stream that BZ_CTL_ASK announced; BZ_EAGAIN: none waits */
 };
 #define BZ_PATH_MAX 4095
 
@@ -387,7 +388,8 @@ struct bz_rlimit {
 enum bz_log { BZ_LOG_INFO, BZ_LOG_WARN, BZ_LOG_TRACE, BZ_LOG_PANIC, BZ_LOG_DENIED, BZ_LOG_STATS };
 
 /* Asked of a sandbox by its operator through the monitor; see control_next. */
-enum bz_control_kind { BZ_CTL_SIGNAL = 1, BZ_CTL_WINSIZE = 2, BZ_CTL_STATS = 3, BZ_CTL_STOP = 4 };
+enum bz_control_kind { BZ_CTL_SIGNAL = 1, BZ_CTL_WINSIZE = 2, BZ_CTL_STATS = 3, BZ_CTL_STOP = 4,
+		       BZ_CTL_ASK = 5 /* a stream of the operator waits: stream_open of BZ_ASK */ };
 struct bz_control {
 	uint32_t kind;
 	uint32_t arg;		/* SIGNAL: Linux's number, for the first guest process */

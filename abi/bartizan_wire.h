@@ -71,6 +71,7 @@ enum bz_op {
 	BZ_REQ_EVENT,	  /* -> descriptor of a doorbell */
 	BZ_REQ_EXIT,	  /* flags = status as wait(2): the sandbox ends.  No reply */
 	BZ_REQ_RANDOM,	  /* -> payload of 64 random bytes */
+	BZ_REQ_ASK,	  /* -> descriptor of the operator's stream that BZ_CTL_ASK announced (bartizan_ask.h) */
 	BZ_OP_COUNT
 };
 

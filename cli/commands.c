@@ -10,6 +10,7 @@ const struct command commands[] = {
     {"wait", command_wait, "wait for sandboxes to end"},
     {"stop", command_stop, "ask sandboxes to end, then kill them"},
     {"kill", command_kill, "kill sandboxes, or send them a signal"},
+    {"cp", command_cp, "copy files between this host and a sandbox"},
     {"rm", command_rm, "forget sandboxes that ended"},
     {"inspect", command_inspect, "show a sandbox's record, or what an image holds and requests"},
     {"build", command_tool, "make an image of a program, a directory or an archive"},

@@ -33,6 +33,8 @@ static void bash(bool zsh)
 	       "	run:*) COMPREPLY=($(compgen -f -c -- \"$word\")) ;;\n"
 	       "	logs:*|wait:*|stop:*|kill:*|rm:*) COMPREPLY=($(compgen -W \"$(bartizan ps -a | "
 	       "awk 'NR > 1 { print $1 }')\" -- \"$word\")) ;;\n"
+	       "	cp:*) COMPREPLY=($(compgen -f -- \"$word\") $(compgen -S : -W \"$(bartizan ps -a | "
+	       "awk 'NR > 1 { print $1 }')\" -- \"$word\")) ;;\n"
 	       "	*) COMPREPLY=($(compgen -f -- \"$word\")) ;;\n"
 	       "	esac\n"
 	       "}\n"
@@ -53,7 +55,9 @@ static void fish(void)
 	printf("\n	complete -c bartizan -n '__fish_seen_subcommand_from run' -l (string sub -s 3 -- "
 	       "$option)\nend\n"
 	       "complete -c bartizan -f -n '__fish_seen_subcommand_from logs wait stop kill rm' "
-	       "-a \"(bartizan ps -a | awk 'NR > 1 { print \\$1 }')\"\n");
+	       "-a \"(bartizan ps -a | awk 'NR > 1 { print \\$1 }')\"\n"
+	       "complete -c bartizan -n '__fish_seen_subcommand_from cp' "
+	       "-a \"(bartizan ps -a | awk 'NR > 1 { print \\$1 \\\":\\\" }')\"\n");
 }
 
 int command_completion(int argc, char **argv)

@@ -224,7 +224,8 @@ void args_parse(struct args *a, const char *command, int argc, char **argv, int 
 {
 	static const struct option options[] = {
 	    {"json", no_argument, NULL, 'J'},	      {"help", no_argument, NULL, 'h'},
-	    {"all", no_argument, NULL, 'a'},	      {"follow", no_argument, NULL, 'f'},
+	    {"all", no_argument, NULL, 'a'},
+	    {"archive", no_argument, NULL, 'a'},	      {"follow", no_argument, NULL, 'f'},
 	    {"force", no_argument, NULL, 'f'},	      {"raw", no_argument, NULL, 'R'},
 	    {"denied", no_argument, NULL, 'D'},
 	    {"tail", required_argument, NULL, 'n'},   {"time", required_argument, NULL, 't'},
@@ -232,7 +233,7 @@ void args_parse(struct args *a, const char *command, int argc, char **argv, int 
 	};
 	static const struct {
 		const char *command, *takes;
-	} known[] = {{"ps", "Ja"},   {"logs", "fRnD"}, {"wait", "J"},	{"stop", "Jt"},
+	} known[] = {{"ps", "Ja"},   {"logs", "fRnD"}, {"cp", "a"}, {"wait", "J"},	{"stop", "Jt"},
 		     {"kill", "Js"}, {"rm", "Jf"},    {"inspect", "J"}, {"images", "J"},
 		     {"rmi", "J"},   {"check", "J"},  {"version", "J"}};
 	const char *takes = "", *last;

@@ -79,6 +79,14 @@ static const struct {
     {"kill", "Usage: bartizan kill [-s SIGNAL] [--json] NAME...\n\nKills sandboxes, or sends a signal to "
 	     "their first process.\n\n"
 	     "Examples:\n  bartizan kill web\n  bartizan kill -s HUP web\n"},
+    {"cp", "Usage: bartizan cp [-a] NAME:PATH HOST\n       bartizan cp [-a] HOST NAME:PATH\n\nCopies a file or a "
+	   "directory out of a sandbox or into it, as Docker does: into HOST or\nPATH if that is a directory, "
+	   "else to that name; DIRECTORY/. means what is in it.  HOST - is a\ntar on standard output or input.  "
+	   "Copies belong to who makes them, or in the sandbox to its\nfirst user; -a keeps the owners.  Links "
+	   "are copied as links; devices are not.  Of a sandbox that\nended there is what it wrote to --overlay "
+	   "DIR.\n\n"
+	   "Examples:\n  bartizan cp web:/var/log/app.log .\n  bartizan cp ./config web:/etc/app/\n"
+	   "  bartizan cp web:/srv - | tar tvf -\n"},
     {"rm", "Usage: bartizan rm [-f] [--json] NAME...\n\nForgets sandboxes that ended: record and log.  With "
 	   "-f, kills those "
 	   "that run.\n\nExample:\n  bartizan rm -f web\n"},

@@ -235,6 +235,14 @@ void record_running(struct record *record, const struct run *r, const struct san
 	}
 	fprintf(out, "],\n");
 	json_mounts(out, &r->view);
+	if (r->options.overlay) {
+		char *path = realpath(r->options.overlay, NULL);
+
+		fprintf(out, "  \"overlay\": ");
+		json_print_text(out, path ? path : "");
+		fprintf(out, ",\n");
+		free(path);
+	}
 	fprintf(out, "  \"detached\": %s,\n  \"created\": %" PRIu64 ",\n",
 		record->detached ? "true" : "false", (uint64_t)time(NULL));
 	fprintf(out, "  \"pid\": %d,\n  \"pid_start\": %" PRIu64 ",\n", record->monitor.pid,

@@ -415,24 +415,16 @@ void confine_monitor(struct monitor *m)
 	limit(RLIMIT_MEMLOCK, 0);
 	limit(RLIMIT_FSIZE, m->plan.fsize);
 	limit(RLIMIT_NOFILE, m->server.handle_max + SERVER_VOLUMES_MAX + 64);
-	error = capabilities_bound(); /* no_new_privs is also Landlock's price for who is not root */
-	if (error)
-		monitor_fail(m, -error, "cannot give up privileges");
+	/* no_new_privs is also Landlock's price for who is not root */
+	monitor_must(m, capabilities_bound(), "cannot give up privileges");
 	if (landlock_abi() > 0)
 		error = landlock_volumes(&m->server);
 	else if (m->plan.namespaces)
 		error = mounts_confine(m);
-	if (error)
-		monitor_fail(m, -error, "cannot confine the monitor to the granted trees");
-	error = ids_drop(m);
-	if (error)
-		monitor_fail(m, -error, "cannot drop the monitor's user id");
-	error = capabilities_drop(keep);
-	if (error)
-		monitor_fail(m, -error, "cannot drop the monitor's capabilities");
+	monitor_must(m, error, "cannot confine the monitor to the granted trees");
+	monitor_must(m, ids_drop(m), "cannot drop the monitor's user id");
+	monitor_must(m, capabilities_drop(keep), "cannot drop the monitor's capabilities");
 	prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
 	limit(RLIMIT_NPROC, 0); /* makes no process any more */
-	error = filter_install(m);
-	if (error)
-		monitor_fail(m, -error, "cannot install the monitor's filter");
+	monitor_must(m, filter_install(m), "cannot install the monitor's filter");
 }

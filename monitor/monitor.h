@@ -117,6 +117,8 @@ enum monitor_kind {
 	MONITOR_STOP,		/* arg: grace in milliseconds; SIGTERM to the guest now, SIGKILL to the sandbox then */
 	MONITOR_KILL,		/* SIGKILL to the sandbox now */
 	MONITOR_STATS,		/* answered with MONITOR_STATS */
+	MONITOR_ASK,		/* with one end of a stream socket pair, for the library OS (abi/bartizan_ask.h); closed
+				 * unheard while another waits */
 
 	/* from the monitor */
 	MONITOR_STARTED = 64,	/* the library OS runs.  elapsed_ns: since sandbox_start was called */

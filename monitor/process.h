@@ -71,6 +71,7 @@ int plan_make(const struct sandbox_spec *spec, struct plan *plan, char *err, siz
 const char *plan_ids(struct plan *plan);
 /* start.c: give up before the sandbox runs; never returns */
 void monitor_fail(struct monitor *m, int error, const char *what) __attribute__((noreturn));
+void monitor_must(struct monitor *m, int error, const char *what); /* fails if error is one, negative */
 uint64_t now_ns(void);
 /* check.c: what bartizan check and --explain share; 0, or the errno with which the thing failed */
 int probe_user_namespace(void);

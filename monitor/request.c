@@ -34,7 +34,7 @@ struct parsed {
 int server_init(struct server *server, uint32_t handle_max)
 {
 	memset(server, 0, sizeof(*server));
-	server->proc_fd = -1;
+	server->proc_fd = server->ask = -1;
 	if (handle_max > 0xffff)
 		handle_max = 0xffff;
 	/* Pages come with use: most sandboxes keep few streams. */
@@ -381,6 +381,10 @@ static int serve(struct server *server, struct parsed *p, struct answer *answer)
 		return serve_descriptor(epoll_create1(EPOLL_CLOEXEC), answer);
 	case BZ_REQ_EVENT:
 		return serve_descriptor(eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC), answer);
+	case BZ_REQ_ASK:
+		answer->fd = server->ask;
+		server->ask = -1;
+		return answer->fd < 0 ? -EAGAIN : 0;
 	case BZ_REQ_RANDOM:
 		return serve_random(answer);
 	}

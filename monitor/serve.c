@@ -152,6 +152,17 @@ static void told_denied(void *arg, const char *line)
 
 /* --- The control channel ------------------------------------------------------------------------------- */
 
+/* The descriptor that came with a message, or -1. */
+static int passed_fd(struct msghdr *msg)
+{
+	struct cmsghdr *cmsg = CMSG_FIRSTHDR(msg);
+	int fd = -1;
+
+	if (cmsg && cmsg->cmsg_type == SCM_RIGHTS && cmsg->cmsg_len == CMSG_LEN(sizeof(int)))
+		memcpy(&fd, CMSG_DATA(cmsg), sizeof(int));
+	return fd;
+}
+
 /* Before BZ_GO: BZ_HELLO with the filter's listener, or the template's word on why it cannot start. */
 static void control_hello(struct monitor *m)
 {
@@ -162,7 +173,6 @@ static void control_hello(struct monitor *m)
 	struct msghdr msg = {
 	    .msg_iov = &iov, .msg_iovlen = 1, .msg_control = space, .msg_controllen = sizeof(space)};
 	ssize_t len = recvmsg(m->control, &msg, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
-	struct cmsghdr *cmsg = len > 0 ? CMSG_FIRSTHDR(&msg) : NULL;
 	struct monitor_msg started = {.kind = MONITOR_STARTED};
 
 	if (len < 0 && errno == EAGAIN)
@@ -173,8 +183,7 @@ static void control_hello(struct monitor *m)
 	}
 	if (len != sizeof(message.head) || message.head.op != BZ_HELLO)
 		monitor_fail(m, EPROTO, "the host layer did not start");
-	if (cmsg && cmsg->cmsg_type == SCM_RIGHTS && cmsg->cmsg_len == CMSG_LEN(sizeof(int)))
-		memcpy(&m->notify, CMSG_DATA(cmsg), sizeof(int));
+	m->notify = passed_fd(&msg);
 	iov = (struct iovec){&go, sizeof(go)};
 	msg = (struct msghdr){.msg_iov = &iov, .msg_iovlen = 1};
 	if (sendmsg(m->control, &msg, MSG_DONTWAIT | MSG_NOSIGNAL) < 0)
@@ -268,6 +277,18 @@ static void event_send(struct monitor *m, uint32_t kind, uint32_t arg, uint16_t 
 	sendmsg(m->events, &msg, MSG_DONTWAIT | MSG_NOSIGNAL); /* a sandbox that does not listen misses it */
 }
 
+/* A socket, and nothing else that a careless command might pass: no directory ever enters a sandbox. */
+static bool take_ask(struct monitor *m, int fd)
+{
+	socklen_t len = sizeof(int);
+
+	if (m->server.ask >= 0 || getsockopt(fd, SOL_SOCKET, SO_TYPE, &(int){0}, &len) < 0)
+		return false;
+	m->server.ask = fd;
+	event_send(m, BZ_CTL_ASK, 0, 0, 0);
+	return true;
+}
+
 static void client_message(struct monitor *m, const struct monitor_msg *msg)
 {
 	switch (msg->kind) {
@@ -291,49 +312,51 @@ static void client_message(struct monitor *m, const struct monitor_msg *msg)
 	}
 }
 
-/* Returns false if the client is gone. */
-static bool client_read(struct monitor *m, uint32_t i)
+static void client_read(struct monitor *m, uint32_t i)
 {
 	struct monitor_msg in;
 	struct iovec iov = {&in, sizeof(in)};
-	struct msghdr msg = {.msg_iov = &iov, .msg_iovlen = 1};
+	char space[CMSG_SPACE(sizeof(int))] __attribute__((aligned(8)));
 	ssize_t len;
 
-	for (int n = 0; n < BATCH; n++) {
-		len = recvmsg(m->clients[i], &msg, MSG_DONTWAIT);
+	for (int n = 0, fd; n < BATCH; n++) {
+		struct msghdr msg = {
+		    .msg_iov = &iov, .msg_iovlen = 1, .msg_control = space, .msg_controllen = sizeof(space)};
+
+		len = recvmsg(m->clients[i], &msg, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
 		if (len < 0 && (errno == EAGAIN || errno == EINTR))
-			return true;
+			return;
 		if (len <= 0)
 			break;
-		if (len == sizeof(in))
+		fd = passed_fd(&msg);
+		if (fd >= 0 && (len != sizeof(in) || in.kind != MONITOR_ASK || !take_ask(m, fd)))
+			close(fd);
+		else if (fd < 0 && len == sizeof(in))
 			client_message(m, &in);
 	}
 	if (len > 0)
-		return true;
+		return;
 	if (i == 0 && !(m->spec->flags & SANDBOX_DETACHED))
 		end(m, ENDED_KILLED, SIGKILL, "the command that started it went away");
 	clients_drop(m, i);
-	return false;
 }
 
 /* --- The end ------------------------------------------------------------------------------------------- */
 
-_Static_assert(BZ_OP_COUNT == 20, "send_statistics names each request");
+_Static_assert(BZ_OP_COUNT == 21, "send_statistics names each request");
 
 static void send_statistics(struct monitor *m)
 {
-	static const char *const names[BZ_OP_COUNT] = {
-	    "",	     "",       "",	  "open",   "getattr",	"setattr",   "resize",
-	    "flush", "rename", "link",	  "remove", "readlink", "enumerate", "lock",
-	    "xattr", "forget", "waitset", "event",  "exit",	"random",
-	};
+	static const char *const names[BZ_OP_COUNT - BZ_REQ_OPEN] = {
+	    "open",	 "getattr", "setattr", "resize", "flush",   "rename", "link", "remove", "readlink",
+	    "enumerate", "lock",    "xattr",   "forget", "waitset", "event",  "exit", "random", "ask"};
 	char text[1024];
 	size_t n = 0;
 
 	for (uint32_t op = BZ_REQ_OPEN; op < BZ_OP_COUNT; op++)
 		if (m->server.requests[op])
-			n += snprintf(text + n, sizeof(text) - n, "monitor %s %" PRIu64 "\n", names[op],
-				      m->server.requests[op]);
+			n += snprintf(text + n, sizeof(text) - n, "monitor %s %" PRIu64 "\n",
+				      names[op - BZ_REQ_OPEN], m->server.requests[op]);
 	n += snprintf(text + n, sizeof(text) - n, "monitor_requests %" PRIu64 "\n", ended.requests);
 	clients_flush(m, 1000);
 	clients_line(m, MONITOR_STATISTICS, BZ_LOG_STATS, text, n);

@@ -61,6 +61,7 @@ struct server {
 	void *denied_arg;
 
 	uint64_t requests[BZ_OP_COUNT];
+	int ask; /* the operator's stream that waits for BZ_REQ_ASK; -1: none */
 };
 
 /* What a request led to. */

@@ -45,6 +45,12 @@ void monitor_fail(struct monitor *m, int error, const char *what)
 	_exit(125);
 }
 
+void monitor_must(struct monitor *m, int error, const char *what)
+{
+	if (error < 0)
+		monitor_fail(m, -error, what);
+}
+
 /* --- Descriptors: the monitor keeps what is on a list and closes everything else it inherited ---------- */
 
 struct keeping {
@@ -184,8 +190,7 @@ static void prepare_server(struct monitor *m)
 	struct stat dev, root;
 	int error = server_init(&m->server, m->plan.volumes ? m->plan.files_max : 1);
 
-	if (error)
-		monitor_fail(m, -error, "cannot prepare the monitor");
+	monitor_must(m, error, "cannot prepare the monitor");
 	m->server.host_uid = geteuid();
 	m->server.host_gid = getegid();
 	m->server.guest_uid = m->spec->uid;

@@ -157,12 +157,9 @@ static void template_main(struct monitor *m, int go)
 static void write_proc(struct monitor *m, const char *file, const char *text)
 {
 	char path[64];
-	int error;
 
 	snprintf(path, sizeof(path), "/proc/%d/%s", m->template_pid, file);
-	error = file_write(path, text);
-	if (error)
-		monitor_fail(m, -error, path);
+	monitor_must(m, file_write(path, text), path);
 }
 
 static void map_ids(struct monitor *m)

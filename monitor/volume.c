@@ -29,32 +29,14 @@
 
 /* f_type of file systems that are interfaces of the kernel, from <linux/magic.h> and their sources. */
 static const uint32_t refused_types[] = {
-    0x00009fa0, /* proc */
-    0x62656572, /* sysfs */
-    0x0027e0eb, /* cgroup */
-    0x63677270, /* cgroup2 */
-    0x64626720, /* debugfs */
-    0x74726163, /* tracefs */
-    0xcafe4a11, /* bpf */
-    0x00001cd1, /* devpts */
-    0x73636673, /* securityfs */
-    0xf97cff8c, /* selinuxfs */
-    0x43415d53, /* smackfs */
-    0x5a3c69f0, /* apparmorfs */
-    0x6165676c, /* pstore */
-    0xde5e81e4, /* efivarfs */
-    0x62656570, /* configfs */
-    0x65735543, /* fusectl */
-    0x19800202, /* mqueue */
-    0x42494e4d, /* binfmt_misc */
-    0x67596969, /* rpc_pipefs */
-    0x6e667364, /* nfsd */
-    0x6e736673, /* nsfs */
-    0x50494446, /* pidfs */
-    0x6c6f6f70, /* binder */
-    0xabba1974, /* xenfs */
-    0x07655821, /* resctrl */
-    0x09041934, /* anonymous inodes */
+    0x00009fa0 /* proc */, 0x62656572 /* sysfs */, 0x0027e0eb /* cgroup */, 0x63677270 /* cgroup2 */,
+    0x64626720 /* debugfs */, 0x74726163 /* tracefs */, 0xcafe4a11 /* bpf */, 0x00001cd1 /* devpts */,
+    0x73636673 /* securityfs */, 0xf97cff8c /* selinuxfs */, 0x43415d53 /* smackfs */,
+    0x5a3c69f0 /* apparmorfs */, 0x6165676c /* pstore */, 0xde5e81e4 /* efivarfs */,
+    0x62656570 /* configfs */, 0x65735543 /* fusectl */, 0x19800202 /* mqueue */,
+    0x42494e4d /* binfmt_misc */, 0x67596969 /* rpc_pipefs */, 0x6e667364 /* nfsd */, 0x6e736673 /* nsfs */,
+    0x50494446 /* pidfs */, 0x6c6f6f70 /* binder */, 0xabba1974 /* xenfs */, 0x07655821 /* resctrl */,
+    0x09041934 /* anonymous inodes */,
 };
 
 static int openat2_(int dir, const char *path, uint64_t flags, uint64_t mode)

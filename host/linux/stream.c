@@ -72,9 +72,9 @@ static bz_stream stream_add(int32_t fd, uint32_t handle)
 	return s;
 }
 
-static bz_stream open_event(void)
+static bz_stream open_nameless(enum bz_op op)
 {
-	struct control_call call = {.request.op = BZ_REQ_EVENT};
+	struct control_call call = {.request.op = op};
 	int ret = control_call(&call);
 
 	return ret < 0 ? ret : stream_add(call.fd, call.reply.handle);
@@ -87,7 +87,9 @@ bz_stream stream_open(const struct bz_name *name, uint32_t flags, uint32_t mode,
 	int ret;
 
 	if (name->scheme == BZ_EVENT)
-		return open_event();
+		return open_nameless(BZ_REQ_EVENT);
+	if (name->scheme == BZ_ASK)
+		return open_nameless(BZ_REQ_ASK);
 	if (name->scheme != BZ_VOLUME)
 		return -BZ_EACCES; /* nothing of the network is granted */
 	call.request.root = name->root;

@@ -2,6 +2,7 @@
  * The template: host pid 1 of the sandbox.  It runs no guest code and holds no guest memory: it starts the first guest
  * process, runs kernel timers, passes the operator's wishes on, and notices deaths.  It sleeps on template_word.
  */
+#include "libos/ask/ask.h"
 #include "libos/kernel/dispatch.h"
 #include "libos/proc/proc.h"
 #include "libos/signal/signal.h"
@@ -54,6 +55,9 @@ static void serve(const struct bz_control *ctl)
 		break;
 	case BZ_CTL_WINSIZE:
 		tty_set_winsize(ctl->rows, ctl->cols);
+		break;
+	case BZ_CTL_ASK:
+		ask_serve();
 		break;
 	case BZ_CTL_STATS:
 		syscall_stats_report();

@@ -146,7 +146,7 @@ SYSCALL(mkdirat, int dirfd, const char *path, u32 mode)
 	return do_mkdir(dirfd, path, mode);
 }
 
-static long symlink_in(struct parent *p, const char *target)
+int vfs_symlink(struct parent *p, const char *target)
 {
 	struct inode *dir = p->dir.dentry->inode, *inode;
 	struct dentry *d = p->special ? ERR_PTR(-EEXIST) : child_lookup_locked(p->dir.dentry, p->name, p->len);
@@ -180,7 +180,7 @@ static long do_symlink(const char *utarget, int dirfd, const char *upath)
 	err = *target ? path_parent(dirfd, upath, 0, &p) : -ENOENT;
 	if (!err) {
 		mutex_lock(&p.dir.dentry->inode->lock);
-		err = symlink_in(&p, target);
+		err = vfs_symlink(&p, target);
 		mutex_unlock(&p.dir.dentry->inode->lock);
 		parent_put(&p);
 	}

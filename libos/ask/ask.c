@@ -1,0 +1,91 @@
+/* The thread of a request, and its stream.  Owns the count of those that run. */
+#include "libos/ask/ask.h"
+#include "libos/proc/proc.h"
+
+#define ASKS_MAX 4
+
+static u32 running;
+
+struct asking {
+	struct service service;
+	struct ask ask;
+};
+
+static int ask_move(struct ask *a, bool write, void *buf, size_t n)
+{
+	size_t done = 0;
+
+	while (done < n) {
+		struct bz_iov iov = {(char *)buf + done, n - done};
+		i64 ret = write ? host->stream_write(a->stream, &iov, 1, BZ_OFFSET_NONE, 0) :
+				  host->stream_read(a->stream, &iov, 1, BZ_OFFSET_NONE, 0);
+
+		if (ret == -EINTR)
+			continue;
+		if (ret <= 0)
+			return ASK_BROKEN;
+		done += ret;
+	}
+	return 0;
+}
+
+int ask_read(struct ask *a, void *buf, size_t n)
+{
+	return ask_move(a, false, buf, n);
+}
+
+int ask_write(struct ask *a, const void *buf, size_t n)
+{
+	return ask_move(a, true, (void *)buf, n);
+}
+
+int ask_answer(struct ask *a, int error, u32 mode)
+{
+	struct bz_answer answer = {.error = error, .mode = mode};
+
+	return ask_write(a, &answer, sizeof(answer));
+}
+
+static void serve_one(void *arg)
+{
+	struct asking *s = arg;
+	struct ask *a = &s->ask;
+
+	if (!ask_read(a, &a->what, sizeof(a->what))) {
+		a->what.path[sizeof(a->what.path) - 1] = 0;
+		if (a->what.op == BZ_ASK_GET)
+			ask_get(a);
+		else if (a->what.op == BZ_ASK_PUT)
+			ask_put(a);
+		else
+			ask_answer(a, -EINVAL, 0);
+	}
+	host->stream_close(a->stream);
+	kfree(s);
+	__atomic_sub_fetch(&running, 1, __ATOMIC_SEQ_CST);
+	host->thread_exit(NULL);
+}
+
+void ask_serve(void)
+{
+	struct bz_name name = {.scheme = BZ_ASK};
+	bz_stream stream = host->stream_open(&name, 0, 0, NULL, NULL);
+	struct asking *s;
+
+	if (stream < 0)
+		return;
+	s = READ_ONCE(running) < ASKS_MAX ? kmalloc(sizeof(*s)) : NULL;
+	if (!s) {
+		host->stream_close(stream);
+		return;
+	}
+	s->service = (struct service){.magic = SERVICE_MAGIC, .run = serve_one, .arg = s};
+	s->ask.stream = stream;
+	s->ask.error = 0;
+	__atomic_add_fetch(&running, 1, __ATOMIC_SEQ_CST);
+	if (host->thread_create(&s->service) < 0) {
+		__atomic_sub_fetch(&running, 1, __ATOMIC_SEQ_CST);
+		host->stream_close(stream);
+		kfree(s);
+	}
+}
