@@ -117,13 +117,11 @@ enum monitor_kind {
 	MONITOR_STOP,		/* arg: grace in milliseconds; SIGTERM to the guest now, SIGKILL to the sandbox then */
 	MONITOR_KILL,		/* SIGKILL to the sandbox now */
 	MONITOR_STATS,		/* answered with MONITOR_STATS */
-	MONITOR_ASK,		/* with one end of a stream socket pair, for the library OS (abi/bartizan_ask.h); closed
-				 * unheard while another waits */
+	MONITOR_ASK,		/* with a stream socket for the library OS (bartizan_ask.h); closed while another waits */
 
 	/* from the monitor */
 	MONITOR_STARTED = 64,	/* the library OS runs.  elapsed_ns: since sandbox_start was called */
-	MONITOR_LOG,		/* arg: enum bz_log; a line (or several) of the library OS, without the last newline.
-				 * BZ_LOG_DENIED: a name that the guest did not find, and that a grant may give it */
+	MONITOR_LOG,		/* arg: enum bz_log; text of the library OS.  BZ_LOG_DENIED: a name that it did not find */
 	MONITOR_DENIED,		/* a request that was refused, deduplicated and rate-limited: one line */
 	MONITOR_STATISTICS,	/* `key value` lines of the library OS, host layer (host NAME COUNT) and monitor; the last
 				 * one comes before MONITOR_ENDED.  Untrusted numbers: parse with bounds */
