@@ -320,6 +320,7 @@ static void change_cred(struct exec_image *img)
 	}
 	c->securebits &= ~(1u << SECURE_KEEP_CAPS);
 	p->dumpable = 1;
+	p->membarrier_registered = 0;
 	mutex_unlock(&p->lock);
 }
 

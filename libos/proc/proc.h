@@ -120,6 +120,7 @@ struct process {
 	i64 start_time;		  /* monotonic ns */
 
 	u32 dumpable;
+	u32 membarrier_registered; /* of its memory: a fork's child has it too, an exec forgets it */
 	bool child_subreaper;
 	/* Copies for /proc/PID, in the arena (rule of section 4). */
 	char *cmdline;  size_t cmdline_len;

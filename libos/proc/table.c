@@ -224,6 +224,7 @@ struct process *process_create_struct(struct process *parent)
 		p->cred = parent->cred;
 		memcpy(p->rlimit, parent->rlimit, sizeof(p->rlimit));
 		p->dumpable = parent->dumpable;
+		p->membarrier_registered = parent->membarrier_registered;
 		p->thp_disable = parent->thp_disable;
 		p->oom_score_adj = parent->oom_score_adj;
 		mutex_unlock(&parent->lock);

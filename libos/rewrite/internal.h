@@ -41,8 +41,4 @@ struct patch *area_take_stub(struct mm *mm, u64 site, u32 *index);
 enum verdict text_prove(struct mm *mm, struct vma *v, u64 site, struct patch_plan *plan);
 bool text_is_known(struct mm *mm, u64 site);
 
-/* hold.c: keep this process's other threads out of guest code; false: one does not come. */
-bool rewrite_hold_others(void);
-void rewrite_release_others(void);
-
 #endif
