@@ -5,7 +5,7 @@ usage: canary.py BARTIZAN [nobody]
 
 Random words stand in the command's environment, in its arguments, and in files that it reads into its heap. Then all memory
 of every process of the running sandbox, template and picoprocesses, is read from outside, and none of the words may be
-there: not whole, nor by its first or second half, nor as 16-bit characters. Words that the guest was given are looked for in
+there: not by its first half (so not whole), nor by its second, nor as 16-bit characters. Words that the guest was given are looked for in
 the same way, and have to be found: in its environment, its arguments and its heap.
 """
 import json
@@ -33,7 +33,7 @@ def word():
 
 def forms(text):
     half = len(text) // 2
-    return {"whole": text.encode(), "its first half": text[:half].encode(), "its second half": text[half:].encode(),
+    return {"its first half": text[:half].encode(), "its second half": text[half:].encode(),
             "as 16-bit characters": text[:half].encode("utf-16-le")}
 
 
@@ -69,9 +69,10 @@ def search(pid, words):
     """Which of the words are there: {name: form}."""
     patterns = [(name, form, data) for name, text in words.items() for form, data in forms(text).items()]
     found, read = {}, 0
+    any_of = re.compile(b"|".join(re.escape(data) for _, _, data in patterns))
     for piece in memory(pid):
         read += len(piece)
-        for name, form, data in patterns:
+        for name, form, data in patterns if any_of.search(piece) else ():
             if data in piece:
                 found.setdefault(name, set()).add(form)
     return found, read
