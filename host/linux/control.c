@@ -150,6 +150,18 @@ int control_call(struct control_call *call)
 	return ret;
 }
 
+bool control_alive(void)
+{
+	char byte;
+	struct bz_iov iov = {&byte, 1};
+	long n;
+
+	control_begin();
+	n = SYS(preadv2, BZ_FD_CONTROL, &iov, 1, -1, -1, 8 /* RWF_NOWAIT */); /* no answer is under way */
+	control_end();
+	return n != 0;
+}
+
 void control_send(const struct bz_request *request)
 {
 	struct bz_iov iov = {(void *)request, sizeof(*request)};

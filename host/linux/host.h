@@ -289,6 +289,8 @@ int control_call(struct control_call *call);
 /* Make a request that has no reply. */
 void control_send(const struct bz_request *request);
 void control_quiesce(void);
+/* The monitor has its end of the channel open. */
+bool control_alive(void);
 
 /* clock.c */
 void clock_setup(void);

@@ -25,14 +25,17 @@ static void become_child(struct block *b)
 	memset(key, 0, sizeof(key));
 }
 
-/* Where no pid namespace ends with its first process, the kernel ends us when the template dies, as that does with the
- * monitor; it may have died just before. */
+/*
+ * Where no pid namespace ends with its first process, the kernel ends us when the template dies, as that does with the
+ * monitor.  It may have died just before; then the monitor's end of the channel is closed (and if only the template was
+ * killed, the monitor ends the rest).
+ */
 static void tie_to_template(void)
 {
 	if (host.boot->pid_namespace)
 		return;
 	SYS(prctl, PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0);
-	if (!thread_exists(sandbox->template_tid))
+	if (!control_alive())
 		SYS(tgkill, host.pid, host.pid, SIGKILL);
 }
 
