@@ -137,7 +137,7 @@ static int wrong_type(struct parser *p, const json_t *value, const char *wanted)
 	char path[192];
 
 	path_text(p, path, sizeof(path));
-	return image_fail(p->err, -EINVAL, "%s:%d: %s: must be %s, is %s", p->name, line_of(p), path, wanted,
+	return image_fail(p->err, -EINVAL, "%s:%d: %s: must be %s, is %s", p->name, line_of(p), *path ? path : "the manifest", wanted,
 			  type_name(value));
 }
 

@@ -101,6 +101,7 @@ static int open_interp(struct exec_image *img, const Elf64_Phdr *p)
 		if (IS_ERR(img->interp)) {
 			err = PTR_ERR(img->interp);
 			img->interp = NULL;
+			exec_image_lacks(img, path);
 		}
 	}
 	kfree(path);

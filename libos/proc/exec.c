@@ -4,6 +4,7 @@
  */
 #include "libos/futex/futex.h"
 #include "libos/mm/mm.h"
+#include "libos/kernel/dispatch.h"
 #include "libos/proc/internal.h"
 #include "libos/signal/signal.h"
 #include "libos/vfs/fdtable.h"
@@ -248,8 +249,10 @@ static int follow_script(struct exec_image *img, const char *script)
 	if (err)
 		return err;
 	f = exec_open(AT_FDCWD, interp, LOOKUP_FOLLOW);
-	if (IS_ERR(f))
+	if (IS_ERR(f)) {
+		exec_image_lacks(img, interp);
 		return PTR_ERR(f);
+	}
 	strlcpy(img->interp_name, interp, sizeof(img->interp_name));
 	file_put(img->file);
 	img->file = f;
@@ -415,9 +418,13 @@ static int change_program(struct exec_image *img, struct bz_context *ctx)
 	mutex_unlock(&p->lock);
 	vfork_release(p);
 	if (err) {
-		printk(BZ_LOG_INFO, "%s: cannot be loaded: error %d", img->filename, -err);
+		/* As Linux ends who execs it; the operator's own program is told of, and ends as what cannot be run. */
+		u32 status = img->lacks ? STATUS_NOT_EXECUTABLE : BZ_EXC_SEGV;
+
+		printk(img->lacks ? BZ_LOG_WARN : BZ_LOG_INFO, "%s: cannot be loaded: it is damaged or truncated (%s)",
+		       img->filename, errno_name(-err));
 		exec_image_free(img);
-		process_exit_group(BZ_EXC_SEGV);
+		process_exit_group(status);
 	}
 	t->orig_rax = ~0ull;
 	return 0;

@@ -9,7 +9,6 @@
 #include <linux/capability.h>
 
 #define STATUS_NOT_FOUND (127u << 8)
-#define STATUS_NOT_EXECUTABLE (126u << 8)
 #define STATUS_FAILED (125u << 8)
 
 static const char *boot_string(u32 off)
@@ -150,14 +149,17 @@ static struct file *find_program(const char *name, char *buf)
 
 static struct exec_image *init_image;
 
-static u32 explain(const char *name, int err)
+static u32 explain(const char *name, const char *lacks, int err)
 {
 	const char *why = err == -ENOENT || err == -ENOTDIR ? "not found" :
 			  err == -EACCES ? "permission denied, or not an executable file" :
 			  err == -ENOEXEC ? "not an x86-64 Linux program" :
 			  err == -ELIBBAD ? "its interpreter is damaged" : NULL;
 
-	if (why)
+	if (lacks && *lacks)
+		printk(BZ_LOG_WARN, "%s: needs the interpreter %s, which %s", name, lacks,
+		       err == -ENOENT || err == -ENOTDIR ? "is not in the sandbox" : why ? why : "cannot be opened");
+	else if (why)
 		printk(BZ_LOG_WARN, "%s: %s", name, why);
 	else
 		printk(BZ_LOG_WARN, "%s: cannot be run (error %d)", name, -err);
@@ -176,7 +178,7 @@ static int prepare_image(u32 *status)
 		return -ENOMEM;
 	f = find_program(name, found);
 	if (IS_ERR(f)) {
-		*status = explain(name, PTR_ERR(f));
+		*status = explain(name, NULL, PTR_ERR(f));
 		kfree(found);
 		return PTR_ERR(f);
 	}
@@ -194,7 +196,7 @@ static int prepare_image(u32 *status)
 	for (u32 i = 0; i < boot->envc && !err; i++)
 		err = exec_args_add(&init_image->args, boot_vector(boot->envp, i), true);
 	if (err)
-		*status = explain(name, err);
+		*status = explain(name, NULL, err);
 	return err;
 }
 
@@ -245,7 +247,7 @@ struct thread *init_start(u32 *status)
 void init_enter(struct thread *t, struct bz_context *ctx)
 {
 	struct exec_image *img = init_image;
-	char *name;
+	char *name, *lacks;
 	int err;
 
 	/* A thread of a process whose program cannot be named: its registers are what its maker left. */
@@ -256,9 +258,11 @@ void init_enter(struct thread *t, struct bz_context *ctx)
 	}
 	init_image = NULL;
 	name = kstrdup(img->filename);
+	lacks = img->lacks = kzalloc(EXEC_LACKS_SIZE);
 	err = exec_image_run(img, ctx);
 	if (err)
-		process_exit_group(explain(name ? name : "?", err));
+		process_exit_group(explain(name ? name : "?", lacks, err));
+	kfree(lacks);
 	kfree(name);
 	t->process->did_exec = false;
 }

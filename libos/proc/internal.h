@@ -40,6 +40,7 @@ struct exec_image {
 	struct file *file, *interp;
 	const char *filename;	/* as AT_EXECFN tells it; owned */
 	char interp_name[256];	/* of the script that was followed last */
+	char *lacks;		/* the first program: an interpreter that cannot be opened is told here; else null */
 	bool path_inaccessible;	/* filename is /dev/fd/N of a descriptor that exec closes */
 	struct exec_args args;
 	u8 head[256];		/* the file's first bytes, zero-filled */
@@ -48,6 +49,14 @@ struct exec_image {
 	bool exec_stack, is_dyn, secure;
 	u64 sp;
 };
+#define EXEC_LACKS_SIZE 256
+/* Which interpreter cannot be opened. */
+static inline void exec_image_lacks(struct exec_image *img, const char *interp)
+{
+	if (img->lacks)
+		strlcpy(img->lacks, interp, EXEC_LACKS_SIZE);
+}
+#define STATUS_NOT_EXECUTABLE (126u << 8) /* wait status of a first program that cannot be run */
 struct exec_image *exec_image_new(const char *filename);
 void exec_image_free(struct exec_image *img);
 int exec_image_run(struct exec_image *img, struct bz_context *ctx); /* consumes img; -errno or 0 with ctx set */

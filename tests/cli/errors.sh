@@ -52,12 +52,19 @@ code 126 "$B" run "$T/elf"; err 32-bit
 printf '\002' | dd of="$T/elf" bs=1 seek=4 conv=notrunc 2>/dev/null
 printf '\267' | dd of="$T/elf" bs=1 seek=18 conv=notrunc 2>/dev/null
 code 126 "$B" run "$T/elf"; err 'another processor'
+# What only loading can tell: an interpreter or a library that is missing, segments behind the file's end.
+sed 's,/lib64/ld-linux-x86-64.so.2,/lib64/ld-linux-x86-64.so.9,' /bin/true >"$T/elf"
+code 127 "$B" run "$T/elf"; err '/elf: needs the interpreter /lib64/ld-linux-x86-64.so.9, which is not in the sandbox'
+sed 's,libc\.so\.6,libq.so.6,' /bin/true >"$T/elf"
+code 127 "$B" run "$T/elf"; err libq.so.6
+head -c 9000 /bin/true >"$T/elf"
+code 126 "$B" run "$T/elf"; err '/elf: cannot be loaded: it is damaged or truncated'
 printf '#!/bin/sh\necho script $1\n' >"$T/script"
 code 126 "$B" run "$T/script"; err 'not executable'
 chmod 755 "$T/script"
 code 0 "$B" run "$T/script" arg; out 'script arg'
 printf '#!/no/interpreter\n' >"$T/script"
-code 127 "$B" run "$T/script"
+code 127 "$B" run "$T/script"; err '/script: needs the interpreter /no/interpreter, which is not in the sandbox'
 printf '\211BZIMG\r\n' >"$T/image"
 code 125 "$B" run "$T/image"; err image
 
@@ -70,4 +77,10 @@ code 125 "$B" ps --tail 3; err --tail
 code 125 "$B" inspect nothing-of-that-name; err nothing-of-that-name
 code 125 "$B" rmi nothing; err nothing
 code 125 "$B" kill -s NOSUCH x; err NOSUCH
+[ -z "$(ls "$XDG_RUNTIME_DIR"/bartizan 2>/dev/null)" ] || not_ok "something was left behind"
+
+# Limits that this host cannot enforce.
+code 125 "$B" run --cpus 1000 true; err 'can be used here'
+code 125 "$B" run --ulimit nofile=999999999 true; err 'RLIMIT_NOFILE'
+code 125 "$B" run --pids-limit -5 true; err --pids-limit
 [ -z "$(ls "$XDG_RUNTIME_DIR"/bartizan 2>/dev/null)" ] || not_ok "something was left behind"

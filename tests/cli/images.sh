@@ -27,3 +27,36 @@ head -c 8192 "$T/signed.img" >"$T/cut.img"
 code 125 "$B" run "$T/cut.img"; err "$T/cut.img"
 mkdir -p "$T/root/bin"; cp /bin/busybox "$T/root/bin/" 2>/dev/null &&
 	{ code 0 "$B" run --rootfs "$T/root" /bin/busybox ls /bin; out busybox; }
+
+# What bad input gets: the name, what is wrong, and no file left behind.
+mkdir "$T/bad"; cd "$T/bad" || exit 1
+manifest() { printf '%s' "$1" >m.json; code 125 "$B" build -m m.json -o x.img "$T/echo"; err 'm.json:1:'; err "$2"; }
+manifest '{"entrypont": ["/x"]}' 'unknown key "entrypont"; did you mean "entrypoint"?'
+manifest '{"env": 5}' 'env: must be an object of strings'
+manifest '{"limits": {"pids": "many"}}' 'limits.pids: must be a whole number, is a string'
+manifest '{"limits": {"memory": "lots"}}' limits.memory
+manifest '[]' 'the manifest: must be an object, is a list'
+manifest '{"cmd": ["a"], "cmd": ["b"]}' duplicate
+manifest '{"cmd"' "m.json:1:"
+code 125 "$B" build -m /nowhere.json -o x.img "$T/echo"; err '/nowhere.json: No such file'
+code 125 "$B" build -o x.img /nowhere; err /nowhere
+: >empty; code 125 "$B" build -o x.img ./empty; err './empty: is neither'
+sed 's,libc\.so\.6,libq.so.6,' "$T/echo" >nolib
+code 125 "$B" build -o x.img ./nolib; err 'needs the library "libq.so.6"'
+sed 's,/lib64/ld-linux-x86-64.so.2,/lib64/ld-linux-x86-64.so.9,' "$T/echo" >nointerp
+code 125 "$B" build -o x.img ./nointerp; err 'needs the interpreter "/lib64/ld-linux-x86-64.so.9"'
+head -c 3000 "$T/echo" >cut; code 125 "$B" build -o x.img ./cut; err 'truncated ELF file'
+[ "$(echo *)" = 'cut empty m.json nointerp nolib' ] || not_ok "left behind: $(echo *)"
+
+# Limits that an image asks for, and names that are not in it.
+image() { printf '%s' "$1" >m.json; code 0 "$B" build -m m.json -o x.img "$T/echo"; code "$2" "$B" run ./x.img; err "$3"; }
+image '{"limits": {"memory": 1}}' 125 'at least 16m'
+image '{"entrypoint": ["/bin/none"]}' 127 '/bin/none: not found'
+image '{"workdir": "/nowhere"}' 125 '/nowhere'
+image '{"user": "somebody"}' 125 "'somebody'"
+size=$(stat -c %s "$T/signed.img")
+for n in 8 31 32 4095 4096 100000 $((size - 1)); do
+	head -c "$n" "$T/signed.img" >cut.img
+	code 125 "$B" run ./cut.img; err ./cut.img
+done
+[ -z "$(ls "$XDG_RUNTIME_DIR"/bartizan 2>/dev/null)" ] || not_ok "something was left behind"

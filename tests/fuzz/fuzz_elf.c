@@ -163,6 +163,15 @@ void kfree(void *p)
 	free(p);
 }
 
+size_t strlcpy(char *dst, const char *src, size_t size)
+{
+	size_t n = strlen(src), m = min(n, size - 1);
+
+	memcpy(dst, src, m);
+	dst[m] = 0;
+	return n;
+}
+
 struct bytes {
 	const u8 *data;
 	size_t size;
@@ -210,6 +219,7 @@ static struct thread thread;
 static struct process process;
 static struct mm mm;
 static u64 thread_block[2];
+static char lacks[EXEC_LACKS_SIZE];
 
 static void set_up(const u8 *data, size_t size)
 {
@@ -233,6 +243,7 @@ static void set_up(const u8 *data, size_t size)
 	count = allocated = 0;
 	memset(&image, 0, sizeof(image));
 	image.file = &program_file;
+	image.lacks = lacks;
 	interpreter_is_fixed = interpreter.size > 17 && interpreter.data[16] == 2 /* ET_EXEC */;
 }
 
