@@ -13,8 +13,7 @@ static struct vma *copy_vma(const struct vma *v)
 	n->file = v->file;
 	if (v->file) {
 		file_get(v->file);
-		if (v->file->inode)
-			__atomic_fetch_add(&v->file->inode->map_count, 1, __ATOMIC_RELAXED);
+		vma_counted(n, 1);
 	}
 	return n;
 }

@@ -35,6 +35,17 @@ static inline bool vma_is_shared(const struct vma *v)
 {
 	return v->flags & MAP_SHARED;
 }
+/* v maps its file from now on, or no longer; its flags are set. */
+static inline void vma_counted(const struct vma *v, int add)
+{
+	struct inode *inode = v->file->inode;
+
+	if (!inode)
+		return;
+	__atomic_fetch_add(&inode->map_count, add, __ATOMIC_RELAXED);
+	if ((v->flags & (MAP_SHARED | VMA_NOWRITE)) == MAP_SHARED)
+		__atomic_fetch_add(&inode->map_writable, add, __ATOMIC_RELAXED);
+}
 /* Pages that count towards RLIMIT_DATA. */
 static inline bool data_like(u32 prot, u32 flags)
 {

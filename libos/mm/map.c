@@ -340,12 +340,24 @@ static int map_vma(struct mm *mm, struct vma *v)
 	return 0;
 }
 
+/* What MAP_SHARED_VALIDATE accepts: every flag but MAP_SYNC, which no file here can do. */
+#define MAP_KNOWN                                                                                            \
+	(MAP_TYPE | MAP_FIXED | MAP_FIXED_NOREPLACE | MAP_ANONYMOUS | MAP_DENYWRITE | MAP_EXECUTABLE |        \
+	 MAP_GROWSDOWN | MAP_LOCKED | MAP_NORESERVE | MAP_POPULATE | MAP_NONBLOCK | MAP_STACK | MAP_HUGETLB | \
+	 MAP_32BIT | 0x80 /* MAP_ABOVE4G */ | MAP_UNINITIALIZED | (0x3fu << 26))
+
+/* Device 1:5; a shared mapping of it is shared anonymous memory (mem(4)). */
+static bool is_dev_zero(const struct file *f)
+{
+	return f->inode && (f->inode->mode & 0170000) == 0020000 && f->inode->rdev == 0x105;
+}
+
 /* What mmap checks of a file; adds VMA_ bits to *vflags. */
 static int check_file(struct file *file, u32 prot, u32 flags, u32 *vflags)
 {
 	switch (flags & MAP_TYPE) {
 	case MAP_SHARED_VALIDATE:
-		if (flags & MAP_SYNC)
+		if (flags & ~(u32)MAP_KNOWN)
 			return -EOPNOTSUPP;
 		fallthrough;
 	case MAP_SHARED:
@@ -415,6 +427,10 @@ static long map_locked(struct mm *mm, u64 addr, u64 len, u32 prot, u32 flags, st
 	if (!v)
 		return -ENOMEM;
 	v->name = name;
+	if (file && (vflags & MAP_SHARED) && is_dev_zero(file)) {
+		file = NULL;
+		anon = true;
+	}
 	if (anon && (vflags & MAP_SHARED)) {
 		/* Pages that fork shares: a file in the arena that has no name. */
 		file = tmpfs_anon_file("dev/zero", len, O_RDWR);
@@ -428,8 +444,8 @@ static long map_locked(struct mm *mm, u64 addr, u64 len, u32 prot, u32 flags, st
 	}
 	v->file = file;
 	v->offset = file ? off : 0;
-	if (file && file->inode)
-		__atomic_fetch_add(&file->inode->map_count, 1, __ATOMIC_RELAXED);
+	if (file)
+		vma_counted(v, 1);
 	ret = map_vma(mm, v);
 	if (ret) {
 		vma_free(v);

@@ -95,8 +95,7 @@ static struct vma *clone_vma(const struct vma *v, u64 from, u64 to, u64 len)
 	if (v->file) {
 		n->offset += from - v->start;
 		file_get(v->file);
-		if (v->file->inode)
-			__atomic_fetch_add(&v->file->inode->map_count, 1, __ATOMIC_RELAXED);
+		vma_counted(n, 1);
 	}
 	return n;
 }

@@ -39,8 +39,7 @@ struct vma *vma_new(u64 start, u64 end, u32 prot, u32 flags)
 void vma_free(struct vma *v)
 {
 	if (v->file) {
-		if (v->file->inode)
-			__atomic_fetch_sub(&v->file->inode->map_count, 1, __ATOMIC_RELAXED);
+		vma_counted(v, -1);
 		file_put(v->file);
 	}
 	kfree(v);
@@ -225,8 +224,7 @@ int vma_split(struct mm *mm, struct vma *v, u64 addr)
 		high->offset += addr - v->start;
 		high->file = v->file;
 		file_get(v->file);
-		if (v->file->inode)
-			__atomic_fetch_add(&v->file->inode->map_count, 1, __ATOMIC_RELAXED);
+		vma_counted(high, 1);
 	}
 	vma_set_range(mm, v, v->start, addr);
 	v->backed_end = min(v->backed_end, addr);

@@ -3,7 +3,7 @@
  * What is not registered at all is ENOSYS by dispatch: rseq (a kernel without CONFIG_RSEQ: a critical section cannot be
  * restarted here when its thread is moved, and a processor number that is wrong is worse than none), memfd_secret,
  * userfaultfd, bpf, remap_file_pages, the NUMA policy calls (as a kernel without CONFIG_NUMA, so that
- * libnuma stays out), io_uring, keyctl, modules, kexec, reboot, swap.
+ * libnuma stays out), io_uring, keyctl, modules, kexec.
  */
 #include "libos/proc/internal.h"
 #include <linux/capability.h>
@@ -12,6 +12,11 @@
 SYSCALL(ptrace, long request, int pid, void *addr, void *data)
 {
 	/* As under a Yama policy that forbids it. */
+	return -EPERM;
+}
+
+SYSCALL(reboot, int magic, int magic2, unsigned int cmd, void *arg)
+{
 	return -EPERM;
 }
 

@@ -55,6 +55,7 @@ static void inherit_thread(struct thread *t, const struct clone_args *a)
 	t->blocked = me->blocked;
 	t->personality = me->personality;
 	t->nice = me->nice;
+	t->ioprio = me->ioprio;
 	t->sched_policy = me->sched_policy;
 	t->sched_priority = me->sched_priority;
 	t->cpu_affinity_set = me->cpu_affinity_set;
@@ -471,15 +472,7 @@ SYSCALL(unshare, unsigned long flags)
 		p->fs = copy;
 		fs_context_put(old);
 	}
-	if (flags & CLONE_FILES) {
-		struct files *old = p->files, *copy = files_copy(old);
-
-		if (!copy)
-			return -ENOMEM;
-		p->files = copy;
-		files_put(old);
-	}
-	return 0;
+	return flags & CLONE_FILES ? files_unshare() : 0;
 }
 
 SYSCALL(setns, int fd, int type)

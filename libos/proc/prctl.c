@@ -300,7 +300,7 @@ SYSCALL(arch_prctl, int op, unsigned long addr)
 	case ARCH_GET_CPUID:
 		return 1;
 	case ARCH_SET_CPUID:
-		return addr ? 0 : -ENODEV;
+		return -ENODEV; /* /proc/cpuinfo shows no cpuid_fault */
 	}
 	return -EINVAL;
 }

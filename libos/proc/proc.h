@@ -58,6 +58,7 @@ struct thread {
 	sigset_kernel blocked;	  /* written by the thread itself only, under sighand->lock */
 	sigset_kernel real_blocked; /* sigtimedwait: what counts as blocked while it waits for some of it */
 	sigset_kernel saved_mask; /* restored after sigsuspend, ppoll, ... */
+	bool stop_taken;	/* a stop signal was taken, and nothing has undone it since; sighand->lock, p->lock */
 	bool restore_mask;
 	u32 signal_pending;	  /* something for this thread to look at before it goes on */
 	u64 altstack_sp, altstack_size;
@@ -83,6 +84,7 @@ struct thread {
 	u32 cpu_affinity_set;
 	u64 cpu_affinity;
 	i32 nice;
+	u16 ioprio;		/* ioprio_set: remembered, without weight */
 	u32 sched_policy;
 	i32 sched_priority;
 	u64 timer_slack;

@@ -372,25 +372,38 @@ SYSCALL(setpriority, int which, int who, int nice)
 	return each_target(which, who, set_nice, &r) ? r.error : -ESRCH;
 }
 
-static void count_only(struct thread *t, void *arg)
+static void one_ioprio(struct thread *t, void *arg)
 {
-	*(int *)arg = t->tid;
+	*(int *)arg = t->ioprio;
+}
+
+/* Of several the highest: a smaller class, then a smaller level; who has none counts as best effort. */
+static void best_ioprio(struct thread *t, void *arg)
+{
+	int *best = arg;
+	int now = t->ioprio >> IOPRIO_CLASS_SHIFT ? t->ioprio : IOPRIO_PRIO_VALUE(IOPRIO_CLASS_BE, IOPRIO_BE_NORM);
+
+	if (*best < 0 || now < *best)
+		*best = now;
+}
+
+static void set_ioprio(struct thread *t, void *arg)
+{
+	t->ioprio = *(int *)arg;
 }
 
 SYSCALL(ioprio_get, int which, int who)
 {
-	int tid = 0;
+	int best = -1;
 
 	if (which < 1 || which > 3)
 		return -EINVAL;
-	if (!each_target(which - 1, who, count_only, &tid))
-		return -ESRCH;
-	return IOPRIO_PRIO_VALUE(IOPRIO_CLASS_NONE, 0);
+	return each_target(which - 1, who, which == 1 ? one_ioprio : best_ioprio, &best) ? best : -ESRCH;
 }
 
 SYSCALL(ioprio_set, int which, int who, int ioprio)
 {
-	int class = ioprio >> 13, level = ioprio & 0x1fff, tid = 0;
+	int class = ioprio >> 13, level = ioprio & 0x1fff;
 
 	switch (class) {
 	case IOPRIO_CLASS_RT:
@@ -412,6 +425,6 @@ SYSCALL(ioprio_set, int which, int who, int ioprio)
 	}
 	if (which < 1 || which > 3)
 		return -EINVAL;
-	/* Disk scheduling is the host's; the wish is heard and has no weight. */
-	return each_target(which - 1, who, count_only, &tid) ? 0 : -ESRCH;
+	/* Disk scheduling is the host's; the wish is remembered and has no weight. */
+	return each_target(which - 1, who, set_ioprio, &ioprio) ? 0 : -ESRCH;
 }

@@ -24,7 +24,7 @@ static void show_range(struct seq *s, const struct vma *v)
 	seq_puts(s, "\n");
 }
 
-static void show_usage(struct seq *s, u64 size, u64 rss)
+static void show_usage(struct seq *s, u64 size, u64 rss, bool locked)
 {
 	seq_printf(s,
 		   "Size:           %8lu kB\nKernelPageSize:        4 kB\nMMUPageSize:           4 kB\n"
@@ -37,7 +37,8 @@ static void show_usage(struct seq *s, u64 size, u64 rss)
 		   (unsigned long)rss >> 10, (unsigned long)rss >> 10, (unsigned long)rss >> 10);
 	seq_puts(s, "LazyFree:              0 kB\nAnonHugePages:         0 kB\nShmemPmdMapped:        0 kB\n"
 		    "FilePmdMapped:         0 kB\nShared_Hugetlb:        0 kB\nPrivate_Hugetlb:       0 kB\n"
-		    "Swap:                  0 kB\nSwapPss:               0 kB\nLocked:                0 kB\n");
+		    "Swap:                  0 kB\nSwapPss:               0 kB\n");
+	seq_printf(s, "Locked:         %8lu kB\n", locked ? (unsigned long)rss >> 10 : 0ul);
 }
 
 static int show_all(struct seq *s, const struct pnode *n, bool usage)
@@ -54,7 +55,8 @@ static int show_all(struct seq *s, const struct pnode *n, bool usage)
 			if (!usage)
 				continue;
 			/* What is resident is the host's knowledge; a vma's size bounds it from above. */
-			show_usage(s, v->end - v->start, v->prot ? v->end - v->start : 0);
+			show_usage(s, v->end - v->start, v->prot ? v->end - v->start : 0,
+				   v->flags & VMA_LOCKED);
 			seq_printf(s, "THPeligible:    0\nVmFlags:%s%s%s%s\n", v->prot & PROT_READ ? " rd" : "",
 				   v->prot & PROT_WRITE ? " wr" : "", v->prot & PROT_EXEC ? " ex" : "",
 				   v->flags & MAP_SHARED ? " sh mr mw me ms" : " mr mw me");
@@ -112,7 +114,7 @@ int proc_smaps_rollup_show(struct seq *s, const struct pnode *n)
 	process_put(p);
 	seq_printf(s, "%08lx-%08lx ---p 00000000 00:00 0                          [rollup]\n", (unsigned long)lo,
 		   (unsigned long)hi);
-	show_usage(s, size, size);
+	show_usage(s, size, size, false);
 	return 0;
 }
 

@@ -79,6 +79,10 @@ static void stop_process(struct thread *t, int sig)
 	if (sig != SIGSTOP && orphaned_group(p))
 		return;
 	mutex_lock(&p->lock);
+	if (!t->stop_taken) {
+		mutex_unlock(&p->lock);
+		return;
+	}
 	if (!p->stopped) {
 		p->stopped = 1;
 		p->stop_signal = sig;
@@ -156,6 +160,7 @@ static bool deliver_one(struct thread *t, struct bz_context *ctx, bool *handled)
 	mutex_lock(&s->lock);
 	sig = signal_take(t, ~t->blocked, &info);
 	if (sig) {
+		t->stop_taken = STOP_SIGNALS & SIG_BIT(sig);
 		act = s->action[sig - 1];
 		if ((act.flags & SA_RESETHAND) && act.handler > (u64)SIG_IGN)
 			s->action[sig - 1].handler = (u64)SIG_DFL;

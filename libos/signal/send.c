@@ -33,12 +33,16 @@ static u64 queued_limit(const struct process *p, int sig, const struct siginfo_k
 	return sig < SIGRTMIN_KERNEL && (!info || info->si_code >= 0) ? ~0ull : soft;
 }
 
-/* SIGCONT undoes pending stops, a stop signal a pending SIGCONT (signal(7)).  sighand locked. */
+/* SIGCONT undoes pending stops, a stop signal a pending SIGCONT (signal(7)); SIGCONT and SIGKILL also a stop that a thread
+ * has taken but not yet acted on.  process->lock held, sighand locked. */
 static void cancel_opposites(struct process *p, int sig)
 {
 	sigset_kernel drop = 0;
 	struct thread *t;
 
+	if (sig == SIGCONT || sig == SIGKILL)
+		list_for_each(t, &p->threads, node)
+			t->stop_taken = false;
 	if (sig == SIGCONT)
 		drop = STOP_SIGNALS;
 	else if (STOP_SIGNALS & SIG_BIT(sig))
@@ -123,7 +127,8 @@ int signal_post(struct process *p, struct thread *t, int sig, const struct sigin
 	mutex_lock(&p->lock);
 	if (!p->sighand || (t ? t->state == THREAD_DEAD : list_empty(&p->threads))) {
 		mutex_unlock(&p->lock);
-		return p->zombie ? 0 : -ESRCH;
+		/* Who has ended can be signalled until somebody has waited for it. */
+		return t && !p->zombie ? -ESRCH : 0;
 	}
 	mutex_lock(&p->sighand->lock);
 	cancel_opposites(p, sig);

@@ -176,6 +176,9 @@ static long do_adjtimex(struct timex *utx)
 
 	if (copy_from_user(&tx, utx, sizeof(tx)))
 		return -EFAULT;
+	/* ADJ_ADJTIME goes with ADJ_OFFSET alone. */
+	if ((tx.modes & 0x8000) && !(tx.modes & 1))
+		return -EINVAL;
 	if (tx.modes)
 		return may_not_set();
 	memset(&tx, 0, sizeof(tx));

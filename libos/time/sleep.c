@@ -75,7 +75,7 @@ SYSCALL(clock_nanosleep, int id, int flags, const struct __kernel_timespec *ureq
 	if (!clock_can_sleep(id)) {
 		if (clock_now(id, &unused))
 			return -EINVAL;
-		return id == CLOCK_THREAD_CPUTIME_ID ? -EINVAL : -EOPNOTSUPP;
+		return -EOPNOTSUPP;
 	}
 	err = timespec_load(ureq, &ns);
 	if (err)

@@ -263,12 +263,33 @@ SYSCALL(close, int fd)
 	return err == -ERESTARTSYS ? -EINTR : err;
 }
 
+int files_unshare(void)
+{
+	struct process *p = current->process;
+	struct files *old = p->files, *copy = files_copy(old);
+
+	if (!copy)
+		return -ENOMEM;
+	p->files = copy;
+	files_put(old);
+	return 0;
+}
+
 SYSCALL(close_range, unsigned int first, unsigned int last, unsigned int flags)
 {
 	struct files *fs = current->process->files;
 
+	int err;
+
 	if (flags & ~(CLOSE_RANGE_UNSHARE | CLOSE_RANGE_CLOEXEC) || first > last)
 		return -EINVAL;
+	/* Threads of a process share one table here: it is taken from other processes alone. */
+	if ((flags & CLOSE_RANGE_UNSHARE) && READ_ONCE(fs->refs) > 1) {
+		err = files_unshare();
+		if (err)
+			return err;
+		fs = current->process->files;
+	}
 	last = min(last, READ_ONCE(fs->size) ? fs->size - 1 : 0);
 	for (u64 fd = first; fd <= last; fd++) {
 		if (flags & CLOSE_RANGE_CLOEXEC)

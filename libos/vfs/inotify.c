@@ -256,7 +256,7 @@ static void inotify_fdinfo(struct file *f, char *buf, size_t size)
 	list_for_each(m, &in->watches, of_instance)
 		if (n + 80 < size)
 			n += snprintf(buf + n, size - n, "inotify wd:%x ino:%lx sdev:%lx mask:%x ignored_mask:0\n", m->wd,
-				      (unsigned long)m->inode->ino, (unsigned long)m->inode->sb->dev, m->mask & IN_ALL_EVENTS);
+				      (unsigned long)m->inode->ino, (unsigned long)m->inode->sb->dev, m->mask & (IN_ALL_EVENTS | IN_ONESHOT | IN_EXCL_UNLINK));
 	mutex_unlock(&inotify_lock);
 }
 

@@ -119,6 +119,24 @@ static void cut(struct flock_list *l, const struct lock *want, struct lock **spa
 	}
 }
 
+/* The order in which F_GETLK finds locks: each owner's together, by start; a new owner's last. */
+static void place(struct flock_list *l, struct lock *n)
+{
+	struct list *behind = l->locks.prev;
+	struct lock *k;
+
+	list_for_each(k, &l->locks, node) {
+		if (!mine(k, n))
+			continue;
+		if (k->start > n->start) {
+			behind = k->node.prev;
+			break;
+		}
+		behind = &k->node;
+	}
+	list_add(&n->node, behind);
+}
+
 /* Join a new range with neighbours of the same kind. */
 static void insert(struct flock_list *l, struct lock *n)
 {
@@ -134,7 +152,7 @@ static void insert(struct flock_list *l, struct lock *n)
 			kfree(k);
 		}
 	}
-	list_add_tail(&n->node, &l->locks);
+	place(l, n);
 }
 
 static bool would_deadlock(const void *owner, const void *for_owner)

@@ -13,7 +13,7 @@ SYSCALL(memfd_create, const char *uname, unsigned int flags)
 	struct file *f;
 	long n, fd;
 
-	if (flags & ~(unsigned int)(MFD_CLOEXEC | MFD_ALLOW_SEALING | MFD_HUGETLB | (0x3f << 26)))
+	if (flags & ~(unsigned int)(MFD_CLOEXEC | MFD_ALLOW_SEALING | MFD_HUGETLB | (flags & MFD_HUGETLB ? 0x3fu << 26 : 0)))
 		return -EINVAL;
 	if (flags & MFD_HUGETLB)
 		return -ENODEV;
@@ -57,7 +57,7 @@ long memfd_add_seals(struct file *f, u32 seals)
 	mutex_lock(&f->inode->lock);
 	if (n->file.seals & F_SEAL_SEAL)
 		err = -EPERM;
-	else if ((seals & F_SEAL_WRITE) && f->inode->map_count)
+	else if ((seals & F_SEAL_WRITE) && f->inode->map_writable)
 		err = -EBUSY;
 	else
 		n->file.seals |= seals;

@@ -314,7 +314,7 @@ static int walk_begin(struct walk *w, int dirfd, const char *name, u32 flags)
 	mutex_lock(&fs->lock);
 	w->root = fs->root;
 	path_get(&w->root);
-	w->at = *name == '/' ? fs->root : fs->cwd;
+	w->at = *name == '/' && !(flags & LOOKUP_IN_ROOT) ? fs->root : fs->cwd;
 	path_get(&w->at);
 	mutex_unlock(&fs->lock);
 	if (*name == '/' && (flags & LOOKUP_BENEATH))

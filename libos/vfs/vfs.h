@@ -106,6 +106,7 @@ struct inode {
 	struct inode *bound;	/* overlay and others: the inode that holds the data */
 	u32 deny_write, writers; /* atomic: processes that execute it; descriptions that may write it (ETXTBSY) */
 	u32 map_count;		/* atomic: vmas that map it; 0 lets truncation skip the search */
+	u32 map_writable;	/* atomic: those that may write it: F_SEAL_WRITE has to wait for them */
 	union { void *priv; u64 priv_word; };
 };
 
@@ -231,6 +232,7 @@ struct files *files_create(void);
 struct files *files_copy(struct files *old);	/* fork */
 void files_get(struct files *fs);		/* clone with CLONE_FILES */
 void files_put(struct files *fs);
+int files_unshare(void);	/* the current process gets a table of its own */
 void files_close_on_exec(struct files *fs);
 /* Walk the table of a process (procfs): the first open descriptor >= fd, or -1; *f referenced. */
 int files_next(struct files *fs, int fd, struct file **f);

@@ -107,7 +107,7 @@ static void errors(void **state)
 	expect("{\"env\": [\"novalue\"]}", "m.json: manifest: env: \"novalue\" must be NAME=value");
 	expect("{\"workdir\": \"srv\"}", "m.json: manifest: workdir: \"srv\" must be an absolute path");
 	expect("{\"user\": \"a b\"}", "m.json: manifest: user: \"a b\" must be UID[:GID] or NAME[:GROUP]");
-	expect("[]", "m.json:1: : must be an object, is a list");
+	expect("[]", "m.json:1: the manifest: must be an object, is a list");
 	expect("{\"cmd\": [], \"cmd\": []}", "m.json:1: duplicate object key near '\"cmd\"'");
 	expect("{\n\"cmd\": [\n", "m.json:3: ']' expected near end of file");
 	expect("{\"hostname\": \"\\u001b[2J\"}", "m.json: manifest: hostname: \"\\x1b[2J\" is no host name");
