@@ -222,6 +222,9 @@ static int kill_one(struct process *p, int sig, const struct siginfo_kernel *inf
 	/* Linux looks for the process first: a bad number for nobody is ESRCH (check_kill_permission). */
 	if (sig && !valid(sig))
 		return -EINVAL;
+	/* Its last thread may still be on its way out when somebody has waited for it already. */
+	if (list_empty(&p->pid_hash))
+		return -ESRCH;
 	if (!may_kill(p, sig))
 		return -EPERM;
 	return sig ? signal_send_process(p, sig, info) : 0;
