@@ -96,6 +96,9 @@ static void program_open(struct program *p, const struct run_options *o, const c
 		fail(EXIT_NOEXEC, "%s: neither an image nor an ELF program nor a '#!' script", path);
 	if (!(st.st_mode & 0111))
 		fail(EXIT_NOEXEC, "%s: is not executable (chmod +x)", path);
+	if (o->entrypoint)
+		fail(EXIT_BARTIZAN, "--entrypoint: %s is no image but a program of this host; run %s itself", path,
+		     o->entrypoint);
 	p->kind = PROGRAM_HOST;
 	clean = clean_path(path);
 	p->exe = p->host_path = clean && in_view(o, clean) ? clean : real_path(fd);

@@ -24,6 +24,7 @@ code 125 "$B" run --env-file /nowhere true; err /nowhere
 code 125 "$B" run --here=no true; err "'no'"
 code 125 "$B" run --rootfs /nowhere /bin/true; err /nowhere
 
+code 125 "$B" run --entrypoint /bin/echo /bin/true a; err "--entrypoint: /bin/true is no image"
 echo '{"volumes": ["/usr:/x"], "volums": []}' >"$T/policy"
 code 125 "$B" run --policy "$T/policy" true; err "'volums'"
 echo '{"memory": true}' >"$T/policy"
