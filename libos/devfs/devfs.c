@@ -53,7 +53,8 @@ int chrdev_register(u32 major, u32 minor, const char *name, u32 mode, const stru
 int chrdev_open(struct inode *inode, struct file *file)
 {
 	for (u32 i = 0; i < device_count; i++)
-		if (MKDEV(devices[i].major, devices[i].minor) == inode->rdev) {
+		if (MKDEV(devices[i].major, devices[i].minor) == inode->rdev ||
+		    (devices[i].minor == CHRDEV_ANY_MINOR && devices[i].major == (inode->rdev >> 8 & 0xfff))) {
 			file->ops = devices[i].fops;
 			return file->ops->open ? file->ops->open(file) : 0;
 		}

@@ -33,6 +33,7 @@ static void __noreturn finish(u32 status)
 {
 	static u32 never;
 
+	tty_finish();
 	if (boot->flags & BZ_START_STATS) {
 		/* What the first picoprocess calls on its way out is to be counted. */
 		for (int i = 0; i < 1000 && init_tid > 0 && host->thread_interrupt(init_tid, 1) != -ESRCH; i++)

@@ -4,6 +4,7 @@
  */
 #include "libos/procfs/procfs.h"
 #include "libos/signal/signal.h"
+#include "libos/tty/tty.h"
 #include <linux/capability.h>
 #include <linux/sched.h>
 
@@ -184,6 +185,17 @@ static void parent_and_tty(const struct process *p, i32 *ppid)
 	*ppid = p->parent ? p->parent->pid : 0;
 }
 
+static u32 tty_number(const struct process *p)
+{
+	u32 number = 0;
+
+	mutex_lock(&tasklist_lock);
+	if (p->tty && !p->tty->hung_up)
+		number = p->tty->major << 8 | (p->tty->minor & 0xff) | (p->tty->minor & ~0xffu) << 12;
+	mutex_unlock(&tasklist_lock);
+	return number;
+}
+
 static int stat_show(struct seq *s, const struct pnode *n)
 {
 	struct process *p = pnode_process(n);
@@ -200,7 +212,7 @@ static int stat_show(struct seq *s, const struct pnode *n)
 	pending_sets(p, t, &ign, &cgt);
 	parent_and_tty(p, &ppid);
 	seq_printf(s, "%d (%s) %c %d %d %d %d -1 4194304 %lu 0 %lu 0 ", t ? t->tid : p->pid, t ? t->comm : "?",
-		   state_char(p, t), ppid, p->pgrp, p->session, p->tty ? 0x8800 : 0, (unsigned long)p->ru.minflt,
+		   state_char(p, t), ppid, p->pgrp, p->session, tty_number(p), (unsigned long)p->ru.minflt,
 		   (unsigned long)p->ru.majflt);
 	seq_printf(s, "%ld %ld 0 0 %d %d %u 0 %ld %lu %lu %lu ", (long)cpu_ticks(p), 0l, 20 + (t ? t->nice : 0),
 		   t ? t->nice : 0, p->thread_count, (long)(p->start_time / (NSEC_PER_SEC / USER_HZ)),

@@ -1,6 +1,8 @@
 /* Terminal control, ioctl_tty(2): modes, sizes, sessions and foreground groups, flushing. */
 #include "libos/tty/tty.h"
 #include "libos/signal/signal.h"
+#include <linux/capability.h>
+#include <linux/tty.h>
 
 static long get_termios(struct tty *t, u64 arg, bool v2)
 {
@@ -13,29 +15,36 @@ static long get_termios(struct tty *t, u64 arg, bool v2)
 	return copy_to_user((void *)arg, &copy, v2 ? sizeof(struct termios2) : sizeof(struct termios));
 }
 
+/* ^S and ^Q stop and start, as who relays a terminal (packet mode) wants to know. */
+static bool usual_flow_control(const struct tty *t)
+{
+	return (t->termios.c_iflag & IXON) && t->termios.c_cc[VSTOP] == 19 && t->termios.c_cc[VSTART] == 17;
+}
+
 static long set_termios(struct tty *t, u64 arg, bool v2, bool flush)
 {
 	struct termios2 copy = t->termios;
-	bool was_canon;
+	bool flow;
+	u32 changed;
 
 	if (copy_from_user(&copy, (void *)arg, v2 ? sizeof(struct termios2) : sizeof(struct termios)))
 		return -EFAULT;
 	mutex_lock(&t->lock);
-	was_canon = t->termios.c_lflag & ICANON;
+	flow = usual_flow_control(t);
+	changed = t->termios.c_lflag ^ copy.c_lflag;
 	t->termios = copy;
+	if (t->driver->pty) /* a pseudo-terminal has eight bits and no parity, whatever is asked for */
+		t->termios.c_cflag = (copy.c_cflag & ~(CSIZE | PARENB)) | CS8 | CREAD;
 	if (flush)
-		t->head = t->used = t->lines = t->edit_len = 0;
-	/* A half-typed line becomes plain input when editing ends; what is there counts as a line when it begins. */
-	if (was_canon && !(copy.c_lflag & ICANON)) {
-		for (u32 i = 0; i < t->edit_len && t->used < TTY_BUF; i++)
-			t->buf[(t->head + t->used++) & (TTY_BUF - 1)] = t->edit[i];
-		t->edit_len = 0;
-		t->lines = 0;
-	} else if (!was_canon && (copy.c_lflag & ICANON)) {
-		t->lines = t->used ? 1 : 0;
-	}
+		tty_flush_input(t);
+	if (changed & ICANON)
+		tty_canon_changed(t);
+	if (!(copy.c_iflag & IXON))
+		tty_start_output(t);
+	if (t->driver->flow && flow != usual_flow_control(t))
+		t->driver->flow(t, flow ? TIOCPKT_NOSTOP : TIOCPKT_DOSTOP);
 	mutex_unlock(&t->lock);
-	waitq_wake_all(&t->waitq, ~0u);
+	tty_pump(t);
 	return 0;
 }
 
@@ -45,97 +54,177 @@ static long set_winsize(struct tty *t, u64 arg)
 
 	if (copy_from_user(&w, (void *)arg, sizeof(w)))
 		return -EFAULT;
-	t->size.xpixel = w.xpixel;
-	t->size.ypixel = w.ypixel;
-	tty_resize(t, w.rows, w.cols);
+	tty_resize(t, &w);
 	return 0;
 }
 
 static long set_pgrp(struct tty *t, u64 arg)
 {
 	struct process *p = current->process, *q;
+	bool known = false, ours = false;
 	i32 pgrp;
-	bool ok = false;
 
-	if (get_user(pgrp, (i32 *)arg))
-		return -EFAULT;
 	if (p->tty != t || p->session != t->session)
 		return -ENOTTY;
+	if (get_user(pgrp, (i32 *)arg))
+		return -EFAULT;
 	if (pgrp < 0)
 		return -EINVAL;
 	mutex_lock(&tasklist_lock);
-	list_for_each(q, &all_processes, hash)
-		ok = ok || (q->pgrp == pgrp && q->session == p->session);
+	list_for_each(q, &all_processes, hash) {
+		known = known || q->pgrp == pgrp;
+		ours = ours || (q->pgrp == pgrp && q->session == p->session);
+	}
+	if (ours)
+		t->pgrp = pgrp;
 	mutex_unlock(&tasklist_lock);
-	if (!ok)
-		return -EPERM;
-	t->pgrp = pgrp;
-	return 0;
+	return ours ? 0 : known ? -EPERM : -ESRCH;
 }
 
-static long set_controlling(struct tty *t)
+/* Take the terminal from the session that has it.  Tasklist locked. */
+static void take_from_session(struct tty *t)
+{
+	struct process *q;
+
+	list_for_each(q, &all_processes, hash)
+		if (q->tty == t && q->session == t->session) {
+			q->tty = NULL;
+			tty_put(t); /* never the last: the caller's description holds one */
+		}
+	t->session = t->pgrp = 0;
+}
+
+static long set_controlling(struct file *f, struct tty *t, u64 force)
 {
 	struct process *p = current->process;
+	bool may_steal = force == 1 && capable(CAP_SYS_ADMIN);
+	struct tty *old = NULL;
+	long ret = 0;
 
-	if (p->pid != p->session)
-		return -EPERM;
-	if (p->tty == t)
-		return 0;
-	if (p->tty || t->session)
-		return -EPERM;
-	ref_get(&t->refs);
-	p->tty = t;
-	t->session = p->session;
-	t->pgrp = p->pgrp;
-	return 0;
+	mutex_lock(&tasklist_lock);
+	if (p->tty && p->tty != t && p->tty->hung_up) {
+		old = p->tty;
+		p->tty = NULL;
+	}
+	if (p->pid == p->session && t->session == p->session) {
+		ret = 0;
+	} else if (p->pid != p->session || p->tty || (t->session && !may_steal) || !FMODE_CAN_READ(f)) {
+		ret = -EPERM;
+	} else {
+		if (t->session)
+			take_from_session(t);
+		ref_get(&t->refs);
+		p->tty = t;
+		t->session = p->session;
+		t->pgrp = p->pgrp;
+	}
+	mutex_unlock(&tasklist_lock);
+	tty_put(old);
+	return ret;
 }
 
 static long drop_controlling(struct tty *t)
 {
 	struct process *p = current->process;
+	i32 pgrp = 0;
 
-	if (p->tty != t)
+	mutex_lock(&tasklist_lock);
+	if (p->tty != t) {
+		mutex_unlock(&tasklist_lock);
 		return -ENOTTY;
-	if (p->pid == p->session)
-		t->session = t->pgrp = 0;
-	p->tty = NULL;
-	tty_put(t);
+	}
+	if (p->pid == p->session) {
+		pgrp = t->pgrp;
+		take_from_session(t);
+	} else {
+		p->tty = NULL;
+		tty_put(t);
+	}
+	mutex_unlock(&tasklist_lock);
+	if (pgrp > 0) {
+		signal_send_pgrp(pgrp, SIGHUP, NULL);
+		signal_send_pgrp(pgrp, SIGCONT, NULL);
+	}
 	return 0;
 }
 
-static long flush(struct tty *t, u64 what)
+/* `own`: from the terminal's side; a master's input is the terminal's output. */
+static long flush(struct tty *t, u64 what, bool own)
 {
+	bool in = what == TCIFLUSH || what == TCIOFLUSH, out = what == TCOFLUSH || what == TCIOFLUSH;
+
 	if (what > TCIOFLUSH)
 		return -EINVAL;
-	if (what == TCIFLUSH || what == TCIOFLUSH) {
-		mutex_lock(&t->lock);
-		t->head = t->used = t->lines = t->edit_len = 0;
-		mutex_unlock(&t->lock);
-	}
+	mutex_lock(&t->lock);
+	if (own ? in : out)
+		tty_flush_input(t);
+	if (own ? out : in)
+		tty_out_flush(t);
+	if (own && t->driver->flow)
+		t->driver->flow(t, (in ? TIOCPKT_FLUSHREAD : 0) | (out ? TIOCPKT_FLUSHWRITE : 0));
+	mutex_unlock(&t->lock);
+	tty_pump(t);
 	return 0;
 }
 
 static long flow(struct tty *t, u64 what)
 {
+	char c;
+
 	if (what > TCION)
 		return -EINVAL;
-	if (what == TCOOFF || what == TCOON) {
-		t->stopped = what == TCOOFF;
-		waitq_wake_all(&t->waitq, ~0u);
+	mutex_lock(&t->lock);
+	if (what == TCOOFF) {
+		tty_stop(t);
+		t->stopped_by_call = true;
+	} else if (what == TCOON) {
+		t->stopped_by_call = false;
+		tty_start_output(t);
+	} else {
+		c = t->termios.c_cc[what == TCIOFF ? VSTOP : VSTART];
+		if (c)
+			tty_echo_text(t, &c, 1);
 	}
+	mutex_unlock(&t->lock);
+	tty_pump(t);
 	return 0;
 }
 
-long tty_ioctl(struct file *f, u32 cmd, u64 arg)
+/* Calls that a process of the background may not make unasked. */
+static bool changes_terminal(u32 cmd)
 {
-	struct tty *t = f->priv;
-	u32 ready;
+	switch (cmd) {
+	case TCSETS: case TCSETSW: case TCSETSF: case TCSETS2: case TCSETSW2: case TCSETSF2: case TIOCSPGRP:
+	case TCXONC: case TCFLSH: case TCSBRK: case TCSBRKP: case TIOCSBRK: case TIOCCBRK: case TIOCSETD:
+		return true;
+	}
+	return false;
+}
 
+static long input_waiting(struct tty *t, u64 arg)
+{
+	u32 n = 0;
+
+	mutex_lock(&t->lock);
+	if (!(t->termios.c_lflag & ICANON))
+		n = t->head - t->tail;
+	else
+		for (u32 i = t->tail; i != t->canon; i++) /* marks of an end of file are not read as bytes */
+			n += !(!t->buf[i & (TTY_BUF - 1)] && (t->ends[(i & (TTY_BUF - 1)) / 64] >> (i & 63) & 1));
+	mutex_unlock(&t->lock);
+	return put_user((i32)n, (i32 *)arg);
+}
+
+long tty_control(struct file *f, struct tty *t, bool own, u32 cmd, u64 arg)
+{
+	int err = changes_terminal(cmd) ? tty_job_control(t, SIGTTOU) : 0;
+
+	if (err)
+		return err == -EIO && cmd == TIOCSPGRP ? -ENOTTY : err;
 	switch (cmd) {
 	case TCGETS:
-		return get_termios(t, arg, false);
 	case TCGETS2:
-		return get_termios(t, arg, true);
+		return get_termios(t, arg, cmd == TCGETS2);
 	case TCSETS:
 	case TCSETSW:
 	case TCSETSF:
@@ -149,29 +238,30 @@ long tty_ioctl(struct file *f, u32 cmd, u64 arg)
 	case TIOCSWINSZ:
 		return set_winsize(t, arg);
 	case TIOCGPGRP:
-		return current->process->tty != t ? -ENOTTY : put_user(t->pgrp, (i32 *)arg);
+		return own && current->process->tty != t ? -ENOTTY : put_user(t->pgrp, (i32 *)arg);
 	case TIOCSPGRP:
 		return set_pgrp(t, arg);
 	case TIOCGSID:
-		return current->process->tty != t ? -ENOTTY : put_user(t->session, (i32 *)arg);
+		if ((own && current->process->tty != t) || !t->session)
+			return -ENOTTY;
+		return put_user(t->session, (i32 *)arg);
 	case TIOCSCTTY:
-		return set_controlling(t);
+		return set_controlling(f, t, arg);
 	case TIOCNOTTY:
 		return drop_controlling(t);
 	case FIONREAD:
-		ready = t->termios.c_lflag & ICANON && !t->lines ? 0 : t->used;
-		return put_user((i32)ready, (i32 *)arg);
+		return input_waiting(t, arg);
 	case TIOCOUTQ:
 		return put_user(0, (i32 *)arg);
 	case TCFLSH:
-		return flush(t, arg);
+		return flush(t, arg, own);
 	case TCXONC:
 		return flow(t, arg);
 	case TCSBRK:
 	case TCSBRKP:
 	case TIOCSBRK:
 	case TIOCCBRK:
-		/* Output has left when a write returns, and a pty has no line to break. */
+		/* Output has left when a write returns, and neither a console nor a pty has a line to break. */
 		return 0;
 	case TIOCEXCL:
 	case TIOCNXCL:
@@ -179,10 +269,17 @@ long tty_ioctl(struct file *f, u32 cmd, u64 arg)
 		return 0;
 	case TIOCGEXCL:
 		return put_user((i32)t->exclusive, (i32 *)arg);
-	case TIOCSTI:
-		return -EPERM;
+	case TIOCSTI: /* as with dev.tty.legacy_tiocsti=0 */
+		return -EIO;
 	case TIOCGETD:
 		return put_user(0, (i32 *)arg);
 	}
 	return -ENOTTY;
+}
+
+long tty_ioctl(struct file *f, u32 cmd, u64 arg)
+{
+	if (tty_of(f)->hung_up)
+		return cmd == TIOCSPGRP ? -ENOTTY : -EIO;
+	return tty_control(f, tty_of(f), true, cmd, arg);
 }

@@ -1,301 +1,284 @@
 /*
- * The line discipline, termios(3): canonical editing, echo, signals, flow control, output processing.  Bytes are
- * processed when they arrive (tty_input), so that ^C works while nobody reads.
+ * The line discipline, termios(3): canonical editing, echo, signals, flow control.  Bytes are processed when
+ * they arrive (tty_input), so that ^C works while nobody reads; what finds no room waits in tty->raw.
  */
 #include "libos/tty/tty.h"
 #include "libos/signal/signal.h"
+#include <linux/tty.h>
 
-#define DISABLED 0
-
-static const struct termios2 default_termios = {
-	.c_iflag = ICRNL | IXON,
-	.c_oflag = OPOST | ONLCR,
-	.c_cflag = B38400 | CS8 | CREAD | HUPCL,
-	.c_lflag = ISIG | ICANON | ECHO | ECHOE | ECHOK | ECHOCTL | ECHOKE | IEXTEN,
-	.c_cc = {[VINTR] = 3, [VQUIT] = 28, [VERASE] = 127, [VKILL] = 21, [VEOF] = 4, [VTIME] = 0, [VMIN] = 1,
-		 [VSTART] = 17, [VSTOP] = 19, [VSUSP] = 26, [VREPRINT] = 18, [VDISCARD] = 15, [VWERASE] = 23, [VLNEXT] = 22},
-	.c_ispeed = 38400,
-	.c_ospeed = 38400,
-};
-
-struct tty *tty_create(ssize_t (*output)(struct tty *, const char *, size_t, bool))
-{
-	struct tty *t = kzalloc(sizeof(*t));
-
-	if (!t)
-		return NULL;
-	t->refs = 1;
-	mutex_init(&t->lock, RANK_OBJECT);
-	waitq_init(&t->waitq);
-	t->termios = default_termios;
-	t->size = (struct winsize_kernel){24, 80, 0, 0};
-	t->output = output;
-	return t;
-}
-
-void tty_put(struct tty *t)
-{
-	if (t && ref_put(&t->refs))
-		kfree(t);
-}
+#define MASK (TTY_BUF - 1)
 
 static bool lflag(const struct tty *t, u32 flag)
 {
 	return t->termios.c_lflag & flag;
 }
 
-static bool is_cc(const struct tty *t, u8 c, int which)
+bool tty_is_cc(const struct tty *t, u8 c, int which)
 {
-	return c == t->termios.c_cc[which] && t->termios.c_cc[which] != DISABLED;
+	return c && c == t->termios.c_cc[which];
 }
 
-/* --- output --- */
-
-/* One byte through OPOST into at most 8 bytes; returns how many. */
-static u32 post(struct tty *t, u8 c, char *out)
+static bool is_control(u8 c)
 {
-	u32 flags = t->termios.c_oflag, n;
+	return c < 0x20 || c == 0x7f;
+}
 
-	if (!(flags & OPOST)) {
-		out[0] = c;
-		return 1;
+/* --- the buffer --- */
+
+static void mark_end(struct tty *t, u32 at)
+{
+	t->ends[(at & MASK) / 64] |= 1ull << (at & 63);
+}
+
+static void append(struct tty *t, u8 c)
+{
+	t->ends[(t->head & MASK) / 64] &= ~(1ull << (t->head & 63));
+	t->buf[t->head++ & MASK] = c;
+}
+
+static void end_line(struct tty *t, u8 c)
+{
+	append(t, c);
+	mark_end(t, t->head - 1);
+	t->canon = t->head;
+}
+
+void tty_flush_input(struct tty *t)
+{
+	t->tail = t->canon = t->head;
+	t->raw_used = 0;
+	t->lnext = false;
+}
+
+/* What was typed becomes plain input when editing ends, and is a line when it begins. */
+void tty_canon_changed(struct tty *t)
+{
+	memset(t->ends, 0, sizeof(t->ends));
+	t->lnext = false;
+	t->canon = t->tail;
+	if (lflag(t, ICANON) && t->head != t->tail) {
+		mark_end(t, t->head - 1);
+		t->canon = t->head;
 	}
-	switch (c) {
-	case '\n':
-		if (flags & ONLCR) {
-			t->column = 0;
-			out[0] = '\r';
-			out[1] = '\n';
-			return 2;
-		}
-		break;
-	case '\r':
-		if ((flags & ONOCR) && t->column == 0)
-			return 0;
-		if (flags & OCRNL) {
-			out[0] = '\n';
-			return 1;
-		}
-		t->column = 0;
-		break;
-	case '\t':
-		n = 8 - (t->column & 7);
-		t->column += n;
-		if ((flags & TABDLY) == XTABS) {
-			memset(out, ' ', n);
-			return n;
-		}
-		out[0] = c;
-		return 1;
-	case '\b':
-		if (t->column)
-			t->column--;
-		break;
-	default:
-		if (c >= 0x20 && (c & 0xc0) != 0x80)
-			t->column++;
-	}
-	out[0] = c;
-	return 1;
 }
 
-static void echo_raw(struct tty *t, const char *s, u32 n)
+bool tty_readable(const struct tty *t, u32 least)
 {
-	t->output(t, s, n, false);
+	return lflag(t, ICANON) ? t->canon != t->tail : t->head - t->tail >= least;
 }
 
-static void echo_byte(struct tty *t, u8 c)
-{
-	char out[8];
-	u32 n;
+/* --- echo --- */
 
-	if (lflag(t, ECHOCTL) && (c < 0x20 || c == 0x7f) && c != '\t' && c != '\n') {
-		out[0] = '^';
-		out[1] = c ^ 0x40;
+static void echo(struct tty *t, u8 c)
+{
+	char text[2] = {'^', c ^ 0x40};
+
+	if (lflag(t, ECHOCTL) && is_control(c) && c != '\t') {
+		tty_echo_text(t, text, 2);
 		t->column += 2;
-		echo_raw(t, out, 2);
-		return;
+	} else {
+		tty_echo(t, c);
 	}
-	n = post(t, c, out);
-	echo_raw(t, out, n);
 }
 
-/* --- input --- */
-
-static void put_cooked(struct tty *t, u8 c)
+static u32 width(const struct tty *t, u8 c, u32 column)
 {
-	if (t->used == TTY_BUF)
-		return;
-	t->buf[(t->head + t->used++) & (TTY_BUF - 1)] = c;
+	if (c == '\t')
+		return 8 - (column & 7);
+	if (is_control(c))
+		return lflag(t, ECHOCTL) ? 2 : 0;
+	return (t->termios.c_iflag & IUTF8) && (c & 0xc0) == 0x80 ? 0 : 1;
 }
 
-static u32 width_of(const struct tty *t, u8 c)
+/* Where the cursor is after the edited line up to `end`. */
+static u32 column_at(const struct tty *t, u32 end)
 {
-	if ((c & 0xc0) == 0x80)
-		return 0;
-	return lflag(t, ECHOCTL) && (c < 0x20 || c == 0x7f) && c != '\t' ? 2 : 1;
+	u32 column = t->canon_column;
+
+	for (u32 i = t->canon; i != end; i++)
+		column += width(t, t->buf[i & MASK], column);
+	return column;
 }
 
 static void erase_echo(struct tty *t, u8 c)
 {
-	if (!lflag(t, ECHO))
-		return;
-	if (!lflag(t, ECHOE)) {
-		echo_byte(t, t->termios.c_cc[VERASE]);
-		return;
-	}
-	for (u32 w = width_of(t, c); w; w--) {
-		echo_raw(t, "\b \b", 3);
-		if (t->column)
-			t->column--;
-	}
+	u32 column = column_at(t, t->head), n = width(t, c, column);
+
+	for (u32 i = 0; i < n; i++)
+		tty_echo_text(t, c == '\t' ? "\b" : "\b \b", c == '\t' ? 1 : 3);
+	t->column -= min(n, t->column);
 }
 
-static void erase_one(struct tty *t)
-{
-	u8 c;
+/* --- editing --- */
 
-	/* With IUTF8 a whole character goes. */
-	do {
-		c = t->edit[--t->edit_len];
-		erase_echo(t, c);
-	} while ((t->termios.c_iflag & IUTF8) && (c & 0xc0) == 0x80 && t->edit_len);
-}
+enum erase { ERASE_CHAR, ERASE_WORD, ERASE_LINE };
 
 static bool word_byte(u8 c)
 {
-	return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '_' || c >= 0x80;
+	return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '_' ||
+	       (c >= 0xc0 && c != 0xd7 && c != 0xf7);
 }
 
-static void erase_word(struct tty *t)
+/* The first byte of the last character of the edited line; false: only the rest of one is there. */
+static bool last_character(const struct tty *t, u32 *at)
 {
-	while (t->edit_len && !word_byte(t->edit[t->edit_len - 1]))
-		erase_one(t);
-	while (t->edit_len && word_byte(t->edit[t->edit_len - 1]))
-		erase_one(t);
+	u32 i = t->head;
+	u8 c;
+
+	do {
+		c = t->buf[--i & MASK];
+	} while ((t->termios.c_iflag & IUTF8) && (c & 0xc0) == 0x80 && i != t->canon);
+	*at = i;
+	return !((t->termios.c_iflag & IUTF8) && (c & 0xc0) == 0x80);
+}
+
+static void erase(struct tty *t, enum erase what)
+{
+	bool in_word = false;
+	u32 at;
+
+	while (t->head != t->canon && last_character(t, &at)) {
+		u8 c = t->buf[at & MASK];
+
+		if (what == ERASE_WORD && !word_byte(c) && in_word)
+			return;
+		in_word = in_word || word_byte(c);
+		t->head = at;
+		if (lflag(t, ECHO)) {
+			if (what == ERASE_CHAR && !lflag(t, ECHOE))
+				echo(t, t->termios.c_cc[VERASE]);
+			else
+				erase_echo(t, c);
+		}
+		if (what == ERASE_CHAR)
+			return;
+	}
 }
 
 static void erase_line(struct tty *t)
 {
-	if (lflag(t, ECHOKE) && lflag(t, ECHOE)) {
-		while (t->edit_len)
-			erase_one(t);
+	if (t->head == t->canon)
+		return;
+	if (lflag(t, ECHO) && lflag(t, ECHOK) && lflag(t, ECHOKE) && lflag(t, ECHOE)) {
+		erase(t, ERASE_LINE);
 		return;
 	}
-	t->edit_len = 0;
-	if (lflag(t, ECHO)) {
-		echo_byte(t, t->termios.c_cc[VKILL]);
-		if (lflag(t, ECHOK))
-			echo_byte(t, '\n');
-	}
+	t->head = t->canon;
+	if (!lflag(t, ECHO))
+		return;
+	echo(t, t->termios.c_cc[VKILL]);
+	if (lflag(t, ECHOK))
+		tty_echo(t, '\n');
 }
 
-static void finish_line(struct tty *t)
+static void reprint(struct tty *t, u8 c)
 {
-	for (u32 i = 0; i < t->edit_len; i++)
-		put_cooked(t, t->edit[i]);
-	t->edit_len = 0;
-	t->lines++;
+	echo(t, c);
+	tty_echo(t, '\n');
+	t->canon_column = t->column;
+	for (u32 i = t->canon; i != t->head; i++)
+		echo(t, t->buf[i & MASK]);
 }
 
-static void flush_input(struct tty *t)
-{
-	t->head = t->used = t->lines = t->edit_len = 0;
-}
-
-/* A signal character: to the foreground group, with what was typed thrown away.  The signal itself is sent by the caller,
- * once the lock is free. */
-static int signal_for(struct tty *t, u8 c)
-{
-	if (!lflag(t, ISIG))
-		return 0;
-	if (is_cc(t, c, VINTR))
-		return SIGINT;
-	if (is_cc(t, c, VQUIT))
-		return SIGQUIT;
-	return is_cc(t, c, VSUSP) ? SIGTSTP : 0;
-}
-
+/* A byte that edits the line: true if that is all. */
 static bool edit_byte(struct tty *t, u8 c)
 {
-	if (is_cc(t, c, VERASE) || (c == '\b' && t->termios.c_cc[VERASE] == '\b')) {
-		if (t->edit_len)
-			erase_one(t);
-		return true;
-	}
-	if (lflag(t, IEXTEN) && is_cc(t, c, VWERASE)) {
-		erase_word(t);
-		return true;
-	}
-	if (is_cc(t, c, VKILL)) {
+	if (tty_is_cc(t, c, VERASE)) {
+		erase(t, ERASE_CHAR);
+	} else if (tty_is_cc(t, c, VKILL)) {
 		erase_line(t);
-		return true;
-	}
-	if (lflag(t, IEXTEN) && is_cc(t, c, VLNEXT)) {
+	} else if (lflag(t, IEXTEN) && tty_is_cc(t, c, VWERASE)) {
+		erase(t, ERASE_WORD);
+	} else if (lflag(t, IEXTEN) && tty_is_cc(t, c, VLNEXT)) {
 		t->lnext = true;
 		if (lflag(t, ECHO) && lflag(t, ECHOCTL))
-			echo_raw(t, "^\b", 2);
-		return true;
+			tty_echo_text(t, "^\b", 2);
+	} else if (lflag(t, IEXTEN) && lflag(t, ECHO) && tty_is_cc(t, c, VREPRINT)) {
+		reprint(t, c);
+	} else {
+		return false;
 	}
-	if (lflag(t, IEXTEN) && is_cc(t, c, VREPRINT)) {
-		echo_byte(t, c);
-		echo_byte(t, '\n');
-		for (u32 i = 0; i < t->edit_len; i++)
-			echo_byte(t, t->edit[i]);
-		return true;
-	}
-	return false;
+	return true;
 }
 
-static void canonical(struct tty *t, u8 c)
+/* A byte that ends the line: true if it was one. */
+static bool end_byte(struct tty *t, u8 c)
 {
-	bool eof = !t->lnext && is_cc(t, c, VEOF);
-
-	if (!t->lnext && edit_byte(t, c))
-		return;
-	if (!t->lnext && (c == '\n' || eof || is_cc(t, c, VEOL) || (lflag(t, IEXTEN) && is_cc(t, c, VEOL2)))) {
-		if (!eof && (lflag(t, ECHO) || (c == '\n' && lflag(t, ECHONL))))
-			echo_byte(t, c);
-		if (!eof && t->edit_len < TTY_BUF)
-			t->edit[t->edit_len++] = c;
-		/* ^D ends the line without being part of it; the mark keeps an empty one apart from nothing. */
-		if (eof) {
-			if (t->edit_len < TTY_BUF)
-				t->edit[t->edit_len++] = 0;
-			finish_line(t);
-			t->buf[(t->head + t->used - 1) & (TTY_BUF - 1)] = 0;
-			t->eof_pending = true;
-			return;
-		}
-		finish_line(t);
-		return;
+	if (c == '\n') {
+		if (lflag(t, ECHO) || lflag(t, ECHONL))
+			tty_echo(t, c);
+		end_line(t, c);
+	} else if (tty_is_cc(t, c, VEOF)) {
+		end_line(t, 0); /* a marked NUL: it ends the line without being part of it */
+	} else if (tty_is_cc(t, c, VEOL) || (lflag(t, IEXTEN) && tty_is_cc(t, c, VEOL2))) {
+		if (lflag(t, ECHO))
+			echo(t, c);
+		end_line(t, c);
+	} else {
+		return false;
 	}
-	t->lnext = false;
-	if (t->edit_len >= TTY_BUF - 1)
-		return;
-	t->edit[t->edit_len++] = c;
-	if (lflag(t, ECHO))
-		echo_byte(t, c);
+	return true;
+}
+
+/* --- bytes as they come --- */
+
+static void plain_byte(struct tty *t, u8 c)
+{
+	if (t->head == t->canon)
+		t->canon_column = t->column;
+	if (lflag(t, ECHO)) {
+		if (c == '\n')
+			tty_echo(t, c);
+		else
+			echo(t, c);
+	}
+	append(t, c);
 }
 
 static bool flow_control(struct tty *t, u8 c)
 {
 	if (!(t->termios.c_iflag & IXON))
 		return false;
-	if (is_cc(t, c, VSTOP)) {
-		t->stopped = true;
-		return true;
-	}
-	if (is_cc(t, c, VSTART)) {
-		t->stopped = false;
-		return true;
-	}
-	if (t->stopped && (t->termios.c_iflag & IXANY))
-		t->stopped = false;
-	return false;
+	if (tty_is_cc(t, c, VSTART))
+		tty_start_output(t);
+	else if (tty_is_cc(t, c, VSTOP))
+		tty_stop(t);
+	else
+		return false;
+	return true;
 }
 
-/* Returns a signal to send, or 0. */
+static int signal_for(const struct tty *t, u8 c)
+{
+	if (!lflag(t, ISIG))
+		return 0;
+	if (tty_is_cc(t, c, VINTR))
+		return SIGINT;
+	if (tty_is_cc(t, c, VQUIT))
+		return SIGQUIT;
+	return tty_is_cc(t, c, VSUSP) ? SIGTSTP : 0;
+}
+
+static void signal_byte(struct tty *t, u8 c)
+{
+	if (!lflag(t, NOFLSH)) {
+		u32 later = t->raw_used; /* what was typed after it stays */
+
+		tty_flush_input(t);
+		t->raw_used = later;
+		/* The echo of what is thrown away, and output that nobody has taken for long: of a pty's, a
+		 * page is with its reader already. */
+		t->out_used = min(t->out_before_input, 4096u);
+		if (t->driver->flow)
+			t->driver->flow(t, TIOCPKT_FLUSHREAD | TIOCPKT_FLUSHWRITE);
+	}
+	if (t->termios.c_iflag & IXON)
+		tty_start_output(t);
+	if (lflag(t, ECHO))
+		echo(t, c);
+}
+
+/* Returns a signal to send once the lock is free, or 0. */
 static int input_byte(struct tty *t, u8 c)
 {
 	u32 iflag = t->termios.c_iflag;
@@ -303,230 +286,90 @@ static int input_byte(struct tty *t, u8 c)
 
 	if (iflag & ISTRIP)
 		c &= 0x7f;
-	if (!t->lnext) {
-		if (flow_control(t, c))
-			return 0;
-		sig = signal_for(t, c);
-		if (sig) {
-			if (!lflag(t, NOFLSH))
-				flush_input(t);
-			if (lflag(t, ECHO))
-				echo_byte(t, c);
-			t->stopped = false;
-			return sig;
-		}
-		if (c == '\r') {
-			if (iflag & IGNCR)
-				return 0;
-			if (iflag & ICRNL)
-				c = '\n';
-		} else if (c == '\n' && (iflag & INLCR)) {
-			c = '\r';
-		}
-	}
-	if (lflag(t, ICANON)) {
-		canonical(t, c);
+	if (t->lnext) {
+		t->lnext = false;
+		plain_byte(t, c);
 		return 0;
 	}
-	t->lnext = false;
-	if (lflag(t, ECHO))
-		echo_byte(t, c);
-	put_cooked(t, c);
+	if (flow_control(t, c))
+		return 0;
+	sig = signal_for(t, c);
+	if (sig) {
+		signal_byte(t, c);
+		return sig;
+	}
+	if ((iflag & IXON) && (iflag & IXANY))
+		tty_start_output(t);
+	if (c == '\r') {
+		if (iflag & IGNCR)
+			return 0;
+		if (iflag & ICRNL)
+			c = '\n';
+	} else if (c == '\n' && (iflag & INLCR)) {
+		c = '\r';
+	}
+	if (!lflag(t, ICANON) || (!edit_byte(t, c) && !end_byte(t, c)))
+		plain_byte(t, c);
 	return 0;
 }
 
-static void send_foreground(struct tty *t, int sig)
+/*
+ * A line may have 4095 bytes and its end.  While no line is whole, more is taken and lost, so that the end
+ * can come; once one is, it waits until somebody reads.
+ */
+static bool make_room(struct tty *t)
+{
+	u32 used = t->head - t->tail;
+
+	if (used < TTY_BUF - 1)
+		return true;
+	if (!lflag(t, ICANON) || t->canon != t->tail)
+		return false;
+	if (used == TTY_BUF)
+		t->head--;
+	return true;
+}
+
+void tty_pump(struct tty *t)
+{
+	int sig;
+
+	do {
+		sig = 0;
+		mutex_lock(&t->lock);
+		t->out_before_input = t->out_used;
+		while (!sig && t->raw_used && make_room(t)) {
+			u8 c = t->raw[t->raw_head];
+
+			t->raw_head = (t->raw_head + 1) & (TTY_RAW - 1);
+			t->raw_used--;
+			sig = input_byte(t, c);
+		}
+		mutex_unlock(&t->lock);
+		if (sig)
+			tty_signal(t, sig);
+	} while (sig);
+	t->driver->push(t);
+	waitq_wake_all(&t->waitq, ~0u);
+}
+
+u32 tty_input(struct tty *t, const char *buf, u32 n)
+{
+	u32 done = 0;
+
+	mutex_lock(&t->lock);
+	while (done < n && t->raw_used < TTY_RAW)
+		t->raw[(t->raw_head + t->raw_used++) & (TTY_RAW - 1)] = buf[done++];
+	mutex_unlock(&t->lock);
+	tty_pump(t);
+	return done;
+}
+
+void tty_signal(struct tty *t, int sig)
 {
 	struct siginfo_kernel info = {.si_signo = sig, .si_code = SI_KERNEL};
 	i32 pgrp = READ_ONCE(t->pgrp);
 
 	if (pgrp)
 		signal_send_pgrp(pgrp, sig, &info);
-}
-
-void tty_input(struct tty *t, const char *buf, size_t n)
-{
-	for (size_t i = 0; i < n; i++) {
-		int sig;
-
-		mutex_lock(&t->lock);
-		sig = input_byte(t, buf[i]);
-		mutex_unlock(&t->lock);
-		if (sig)
-			send_foreground(t, sig);
-	}
-	waitq_wake_all(&t->waitq, ~0u);
-}
-
-void tty_hangup(struct tty *t)
-{
-	mutex_lock(&t->lock);
-	t->hung_up = true;
-	mutex_unlock(&t->lock);
-	send_foreground(t, SIGHUP);
-	send_foreground(t, SIGCONT);
-	waitq_wake_all(&t->waitq, ~0u);
-}
-
-void tty_resize(struct tty *t, u16 rows, u16 cols)
-{
-	bool changed;
-
-	mutex_lock(&t->lock);
-	changed = t->size.rows != rows || t->size.cols != cols;
-	t->size.rows = rows;
-	t->size.cols = cols;
-	mutex_unlock(&t->lock);
-	if (changed)
-		send_foreground(t, SIGWINCH);
-}
-
-/* --- reading and writing --- */
-
-/* A background process must not touch the terminal (job control): 0, or -ERESTARTSYS / -EIO. */
-static int job_control(struct tty *t, int sig)
-{
-	struct process *p = current->process;
-	struct siginfo_kernel info = {.si_signo = sig, .si_code = SI_KERNEL};
-	bool blocked;
-
-	if (p->tty != t || !t->pgrp || p->pgrp == t->pgrp)
-		return 0;
-	blocked = (current->blocked & SIG_BIT(sig)) || p->sighand->action[sig - 1].handler == (u64)SIG_IGN;
-	if (blocked)
-		return sig == SIGTTIN ? -EIO : 0;
-	signal_send_pgrp(p->pgrp, sig, &info);
-	return -ERESTARTSYS;
-}
-
-static bool readable(struct tty *t)
-{
-	if (t->termios.c_lflag & ICANON)
-		return t->lines;
-	return t->used >= max((u32)t->termios.c_cc[VMIN], 1u) || (t->used && t->termios.c_cc[VTIME]);
-}
-
-/* Take what one read gives.  Lock held. */
-static ssize_t take(struct tty *t, struct iov_iter *it)
-{
-	bool canon = t->termios.c_lflag & ICANON;
-	ssize_t done = 0;
-
-	while (it->left && t->used) {
-		char c = t->buf[t->head];
-		bool end = canon && (c == '\n' || (c == 0 && t->eof_pending) || is_cc(t, c, VEOL) || is_cc(t, c, VEOL2));
-
-		t->head = (t->head + 1) & (TTY_BUF - 1);
-		t->used--;
-		if (end && c == 0) {
-			t->eof_pending = false;
-			t->lines--;
-			break;
-		}
-		if (iov_copy_to(it, &c, 1) != 1)
-			return done ? done : -EFAULT;
-		done++;
-		if (end) {
-			t->lines--;
-			break;
-		}
-	}
-	return done;
-}
-
-static i64 read_deadline(const struct tty *t)
-{
-	if ((t->termios.c_lflag & ICANON) || !t->termios.c_cc[VTIME])
-		return BZ_NO_DEADLINE;
-	/* With VMIN the clock starts at the first byte. */
-	if (t->termios.c_cc[VMIN] && !t->used)
-		return BZ_NO_DEADLINE;
-	return now_mono() + t->termios.c_cc[VTIME] * 100000000ll;
-}
-
-ssize_t tty_read(struct file *f, struct iov_iter *it, i64 *pos)
-{
-	struct tty *t = f->priv;
-	bool polling, timed_out = false;
-	ssize_t n;
-	int err;
-
-	if (!it->left)
-		return 0;
-	for (;;) {
-		err = job_control(t, SIGTTIN);
-		if (err)
-			return err;
-		mutex_lock(&t->lock);
-		polling = !(t->termios.c_lflag & ICANON) && !t->termios.c_cc[VMIN] && !t->termios.c_cc[VTIME];
-		if (readable(t) || polling || timed_out) {
-			n = take(t, it);
-			mutex_unlock(&t->lock);
-			return n;
-		}
-		mutex_unlock(&t->lock);
-		if (t->hung_up)
-			return 0;
-		if (f->flags & O_NONBLOCK)
-			return -EAGAIN;
-		err = WAIT_EVENT(&t->waitq, readable(t) || t->hung_up, read_deadline(t));
-		if (err == -EINTR)
-			return -ERESTARTSYS;
-		timed_out = err == -ETIMEDOUT;
-	}
-}
-
-ssize_t tty_write(struct file *f, struct iov_iter *it, i64 *pos)
-{
-	struct tty *t = f->priv;
-	char in[256], out[8 * 256];
-	ssize_t done = 0, n;
-	int err;
-
-	if (t->termios.c_lflag & TOSTOP) {
-		err = job_control(t, SIGTTOU);
-		if (err)
-			return err;
-	}
-	while (it->left) {
-		size_t want = min(it->left, sizeof(in)), got;
-		u32 len = 0;
-
-		if (t->hung_up)
-			return done ? done : -EIO;
-		if (t->stopped) {
-			if (f->flags & O_NONBLOCK)
-				return done ? done : -EAGAIN;
-			if (WAIT_EVENT(&t->waitq, !READ_ONCE(t->stopped) || t->hung_up, BZ_NO_DEADLINE))
-				return done ? done : -ERESTARTSYS;
-			continue;
-		}
-		got = iov_copy_from(it, in, want);
-		if (!got)
-			return done ? done : -EFAULT;
-		mutex_lock(&t->lock);
-		for (size_t i = 0; i < got; i++)
-			len += post(t, in[i], out + len);
-		mutex_unlock(&t->lock);
-		n = t->output(t, out, len, !(f->flags & O_NONBLOCK));
-		if (n < 0)
-			return done ? done : n;
-		done += got;
-	}
-	return done;
-}
-
-u32 tty_poll(struct file *f, struct poll_table *pt)
-{
-	struct tty *t = f->priv;
-	u32 mask = 0;
-
-	poll_wait(pt, f, &t->waitq);
-	if (readable(t))
-		mask |= EPOLLIN | EPOLLRDNORM;
-	if (t->hung_up)
-		return mask | EPOLLHUP | EPOLLIN | EPOLLERR;
-	if (!t->stopped)
-		mask |= EPOLLOUT | EPOLLWRNORM;
-	return mask;
 }

@@ -77,7 +77,7 @@ static int open_inode(struct file *f, struct inode *inode)
 struct file *file_open_path(const struct path *p, u32 flags)
 {
 	struct inode *inode = p->dentry->inode;
-	struct file *f = file_alloc(&no_ops, inode, flags & ~(O_CREAT | O_EXCL | O_NOCTTY | O_TRUNC | O_CLOEXEC), NULL);
+	struct file *f = file_alloc(&no_ops, inode, flags & ~(O_CREAT | O_EXCL | O_TRUNC | O_CLOEXEC), NULL);
 	int err = 0;
 
 	if (!f)
@@ -104,6 +104,7 @@ struct file *file_open_path(const struct path *p, u32 flags)
 	}
 	if (!err)
 		err = open_inode(f, inode);
+	f->flags &= ~O_NOCTTY;
 	if (err) {
 		/* It was never open: no release, no close event. */
 		f->ops = &no_ops;

@@ -251,6 +251,7 @@ static void mount_all(void)
 	mount_at(procfs_create(), "/proc", MNT_NOSUID | MNT_NODEV | MNT_NOEXEC);
 	mount_at(sysfs_create(), "/sys", MNT_NOSUID | MNT_NODEV | MNT_NOEXEC | MNT_RDONLY);
 	mount_at(devfs_create(), "/dev", MNT_NOSUID | MNT_NOEXEC);
+	mount_at(devpts_create(), "/dev/pts", MNT_NOSUID | MNT_NOEXEC);
 	tmp = tmpfs_create(0, 01777);
 	if (tmp)
 		mount_at(tmp, "/dev/shm", MNT_NOSUID | MNT_NODEV);

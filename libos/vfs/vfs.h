@@ -319,10 +319,12 @@ struct super *hostfs_create(u32 root, u32 flags, bool is_file, const struct bz_a
 struct super *overlay_create(struct super *lower, struct super *upper);
 struct super *procfs_create(void);
 struct super *devfs_create(void);
+struct super *devpts_create(void);
 struct super *sysfs_create(void);
 
 /* Device numbers register their files (devfs/). */
 int chrdev_open(struct inode *inode, struct file *file);	/* opening a character device node: by inode->rdev; -ENXIO */
+#define CHRDEV_ANY_MINOR ~0u
 int chrdev_register(u32 major, u32 minor, const char *name, u32 mode, const struct file_ops *fops);
 
 /* inotify (vfs/inotify.c): IN_* mask of what happened to inode (and, in its parent, to name). */
