@@ -10,7 +10,7 @@ def set_size(fd, rows, cols):
 
 
 class Terminal:
-    def __init__(self, *args):
+    def __init__(self, *args, native=None):
         self.master, self.slave = pty.openpty()
         set_size(self.master, 30, 100)
         self.before = termios.tcgetattr(self.slave)
@@ -18,7 +18,8 @@ class Terminal:
         self.pid = os.fork()
         if not self.pid:
             os.login_tty(self.slave) if hasattr(os, 'login_tty') else self.login()
-            os.execv(bartizan, [bartizan, 'run', *args])
+            words = {True: args, False: (bartizan, 'run', '-it', *args), None: (bartizan, 'run', *args)}[native]
+            os.execv(words[0], words)
 
     def login(self):
         os.setsid()
@@ -94,4 +95,62 @@ check(t.output.count(b'\r\n') == 20000, 'output was lost: %d lines' % t.output.c
 t = Terminal('-t', '/nowhere/program')
 t.expect(b'/nowhere/program')
 t.end(127)
+
+# What a program reads is what it would read at a terminal of the host's: each conversation natively, then in a sandbox.
+READER = """
+import array, fcntl, os, sys, termios, time, tty
+def show(*what):
+    print('=', *what, flush=True)
+def mode(minimum, tenths):
+    now = termios.tcgetattr(0)
+    now[3] &= ~(termios.ICANON | termios.ECHO)
+    now[6][termios.VMIN], now[6][termios.VTIME] = minimum, tenths
+    termios.tcsetattr(0, termios.TCSANOW, now)
+def waiting():
+    n = array.array('i', [0])
+    fcntl.ioctl(0, termios.FIONREAD, n)
+    return n[0]
+"""
+CONVERSATIONS = {
+    'a NUL is data': ("show('go'); show(os.read(0, 10))", [b'ab\x16\x00c\r']),
+    'end of file within a line': ("show('go'); show(os.read(0, 10)); show('more'); show(os.read(0, 10))", [b'xy\x04', b'\x04']),
+    'end of file behind a full buffer': ("show('go'); show(os.read(0, 2)); show('more'); show(os.read(0, 10))", [b'xy\x04', b'z\r']),
+    'a line in two reads': ("show('go'); show(os.read(0, 2)); show('more'); show(os.read(0, 10))", [b'wxyz\r', b'']),
+    'VMIN': ("mode(3, 0); show('go'); show(os.read(0, 10))", [b'abc']),
+    'VMIN and VTIME': ("mode(5, 2); show('go'); show(os.read(0, 10))", [b'ab']),
+    'VTIME alone': ("mode(0, 2); show(os.read(0, 10)); show('go'); time.sleep(0.3); show(os.read(0, 10))", [b'q']),
+    'neither': ("mode(0, 0); show(os.read(0, 10))", []),
+    'FIONREAD': ("show('go'); time.sleep(0.3); show(waiting()); show('more'); time.sleep(0.3); show(waiting()); show(os.read(0, 10))",
+                 [b'abc', b'd\r']),
+    'editing ends': ("show('go'); time.sleep(0.3); mode(1, 0); show(os.read(0, 10))", [b'half']),
+    'erasing a word': ("show('go'); show(os.read(0, 20))", [b'one two\x17three\r']),
+    'a background process changes modes': (
+        "import signal, subprocess\n"
+        "p = subprocess.Popen(['stty', '-echo'], process_group=0) if sys.version_info >= (3, 11) else None\n"
+        "pid, status = os.waitpid(p.pid, os.WUNTRACED); show(os.WIFSTOPPED(status) and os.WSTOPSIG(status) == signal.SIGTTOU)\n"
+        "os.kill(pid, 9); os.waitpid(pid, 0)", []),
+}
+
+
+def converse(program, typed, native):
+    t = Terminal('/usr/bin/python3', '-c', READER + program, native=native)
+    for i, keys in enumerate(typed):
+        t.expect(b'= more\r\n' if i else b'= go\r\n')
+        t.type(keys)
+    status = None
+    while status is None or select.select([t.master], [], [], 0)[0]:
+        if select.select([t.master], [], [], 0.05)[0]:
+            t.output += os.read(t.master, 4096)
+        elif status is None:
+            pid, ended = os.waitpid(t.pid, os.WNOHANG)
+            status = ended if pid else None
+    os.close(t.master)
+    os.close(t.slave)
+    return [line for line in t.output.split(b'\n') if b'=' in line], os.waitstatus_to_exitcode(status)
+
+
+for name, (program, typed) in CONVERSATIONS.items():
+    natively, here = (converse(program, typed, native) for native in (True, False))
+    check(natively == here, '%s: %r, natively %r' % (name, here, natively))
+
 sys.exit(failures != 0)
