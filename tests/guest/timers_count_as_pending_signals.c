@@ -15,6 +15,9 @@ int main(void)
 	sigset_t set;
 	int count = 0;
 
+	/* A user's processes are counted together: be one that nobody else is, where that is allowed. */
+	if (getuid() == 0)
+		CHECK(setuid(60000 + getpid() % 5000) == 0);
 	while (fgets(line, sizeof(line), status))
 		sscanf(line, "SigQ: %ld", &others);
 	fclose(status);
