@@ -53,7 +53,7 @@ static ssize_t eventfd_read(struct file *f, struct iov_iter *it, i64 *pos)
 	if (it->left < sizeof(value))
 		return -EINVAL;
 	while (!take(e, &value)) {
-		if (f->flags & O_NONBLOCK)
+		if (io_flags(f, it) & O_NONBLOCK)
 			return -EAGAIN;
 		if (WAIT_EVENT(&e->waitq, READ_ONCE(e->count), BZ_NO_DEADLINE))
 			return -ERESTARTSYS;
@@ -74,7 +74,7 @@ static ssize_t eventfd_write(struct file *f, struct iov_iter *it, i64 *pos)
 	if (value == ~0ull)
 		return -EINVAL;
 	while (!add(e, value)) {
-		if (f->flags & O_NONBLOCK)
+		if (io_flags(f, it) & O_NONBLOCK)
 			return -EAGAIN;
 		if (WAIT_EVENT(&e->waitq, ~0ull - READ_ONCE(e->count) > value, BZ_NO_DEADLINE))
 			return -ERESTARTSYS;

@@ -64,7 +64,7 @@ static ssize_t signalfd_read(struct file *f, struct iov_iter *it, i64 *pos)
 		}
 		if (done)
 			break;
-		if (f->flags & O_NONBLOCK)
+		if (io_flags(f, it) & O_NONBLOCK)
 			return -EAGAIN;
 		if (WAIT_EVENT(&signalfd_waitq, ready(s), BZ_NO_DEADLINE))
 			return -ERESTARTSYS;

@@ -71,7 +71,7 @@ static ssize_t timerfd_read(struct file *f, struct iov_iter *it, i64 *pos)
 	if (it->left < sizeof(ticks))
 		return -EINVAL;
 	while (!(ticks = look(t, true))) {
-		if (f->flags & O_NONBLOCK)
+		if (io_flags(f, it) & O_NONBLOCK)
 			return -EAGAIN;
 		if (WAIT_EVENT(&t->waitq, look(t, false), BZ_NO_DEADLINE))
 			return -ERESTARTSYS;

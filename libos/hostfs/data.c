@@ -279,11 +279,11 @@ static ssize_t file_read(struct file *f, struct iov_iter *it, i64 *pos)
 	return done;
 }
 
-static void wrote(struct file *f, i64 *pos, size_t n)
+static void wrote(struct file *f, i64 *pos, size_t n, bool append)
 {
 	struct inode *inode = f->inode;
 
-	if (f->flags & O_APPEND)
+	if (append)
 		*pos = inode->size + n;
 	else
 		*pos += n;
@@ -295,7 +295,7 @@ static void wrote(struct file *f, i64 *pos, size_t n)
 static ssize_t file_write(struct file *f, struct iov_iter *it, i64 *pos)
 {
 	struct bz_iov iov[IOV_MAX_HOST];
-	u32 flags = f->flags & O_APPEND ? BZ_IO_APPEND : 0;
+	u32 flags = io_flags(f, it) & O_APPEND ? BZ_IO_APPEND : 0;
 	bool tried = false;
 	ssize_t done = 0;
 
@@ -317,7 +317,7 @@ static ssize_t file_write(struct file *f, struct iov_iter *it, i64 *pos)
 		if (put <= 0)
 			return done ? done : put;
 		iov_advance(it, put);
-		wrote(f, pos, put);
+		wrote(f, pos, put, flags);
 		done += put;
 		if ((size_t)put < want)
 			break;

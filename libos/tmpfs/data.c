@@ -356,7 +356,7 @@ static ssize_t file_write(struct file *f, struct iov_iter *it, i64 *pos)
 	if (!it->left)
 		return 0;
 	mutex_lock(&inode->lock);
-	if (f->flags & O_APPEND)
+	if (io_flags(f, it) & O_APPEND)
 		*pos = inode->size;
 	if (*pos < 0) {
 		n = -EINVAL;

@@ -213,7 +213,7 @@ ssize_t tty_read(struct file *f, struct iov_iter *it, i64 *pos)
 		done += n;
 		if (!it->left || read_can_end(t, done, end) || READ_ONCE(t->hung_up))
 			return done;
-		if (f->flags & O_NONBLOCK)
+		if (io_flags(f, it) & O_NONBLOCK)
 			return done ? done : -EAGAIN;
 		err = WAIT_EVENT(&t->waitq, tty_readable(t, 1) || READ_ONCE(t->hung_up),
 				 read_deadline(t, done));

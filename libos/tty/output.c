@@ -165,7 +165,7 @@ ssize_t tty_write(struct file *f, struct iov_iter *it, i64 *pos)
 			return done ? done : n;
 		done += n;
 		t->driver->push(t);
-		if (!n && (f->flags & O_NONBLOCK))
+		if (!n && (io_flags(f, it) & O_NONBLOCK))
 			return done ? done : -EAGAIN;
 		if (!n && t->driver->wait_output(f, false))
 			return done ? done : -ERESTARTSYS;

@@ -154,7 +154,7 @@ static ssize_t master_read(struct file *f, struct iov_iter *it, i64 *pos)
 		}
 		if (READ_ONCE(p->slave_closed))
 			return -EIO;
-		if (f->flags & O_NONBLOCK)
+		if (io_flags(f, it) & O_NONBLOCK)
 			return -EAGAIN;
 		if (WAIT_EVENT(&p->tty.waitq, master_ready(p), BZ_NO_DEADLINE))
 			return -ERESTARTSYS;
@@ -178,7 +178,7 @@ static ssize_t master_write(struct file *f, struct iov_iter *it, i64 *pos)
 		done += got;
 		if (got == n)
 			continue;
-		if (f->flags & O_NONBLOCK)
+		if (io_flags(f, it) & O_NONBLOCK)
 			return done ? done : -EAGAIN;
 		if (WAIT_EVENT(&p->tty.waitq, READ_ONCE(p->tty.raw_used) < TTY_RAW, BZ_NO_DEADLINE))
 			return done ? done : -ERESTARTSYS;

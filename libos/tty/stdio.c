@@ -19,7 +19,8 @@ static ssize_t transfer(struct file *f, struct iov_iter *it, i64 off, bool write
 	struct thread *t = current;
 	struct bz_iov iov[IOV_BATCH];
 	u32 n = iov_host(it, iov, IOV_BATCH, it->left);
-	u32 flags = f->flags & O_NONBLOCK ? BZ_IO_NOWAIT : 0;
+	bool nowait = io_flags(f, it) & O_NONBLOCK;
+	u32 flags = nowait ? BZ_IO_NOWAIT : 0;
 	i64 ret;
 
 	for (;;) {
@@ -34,7 +35,7 @@ static ssize_t transfer(struct file *f, struct iov_iter *it, i64 off, bool write
 		if (ret == -EINTR && signal_is_pending())
 			return -ERESTARTSYS;
 		/* A descriptor that the monitor reopened without blocking is waited for here. */
-		if (ret == -EAGAIN && !(f->flags & O_NONBLOCK)) {
+		if (ret == -EAGAIN && !nowait) {
 			__atomic_store_n(&t->sleep_kind, SLEEP_HOST, __ATOMIC_SEQ_CST);
 			if (!signal_is_pending())
 				host->stream_wait(f->stream, write ? BZ_WAIT_OUT : BZ_WAIT_IN, BZ_NO_DEADLINE);
@@ -64,11 +65,11 @@ static ssize_t pipe_end_write(struct file *f, struct iov_iter *it, i64 *pos)
 		n = transfer(f, it, BZ_OFFSET_NONE, true);
 		if (n < 0) {
 			if (n == -EPIPE && !done)
-				signal_send_thread(current, SIGPIPE, NULL);
+				pipe_broken();
 			return done ? done : n;
 		}
 		done += n;
-		if (f->flags & O_NONBLOCK)
+		if (io_flags(f, it) & O_NONBLOCK)
 			break;
 	}
 	return done;
@@ -129,7 +130,7 @@ static ssize_t file_write(struct file *f, struct iov_iter *it, i64 *pos)
 	ssize_t done = 0, n;
 
 	while (it->left) {
-		n = transfer(f, it, file_offset(f, pos, f->flags & O_APPEND), true);
+		n = transfer(f, it, file_offset(f, pos, io_flags(f, it) & O_APPEND), true);
 		if (n < 0)
 			return done ? done : n;
 		done += n;

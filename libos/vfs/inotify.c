@@ -197,7 +197,7 @@ static ssize_t inotify_read(struct file *f, struct iov_iter *it, i64 *pos)
 		n = take_events(in, it);
 		if (n)
 			return n;
-		if (f->flags & O_NONBLOCK)
+		if (io_flags(f, it) & O_NONBLOCK)
 			return -EAGAIN;
 		err = WAIT_EVENT(&in->waitq, READ_ONCE(in->count), BZ_NO_DEADLINE);
 		if (err)

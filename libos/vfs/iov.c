@@ -1,5 +1,6 @@
 /* Buffer lists of reads and writes: guest memory by usercopy, or the library OS's own.  See struct iov_iter. */
 #include "libos/vfs/vfs.h"
+#include <linux/uio.h>
 
 void iov_iter_init(struct iov_iter *it, const struct bz_iov *iov, u32 n, bool kernel)
 {
@@ -101,4 +102,31 @@ u32 iov_host(const struct iov_iter *it, struct bz_iov *out, u32 n, size_t max)
 		skip = 0;
 	}
 	return k;
+}
+
+/* Copy in and check a vector: entries beyond RW_MAX in sum are cut, as Linux does. */
+long iov_load(const struct iovec *uiov, u64 count, struct bz_iov *fast, struct bz_iov **out)
+{
+	struct bz_iov *iov = fast;
+	size_t sum = 0;
+
+	if (count > UIO_MAXIOV)
+		return -EINVAL;
+	if (count > IOV_FAST) {
+		iov = kmalloc(count * sizeof(*iov));
+		if (!iov)
+			return -ENOMEM;
+	}
+	*out = iov;
+	if (copy_from_user(iov, uiov, count * sizeof(*iov)))
+		return -EFAULT;
+	for (u64 i = 0; i < count; i++) {
+		if ((ssize_t)iov[i].len < 0)
+			return -EINVAL;
+		if (!access_ok(iov[i].base, iov[i].len))
+			return -EFAULT;
+		iov[i].len = min(iov[i].len, RW_MAX - sum);
+		sum += iov[i].len;
+	}
+	return 0;
 }

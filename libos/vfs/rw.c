@@ -1,4 +1,4 @@
-/* read(2), write(2) and their kin: vectors, offsets, sync.  One path, do_rw, serves all of them. */
+/* read(2), write(2) and their kin: vectors, offsets, sync.  One path, vfs_rw, serves all of them. */
 #include "libos/kernel/syscall.h"
 #include "libos/signal/signal.h"
 #include "libos/vfs/vfs.h"
@@ -7,8 +7,6 @@
 #include <linux/inotify.h>
 #include <linux/uio.h>
 
-#define RW_MAX 0x7ffff000ul	/* read(2), NOTES */
-#define IOV_FAST 8
 
 static void note_access(struct file *f, bool write)
 {
@@ -26,7 +24,7 @@ static int limit_write(struct file *f, struct iov_iter *it, i64 pos)
 
 	if (!f->inode || !S_ISREG(f->inode->mode) || limit == ~0ull)
 		return 0;
-	if (f->flags & O_APPEND)
+	if (io_flags(f, it) & O_APPEND)
 		pos = f->inode->size;
 	if ((u64)pos >= limit && it->left) {
 		signal_send_thread(current, SIGXFSZ, NULL);
@@ -54,7 +52,7 @@ static ssize_t finish_write(struct file *f, ssize_t n)
 }
 
 /* upos null: at the file's own offset. */
-static ssize_t do_rw(struct file *f, struct iov_iter *it, i64 *upos, bool write)
+ssize_t vfs_rw(struct file *f, struct iov_iter *it, i64 *upos, bool write)
 {
 	bool own = !upos && seekable(f);
 	i64 copy = 0, *pos = upos ? upos : own ? &f->pos : &copy;
@@ -94,7 +92,7 @@ static ssize_t rw_fd(int fd, void *buf, size_t n, i64 *pos, bool write)
 		ret = (write ? !FMODE_CAN_WRITE(f) : !FMODE_CAN_READ(f)) ? -EBADF : -EFAULT;
 	} else {
 		iov_iter_init(&it, &iov, 1, false);
-		ret = do_rw(f, &it, pos, write);
+		ret = vfs_rw(f, &it, pos, write);
 	}
 	file_put(f);
 	return ret;
@@ -120,39 +118,11 @@ SYSCALL(pwrite64, int fd, const void *buf, size_t n, i64 pos)
 	return pos < 0 ? -EINVAL : rw_fd(fd, (void *)buf, n, &pos, true);
 }
 
-/* Copy in and check a vector: entries beyond RW_MAX in sum are cut, as Linux does. */
-static long load_iov(const struct iovec *uiov, u64 count, struct bz_iov *fast, struct bz_iov **out)
-{
-	struct bz_iov *iov = fast;
-	size_t sum = 0;
-
-	if (count > UIO_MAXIOV)
-		return -EINVAL;
-	if (count > IOV_FAST) {
-		iov = kmalloc(count * sizeof(*iov));
-		if (!iov)
-			return -ENOMEM;
-	}
-	*out = iov;
-	if (copy_from_user(iov, uiov, count * sizeof(*iov)))
-		return -EFAULT;
-	for (u64 i = 0; i < count; i++) {
-		if ((ssize_t)iov[i].len < 0)
-			return -EINVAL;
-		if (!access_ok(iov[i].base, iov[i].len))
-			return -EFAULT;
-		iov[i].len = min(iov[i].len, RW_MAX - sum);
-		sum += iov[i].len;
-	}
-	return 0;
-}
-
 static ssize_t rwv(int fd, const struct iovec *uiov, u64 count, i64 *pos, u32 flags, bool write)
 {
 	struct bz_iov fast[IOV_FAST], *iov = fast;
 	struct file *f = fd_get(fd);
 	struct iov_iter it;
-	u32 saved;
 	ssize_t ret;
 
 	if (!f)
@@ -165,20 +135,16 @@ static ssize_t rwv(int fd, const struct iovec *uiov, u64 count, i64 *pos, u32 fl
 		file_put(f);
 		return -EOPNOTSUPP;
 	}
-	ret = load_iov(uiov, count, fast, &iov);
+	ret = iov_load(uiov, count, fast, &iov);
 	if (!ret) {
 		iov_iter_init(&it, iov, count, false);
 		if (!it.left && (write ? FMODE_CAN_WRITE(f) : FMODE_CAN_READ(f)))
 			goto out;
-		saved = f->flags;
-		/* The flags of one call, as if the file had been opened so; other users of f see them for that long only. */
-		if (flags & RWF_NOWAIT && !seekable(f))
-			f->flags |= O_NONBLOCK;
+		if ((flags & RWF_NOWAIT) && !seekable(f))
+			it.flags |= O_NONBLOCK;
 		if (write && (flags & RWF_APPEND))
-			f->flags |= O_APPEND;
-		ret = do_rw(f, &it, pos, write);
-		if (flags & (RWF_NOWAIT | RWF_APPEND))
-			f->flags = saved;
+			it.flags |= O_APPEND;
+		ret = vfs_rw(f, &it, pos, write);
 		if (ret > 0 && write && (flags & (RWF_DSYNC | RWF_SYNC)) && f->ops->fsync)
 			f->ops->fsync(f, !(flags & RWF_SYNC));
 	}
@@ -293,7 +259,7 @@ static ssize_t copy_chunk(struct file *in, i64 *ipos, struct file *out, i64 *opo
 	ssize_t got, put = 0;
 
 	iov_iter_init(&it, &iov, 1, true);
-	got = do_rw(in, &it, ipos, false);
+	got = vfs_rw(in, &it, ipos, false);
 	if (got <= 0)
 		return got;
 	while (put < got) {
@@ -301,7 +267,7 @@ static ssize_t copy_chunk(struct file *in, i64 *ipos, struct file *out, i64 *opo
 		ssize_t w;
 
 		iov_iter_init(&it, &rest, 1, true);
-		w = do_rw(out, &it, opos, true);
+		w = vfs_rw(out, &it, opos, true);
 		if (w <= 0) {
 			/* What was read and not written goes back. */
 			if (ipos)

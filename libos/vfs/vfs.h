@@ -18,6 +18,7 @@ struct file;
 struct poll_table;
 struct kstatfs;
 struct vma;
+struct iovec;
 
 #define NAME_MAX 255
 #define PATH_MAX 4096
@@ -49,6 +50,7 @@ struct iov_iter {
 	size_t skip;		/* bytes of the first entry that are done */
 	size_t left;		/* bytes left in all */
 	bool kernel;		/* the buffers are the library OS's own */
+	u32 flags;		/* O_NONBLOCK, O_APPEND: hold for this call as if the file had them; see io_flags */
 };
 void iov_iter_init(struct iov_iter *it, const struct bz_iov *iov, u32 n, bool kernel);
 /* Move up to n bytes; returns how many were moved (fewer: EFAULT or the end).  Advances the iterator. */
@@ -58,6 +60,10 @@ size_t iov_zero(struct iov_iter *it, size_t n);
 /* Describe the next at most max bytes as at most n bz_iov for a host stream call; does not advance. */
 u32 iov_host(const struct iov_iter *it, struct bz_iov *out, u32 n, size_t max);
 void iov_advance(struct iov_iter *it, size_t n);
+#define RW_MAX 0x7ffff000ul	/* read(2), NOTES */
+#define IOV_FAST 8
+/* Copy in and check a guest's vector into *out: `fast` (IOV_FAST entries) or a kmalloc that the caller frees, on errors too. */
+long iov_load(const struct iovec *uiov, u64 count, struct bz_iov *fast, struct bz_iov **out);
 
 /* Names in directories are (name, len), not NUL-terminated. */
 struct inode_ops {
@@ -204,6 +210,7 @@ struct file {
 	struct inode *inode;	/* referenced; null for some anonymous files */
 	u32 flags;		/* O_* status flags and access mode */
 	i64 pos;
+	u32 version;		/* pipe/: a FIFO's reader: the writers that it has seen, 0 if any counts */
 	bz_stream stream;	/* host stream behind it, or -1 */
 	void *priv;
 	const char *anon_name;	/* "anon_inode:[eventfd]", "pipe:[ino]" prefix for /proc/PID/fd */
@@ -214,6 +221,12 @@ struct file {
 
 #define FMODE_CAN_READ(f) (((f)->flags & O_ACCMODE) != O_WRONLY && !((f)->flags & O_PATH))
 #define FMODE_CAN_WRITE(f) ((((f)->flags & O_ACCMODE) == O_WRONLY || ((f)->flags & O_ACCMODE) == O_RDWR) && !((f)->flags & O_PATH))
+
+/* The status flags that hold for a read or write: the file's and the call's (preadv2, splice). */
+static inline u32 io_flags(const struct file *f, const struct iov_iter *it)
+{
+	return READ_ONCE(f->flags) | it->flags;
+}
 
 /* --- files and descriptors (vfs/file.c, vfs/fdtable.c) --- */
 struct file *file_alloc(const struct file_ops *ops, struct inode *inode, u32 flags, void *priv);
@@ -287,6 +300,8 @@ struct file *file_open_path(const struct path *p, u32 flags);
 int inode_permission(struct inode *inode, u32 mask);
 int vfs_getattr(const struct path *p, struct kstat *st);
 ssize_t file_read_kernel(struct file *f, void *buf, size_t n, i64 pos);
+/* What read(2) and write(2) do; a null position is the file's own. */
+ssize_t vfs_rw(struct file *f, struct iov_iter *it, i64 *pos, bool write);
 /* Copy up to n bytes; a null position is the file's own. */
 ssize_t vfs_copy(struct file *in, i64 *ipos, struct file *out, i64 *opos, size_t n);
 struct dentry *dentry_get(struct dentry *d);

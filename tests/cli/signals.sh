@@ -40,3 +40,20 @@ for i in 1 2 3 4 5 6 7 8 9 10; do grep -q 'State:.*[SRD] ' "/proc/$monitor/statu
 grep -q 'State:.*[SRD] ' "/proc/$monitor/status" 2>/dev/null && not_ok "the monitor lives on"
 "$B" ps -a | grep -q victim && not_ok "the record of a killed command stays"
 [ -z "$(ls "$XDG_RUNTIME_DIR/bartizan")" ] || not_ok "left behind: $(ls "$XDG_RUNTIME_DIR/bartizan")"
+
+# A pipe of the host that nobody reads: SIGPIPE says that the writer itself caused it, as Linux's does.
+cat >"$T/sigpipe.py" <<'EOF'
+import os, signal, sys
+signal.signal(signal.SIGPIPE, signal.SIG_DFL)
+signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGPIPE])
+try:
+    while True:
+        os.write(1, b"x" * 65536)
+except BrokenPipeError:
+    info = signal.sigtimedwait([signal.SIGPIPE], 5)
+    sys.stderr.write(f"SIGPIPE {info.si_code} {info.si_pid == os.getpid()}\n")
+EOF
+for run in "" "$B run -v $T/sigpipe.py:/sigpipe.py"; do
+	$run /usr/bin/python3 "$([ -n "$run" ] && echo /sigpipe.py || echo "$T/sigpipe.py")" 2>"$T/err" | true
+	err "SIGPIPE 0 True"
+done
