@@ -59,8 +59,9 @@ int command_version(int argc, char **argv)
 
 	args_parse(&a, "version", argc, argv, 0, 0);
 	if (a.json)
-		printf("{\"version\": \"%s\", \"abi\": %d}\n", BARTIZAN_VERSION, BZ_ABI_VERSION);
+		printf("{\"version\": \"%s\", \"abi\": %d, \"build\": \"%016llx\"}\n", BARTIZAN_VERSION, BZ_ABI_VERSION,
+		       BZ_BUILD_ID);
 	else
-		printf("bartizan %s, picoprocess ABI %d\n", BARTIZAN_VERSION, BZ_ABI_VERSION);
+		printf("bartizan %s, picoprocess ABI %d, build %016llx\n", BARTIZAN_VERSION, BZ_ABI_VERSION, BZ_BUILD_ID);
 	return 0;
 }

@@ -3,6 +3,7 @@
  */
 #define _GNU_SOURCE
 #include <errno.h>
+#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -12,6 +13,7 @@
 #include "cli/files.h"
 #include "cli/record.h"
 #include "cli/run.h"
+#include "image/buildid.h"
 
 #define GUEST_PATH "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
@@ -93,6 +95,24 @@ static void prepare_limits(struct run *r)
 		       (o->readonly ? SANDBOX_ROOT_READONLY : 0) | (o->no_userns ? SANDBOX_NO_USERNS : 0) | o->rewrite;
 }
 
+/* A host layer and a library OS of different builds misunderstand each other. */
+static void check_build(const struct run *r)
+{
+	const struct sandbox_spec *spec = &r->spec;
+	const uint64_t id = buildid_read(spec->libos_fd, spec->libos_offset, spec->libos_size);
+
+	if (id == BZ_BUILD_ID)
+		return;
+	if (spec->libos_fd == spec->image_fd)
+		fail(EXIT_BARTIZAN,
+		     "%s: was built by another bartizan (build %016" PRIx64 ", this is %016llx): rebuild the image",
+		     r->program.host_path, id, BZ_BUILD_ID);
+	fail(EXIT_BARTIZAN,
+	     "bartizan-libos.elf beside this command is of another build (%016" PRIx64 ", this is %016llx): install both "
+	     "from one",
+	     id, BZ_BUILD_ID);
+}
+
 static void prepare(struct run *r)
 {
 	const struct run_options *o = &r->options;
@@ -122,6 +142,7 @@ static void prepare(struct run *r)
 	spec->host_layer_size = host_layer_end - host_layer_start;
 	if (!spec->libos_size)
 		spec->libos_fd = files_open_libos(&spec->libos_size);
+	check_build(r);
 }
 
 static void attach_stdio(struct run *r)

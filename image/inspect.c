@@ -13,6 +13,7 @@
 
 #include "image/build.h"
 #include "image/erofs.h"
+#include "image/buildid.h"
 #include "image/progress.h"
 
 struct inspection {
@@ -162,6 +163,13 @@ static const char *signature_state(const struct image *img)
 	return sign_consistent(&img->footer) ? "valid for its key" : "INVALID";
 }
 
+static uint64_t build_of(const struct image *img)
+{
+	const struct bz_image_section *s = image_section(img, BZ_SECTION_LIBOS);
+
+	return s ? buildid_read(img->fd, s->offset, s->length) : 0;
+}
+
 static void print_inspection(const struct inspection *x)
 {
 	const struct image *img = &x->img;
@@ -173,6 +181,9 @@ static void print_inspection(const struct inspection *x)
 	if (image_is_signed(img))
 		printf(" %s (who holds it: bartizan-image verify --key)",
 		       hex(img->footer.public_key, 32, digest));
+	if (image_section(img, BZ_SECTION_LIBOS))
+		printf("\nBuild      %016llx%s", (unsigned long long)build_of(img),
+		       build_of(img) == BZ_BUILD_ID ? "" : " (another than this one: it will not run; rebuild it)");
 	puts("\nSections");
 	for (uint32_t i = 0; i < img->section_count; i++)
 		printf("  %-12s offset %-10llu length %-10llu sha256 %s %s\n",
@@ -293,6 +304,12 @@ static int print_json(const struct inspection *x)
 	json_object_set_new(root, "size", json_integer((json_int_t)img->size));
 	json_object_set_new(root, "digest",
 			    json_string(hex(img->footer.table_digest, BZ_DIGEST_SIZE, digest)));
+	if (image_section(img, BZ_SECTION_LIBOS)) {
+		char text[17];
+
+		snprintf(text, sizeof(text), "%016llx", (unsigned long long)build_of(img));
+		json_object_set_new(root, "build", json_string(text));
+	}
 	json_object_set_new(root, "intact", json_boolean(!x->damaged));
 	json_object_set_new(signature, "state", json_string(signature_state(img)));
 	if (image_is_signed(img))
