@@ -4,6 +4,7 @@ import os
 import pty
 import re
 import select
+import signal
 import struct
 import termios
 import time
@@ -18,6 +19,9 @@ class Session:
         if self.pid == 0:
             try:
                 os.chdir(cwd)
+                # Whoever started the tests in the background had these ignored.
+                for sig in (signal.SIGINT, signal.SIGQUIT):
+                    signal.signal(sig, signal.SIG_DFL)
                 os.execve(argv[0], argv, env)
             finally:
                 os._exit(127)

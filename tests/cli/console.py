@@ -1,5 +1,5 @@
 """The console: -t makes a pty, the terminal is raw meanwhile and gets its modes back, sizes are passed on."""
-import fcntl, os, pty, select, struct, sys, termios, time
+import fcntl, os, pty, select, signal, struct, sys, termios, time
 
 bartizan = sys.argv[1]
 failures = 0
@@ -19,6 +19,8 @@ class Terminal:
         if not self.pid:
             os.login_tty(self.slave) if hasattr(os, 'login_tty') else self.login()
             words = {True: args, False: (bartizan, 'run', '-it', *args), None: (bartizan, 'run', *args)}[native]
+            for number in (signal.SIGINT, signal.SIGQUIT):  # ignored where the tests run in the background
+                signal.signal(number, signal.SIG_DFL)
             os.execv(words[0], words)
 
     def login(self):

@@ -18,6 +18,8 @@ import sys
 import tempfile
 import time
 
+from installed import installed
+
 GUEST = r"""
 word=$(printf '%s%s' "$1" "$2")
 : "$word"
@@ -119,7 +121,7 @@ def sandbox_of(command):
 
 
 def main():
-    bartizan, nobody = os.path.realpath(sys.argv[1]), "nobody" in sys.argv[2:]
+    bartizan, nobody = installed(sys.argv[1]), "nobody" in sys.argv[2:]
     if os.geteuid() != 0:
         print("skipped: only root can look into a sandbox")
         sys.exit(77)

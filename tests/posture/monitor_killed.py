@@ -12,6 +12,8 @@ import sys
 import tempfile
 import time
 
+from installed import installed
+
 GUEST = "for i in 1 2 3; do (while :; do sleep 1000; done) & done; (while :; do :; done) & echo ready; wait"
 
 
@@ -75,7 +77,7 @@ def run(bartizan, options, victim, nobody):
 
 
 def main():
-    bartizan = os.path.realpath(sys.argv[1])
+    bartizan = installed(sys.argv[1])
     PR_SET_CHILD_SUBREAPER = 36
     ctypes.CDLL(None).prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
     failed = False
