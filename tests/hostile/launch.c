@@ -260,7 +260,8 @@ static bool serve_log(void)
 	}
 	if (!strncmp(buf + 1, "step ", 5)) {
 		steps = step_through(sandbox_pid, host_path, buf + 6);
-		failures += steps < 0;
+		if (steps < 0) /* the test waits for interrupts that will not come */
+			exit(1);
 		return true;
 	}
 	if (!strncmp(buf + 1, "freeze", 6)) {

@@ -7,7 +7,7 @@
 
 #define SECOND 1000000000ll
 
-static uint32_t stop, late, interrupted, remotes;
+static uint32_t stop, ready, late, interrupted, remotes;
 
 GUEST static void guest(uint64_t arg)
 {
@@ -37,6 +37,7 @@ void on_exception(struct bz_context *ctx, const struct bz_exception *exc)
 	/* The mark is only set again if the interrupt was taken for one of the library OS's own time. */
 	if (tcb()->interrupted)
 		late++;
+	__atomic_store_n(&ready, 1, __ATOMIC_SEQ_CST);
 	ctx->rflags &= ~0x100ul; /* may be left of the launcher's single steps */
 	ctx->flags = ctx->rax & 1 ? BZ_CTX_FULL : 0;
 }
@@ -60,6 +61,7 @@ void on_thread(void *arg, struct bz_context *ctx)
 			interrupted += ret == -BZ_EINTR;
 			EXPECT(ret == -BZ_ETIMEDOUT || ret == -BZ_EINTR);
 			tcb()->interrupted = 0;
+			__atomic_store_n(&ready, 1, __ATOMIC_SEQ_CST);
 		}
 		finish(1);
 		host->process_exit(0);
@@ -72,11 +74,11 @@ void on_thread(void *arg, struct bz_context *ctx)
 static uint32_t run(void *arg, const char *command)
 {
 	struct bz_control ctl = {0};
-	int64_t until;
 
+	ready = 0;
 	EXPECT(host->process_create(arg) > 0);
-	until = host->clock_read(BZ_CLOCK_MONOTONIC) + SECOND / 50;
-	while (host->clock_read(BZ_CLOCK_MONOTONIC) < until)
+	/* While it steps the launcher answers no request: all that a start asks for must be over. */
+	while (!__atomic_load_n(&ready, __ATOMIC_SEQ_CST))
 		host->thread_yield();
 	say("%s", command);
 	/* The launcher answers with an event when it is done. */
