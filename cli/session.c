@@ -151,6 +151,7 @@ static void take_message(struct session *s, const struct monitor_msg *m)
 	switch (m->kind) {
 	case MONITOR_STARTED:
 		s->start_ns = m->elapsed_ns;
+		s->sandbox.template_pid = m->status;
 		tell_starter(s, "+", 1);
 		break;
 	case MONITOR_LOG:

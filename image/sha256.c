@@ -29,6 +29,19 @@ static uint32_t ror(uint32_t x, unsigned int n)
 	return x >> n | x << (32 - n);
 }
 
+/* Round `r` of eight: letter n is v[n - r]. */
+static inline void one_round(uint32_t v[8], unsigned int r, uint32_t kw)
+{
+#define V(n) v[((n) - r) & 7]
+	uint32_t a = V(0), e = V(4);
+	uint32_t t1 = V(7) + (ror(e, 6) ^ ror(e, 11) ^ ror(e, 25)) + ((e & V(5)) ^ (~e & V(6))) + kw;
+	uint32_t t2 = (ror(a, 2) ^ ror(a, 13) ^ ror(a, 22)) + ((a & V(1)) ^ (a & V(2)) ^ (V(1) & V(2)));
+
+	V(3) += t1;
+	V(7) = t1 + t2;
+#undef V
+}
+
 static void blocks_portable(uint32_t state[8], const uint8_t *p, size_t blocks)
 {
 	for (; blocks > 0; blocks--, p += 64) {
@@ -44,16 +57,10 @@ static void blocks_portable(uint32_t state[8], const uint8_t *p, size_t blocks)
 			       (ror(b, 17) ^ ror(b, 19) ^ b >> 10);
 		}
 		memcpy(v, state, sizeof(v));
-		for (int i = 0; i < 64; i++) {
-			uint32_t e = v[4], a = v[0];
-			uint32_t t1 = v[7] + (ror(e, 6) ^ ror(e, 11) ^ ror(e, 25)) +
-				      ((e & v[5]) ^ (~e & v[6])) + K[i] + w[i];
-			uint32_t t2 =
-			    (ror(a, 2) ^ ror(a, 13) ^ ror(a, 22)) + ((a & v[1]) ^ (a & v[2]) ^ (v[1] & v[2]));
-
-			memmove(v + 1, v, 7 * sizeof(v[0]));
-			v[4] += t1;
-			v[0] = t1 + t2;
+		/* Eight rounds bring the letters round to their places: they are renamed, not moved. */
+		for (int i = 0; i < 64; i += 8) {
+			for (unsigned int r = 0; r < 8; r++)
+				one_round(v, r, K[i + r] + w[i + r]);
 		}
 		for (int i = 0; i < 8; i++)
 			state[i] += v[i];

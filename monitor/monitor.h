@@ -91,19 +91,20 @@ struct sandbox_spec {
 
 struct sandbox {
 	pid_t pid;		/* the monitor: a child of the caller, to be reaped by it */
+	pid_t template_pid;	/* the caller copies it from MONITOR_STARTED */
 	int pidfd;
 	int control;		/* SOCK_SEQPACKET, O_CLOEXEC; carries struct monitor_msg both ways */
 	char cgroup[256];	/* directory to be removed after the end by sandbox_forget, or "" */
 };
 
 /* Start a sandbox.  Returns 0, or a negative error number with a line for people in `err`.  Returns as soon as the
- * monitor was made: a failure behind that comes as MONITOR_FAILED. */
+ * monitor was made: a failure behind that comes as MONITOR_FAILED.  Makes the caller a subreaper (prctl(2)). */
 int sandbox_start(const struct sandbox_spec *spec, struct sandbox *sandbox, char *err, size_t err_size);
 
 /* Send a wish (MONITOR_SIGNAL ... MONITOR_STATS).  0, or a negative error number. */
 int sandbox_tell(const struct sandbox *sandbox, uint32_t kind, uint32_t arg, uint16_t rows, uint16_t cols);
 
-/* After MONITOR_ENDED or MONITOR_FAILED, or the socket's end: reap the monitor, close, remove the cgroup. */
+/* After MONITOR_ENDED or MONITOR_FAILED, or the socket's end: reap monitor and template, close, remove the cgroup. */
 void sandbox_forget(struct sandbox *sandbox);
 
 /*
@@ -147,7 +148,7 @@ struct monitor_msg {
 	uint32_t len;		/* bytes of text behind this header */
 	uint32_t arg;
 	uint32_t reason;	/* ENDED: enum monitor_reason */
-	int32_t status;		/* ENDED */
+	int32_t status;		/* ENDED; STARTED: the template's number, for sandbox_forget */
 	uint16_t rows, cols;	/* WINSIZE */
 	int64_t stdio_pos[3];	/* ENDED: where the caller shall lseek its own stdio before it writes there;
 				 * -1: leave it */

@@ -173,7 +173,7 @@ static void control_hello(struct monitor *m)
 	struct msghdr msg = {
 	    .msg_iov = &iov, .msg_iovlen = 1, .msg_control = space, .msg_controllen = sizeof(space)};
 	ssize_t len = recvmsg(m->control, &msg, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
-	struct monitor_msg started = {.kind = MONITOR_STARTED};
+	struct monitor_msg started = {.kind = MONITOR_STARTED, .status = m->template_pid};
 
 	if (len < 0 && errno == EAGAIN)
 		return;
@@ -362,20 +362,14 @@ static void send_statistics(struct monitor *m)
 	clients_line(m, MONITOR_STATISTICS, BZ_LOG_STATS, text, n);
 }
 
-static void reap(struct monitor *m, struct rusage *usage)
-{
-	while (wait4(m->template_pid, NULL, __WALL, usage) < 0 && errno == EINTR)
-		;
-}
-
 static void finish(struct monitor *m) __attribute__((noreturn));
 static void finish(struct monitor *m)
 {
 	struct rusage usage = {0};
 
 	sandbox_kill(m);
-	if (m->spec->flags & SANDBOX_STATS)
-		reap(m, &usage);
+	while ((m->spec->flags & SANDBOX_STATS) && wait4(m->template_pid, NULL, __WALL, &usage) < 0 && errno == EINTR)
+		;
 	for (int n = 0; n < DRAIN_MAX; n++) { /* what it said last */
 		clients_flush(m, 1000);
 		if (!log_read(m, 1))
@@ -391,10 +385,7 @@ static void finish(struct monitor *m)
 	clients_flush(m, 2000);
 	clients_send(m, &ended, run.why, strlen(run.why));
 	clients_flush(m, 2000);
-	/* The caller need not wait for the kernel to take the sandbox apart: half a millisecond. */
-	if (!(m->spec->flags & SANDBOX_STATS))
-		reap(m, &usage);
-	_exit(0);
+	_exit(0); /* the caller reaps the template: it is taken apart while we are */
 }
 
 static void template_died(struct monitor *m)

@@ -334,6 +334,7 @@ int sandbox_start(const struct sandbox_spec *spec, struct sandbox *sandbox, char
 		snprintf(err, err_size, "socketpair: %s", strerror(errno));
 		return -errno;
 	}
+	prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0);
 	sandbox->pid = fork();
 	if (sandbox->pid == 0) {
 		m.clients[0] = ends[1];
@@ -368,6 +369,9 @@ void sandbox_forget(struct sandbox *sandbox)
 {
 	close(sandbox->control);
 	while (waitpid(sandbox->pid, NULL, 0) < 0 && errno == EINTR)
+		;
+	/* Ours since the monitor, which did not wait for it, has gone; ECHILD if it was reaped there. */
+	while (sandbox->template_pid > 0 && waitpid(sandbox->template_pid, NULL, __WALL) < 0 && errno == EINTR)
 		;
 	close(sandbox->pidfd);
 	if (sandbox->cgroup[0])
