@@ -7,40 +7,21 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "cli/files.h"
 #include "cli/run.h"
+#include "image/progress.h"
 #include "monitor/escape.h"
 
-struct progress {
-	struct timespec begin;
-	bool terminal, shown;
-};
-
-/* A bar, once it has taken a second. */
-static void progress(void *arg, uint64_t done, uint64_t total)
+static void show_progress(void *arg, uint64_t done, uint64_t total)
 {
-	struct progress *p = arg;
-	struct timespec now;
-	char bar[31];
-	unsigned int filled = total ? done * 30 / total : 30;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	if (!p->terminal ||
-	    (now.tv_sec - p->begin.tv_sec) * 1000 + (now.tv_nsec - p->begin.tv_nsec) / 1000000 < 1000)
-		return;
-	memset(bar, ' ', 30);
-	memset(bar, '=', filled > 30 ? 30 : filled);
-	bar[30] = 0;
-	fprintf(stderr, "\rverifying [%s] %3u%%", bar, total ? (unsigned int)(done * 100 / total) : 100);
-	p->shown = true;
+	(void)arg;
+	progress(done, total);
 }
 
 static void verify(struct run *r)
 {
-	struct progress p = {.terminal = isatty(STDERR_FILENO)};
 	struct image_error err = {0};
 	int error;
 
@@ -56,10 +37,9 @@ static void verify(struct run *r)
 		if (code)
 			fail(EXIT_BARTIZAN, "--verify: %s: not run", r->program.host_path);
 	}
-	clock_gettime(CLOCK_MONOTONIC, &p.begin);
-	error = image_verify(&r->image, 0, NULL, progress, &p, &err);
-	if (p.shown)
-		fprintf(stderr, "\r%48s\r", "");
+	progress_start("verifying");
+	error = image_verify(&r->image, 0, NULL, show_progress, NULL, &err);
+	progress_end();
 	if (error)
 		fail(EXIT_BARTIZAN, "%s: %s", r->program.host_path, err.text);
 }

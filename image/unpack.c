@@ -37,10 +37,10 @@ static void place_fds(const int from[4])
 }
 
 /* Never returns.  `oci`: the archive descriptor is a directory, an unpacked OCI or docker archive. */
-static void child(const int fds[4], bool oci, int drop, const struct unpack_limits *limits)
+static void child(const int fds[4], bool oci, int drop, const struct unpack_limits *limits, uint64_t *shown)
 {
 	struct image_error err = {""};
-	struct unpacker u = {.root = FD_ROOT, .report = FD_REPORT, .limits = *limits, .err = &err};
+	struct unpacker u = {.root = FD_ROOT, .report = FD_REPORT, .limits = *limits, .shown = shown, .err = &err};
 	struct unpack_record skipped = {.kind = UNPACK_SKIPPED}, end = {.kind = UNPACK_END};
 	int ret, null = open("/dev/null", O_RDWR);
 
@@ -88,7 +88,8 @@ static int read_error(int fd, int status, struct image_error *err)
 	return image_fail(err, -EINVAL, "%.*s", (int)n, line.text);
 }
 
-static int wait_for(pid_t pid, int archive, uint64_t total, int *status)
+/* Of an archive that cannot seek, what was unpacked is shown. */
+static int wait_for(pid_t pid, int archive, uint64_t total, const uint64_t *unpacked, int *status)
 {
 	int pidfd = pidfd_open(pid, 0);
 	struct pollfd p = {.fd = pidfd, .events = POLLIN};
@@ -96,7 +97,7 @@ static int wait_for(pid_t pid, int archive, uint64_t total, int *status)
 	while (pidfd >= 0 && poll(&p, 1, 100) == 0) {
 		off_t at = lseek(archive, 0, SEEK_CUR); /* the child shares it */
 
-		progress(at > 0 ? (uint64_t)at : 0, total);
+		progress(at > 0 ? (uint64_t)at : __atomic_load_n(unpacked, __ATOMIC_RELAXED), at > 0 ? total : 0);
 	}
 	if (pidfd >= 0)
 		close(pidfd);
@@ -113,22 +114,25 @@ static int run(struct stage *s, int archive, bool oci, uint64_t total, const str
 	int fds[4] = {archive, s->root, memfd_create("report", MFD_CLOEXEC), -1}, pipefd[2], status, ret;
 	/* Root's child becomes nobody, and the tree must be nobody's for that. */
 	int drop = geteuid() == 0 && fchown(s->root, CONFINE_UID, CONFINE_UID) == 0;
+	uint64_t *unpacked = mmap(NULL, sizeof(*unpacked), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
 	pid_t pid;
 
-	if (fds[2] < 0 || pipe2(pipefd, O_CLOEXEC))
+	if (unpacked == MAP_FAILED || fds[2] < 0 || pipe2(pipefd, O_CLOEXEC))
 		return image_fail(err, -errno, "cannot start the unpacker: %s", strerror(errno));
 	fds[3] = pipefd[1];
 	pid = fork();
 	if (pid == 0)
-		child(fds, oci, drop, limits);
+		child(fds, oci, drop, limits, unpacked);
 	close(pipefd[1]);
 	*report = fds[2];
-	ret = pid < 0 ? -errno : wait_for(pid, archive, total, &status);
+	ret = pid < 0 ? -errno : wait_for(pid, archive, total, unpacked, &status);
 	if (ret)
 		ret = image_fail(err, ret, "cannot start the unpacker: %s", strerror(-ret));
 	else if (!WIFEXITED(status) || WEXITSTATUS(status))
 		ret = read_error(pipefd[0], status, err);
 	close(pipefd[0]);
+	s->bytes += *unpacked;
+	munmap(unpacked, sizeof(*unpacked));
 	return ret;
 }
 

@@ -79,6 +79,8 @@ static int count_bytes(struct unpacker *u, struct archive *a, uint64_t n, const 
 		return refuse(u, -EFBIG, name, what);
 	}
 	u->bytes += n;
+	if (u->shown)
+		__atomic_store_n(u->shown, u->bytes, __ATOMIC_RELAXED);
 	if (u->bytes > UNPACK_FREE && (u->bytes - UNPACK_FREE) / u->limits.ratio > input) {
 		snprintf(what, sizeof(what),
 			 "the archive unpacks to more than %llu times its size; --max-ratio raises "

@@ -36,6 +36,7 @@ struct unpacker {
 	struct unpack_limits limits;
 	bool layer;		      /* whiteouts mean removal */
 	uint64_t bytes, files, input; /* so far; input: archive bytes of earlier layers */
+	uint64_t *shown;	      /* bytes, in memory shared with the parent: for its progress bar alone */
 	uint32_t skipped, skipped_xattrs;
 	char *buffer; /* of records */
 	size_t buffered;
