@@ -103,7 +103,7 @@ struct bz_tcb {
 	uint64_t stack_size;	 /* gs:32 */
 	int32_t tid;		 /* gs:40, the host's number for this thread, unique in the sandbox */
 	uint32_t interrupted;	 /* gs:44, set by thread_interrupt; see the remote upcall */
-	uint64_t resume_flag;	 /* gs:48, address of two words in the arena, or 0; see RESUMING */
+	uint64_t resume_flag;	 /* gs:48, address of three words in the arena, or 0; see RESUMING */
 	uint64_t host[9];	 /* the host's own */
 };
 
@@ -121,10 +121,14 @@ struct bz_context {
  * register is restored; without it the host MAY leave rcx = rip and r11 = rflags, as the `syscall` instruction
  * does (it is quicker).  Before the guest's first instruction the host MUST look at `interrupted`; if it is
  * set, it clears it and makes the remote upcall instead, and no interrupt that was sent before the guest's
- * first instruction is lost.  If resume_flag is not 0, the host stores 1 to that 32-bit word before it looks and 0
- * when the library OS is entered again, so that others can see whether this thread runs guest code; behind that store
- * (a full barrier) it also looks at the second word: if it is not 0, it makes the remote upcall instead.  So who sets the
- * second word and then reads 0 in the first knows that no guest code runs on this thread until the second is cleared.
+ * first instruction is lost.  resume_flag, if it is not 0, is the address of three 32-bit words.  The host stores 1 to the first
+ * before it looks, and 0 when the library OS is entered again, so that others can see whether this thread runs guest code;
+ * after that store it also looks at the second word: if it is not 0, it makes the remote upcall instead.  It need not put a
+ * barrier between the two, for that would cost every system call; but it adds 1 to the third word, behind a full
+ * barrier, whenever an interrupt arrives at this thread, wherever it is, before it acts upon it.  So who sets the second word, sends
+ * an interrupt, sees the third word change and then reads 0 in the first, knows that no guest code runs on this thread
+ * until the second is cleared; and so does, without an interrupt, who knows that the thread is to pass a full barrier of its
+ * own before it resumes.
  */
 #define BZ_CTX_FULL 1u
 
@@ -133,7 +137,7 @@ struct bz_context {
  */
 
 enum bz_exception_kind {
-	BZ_EXC_SYSCALL = 0,	 /* a `syscall` instruction of the guest, or code 1: a call of bz_abi.syscall_entry */
+	BZ_EXC_SYSCALL = 0,	 /* a `syscall` instruction of the guest */
 	BZ_EXC_SEGV = 11,	 /* the numbers of Linux's signals; code and address as in siginfo */
 	BZ_EXC_BUS = 7,
 	BZ_EXC_ILL = 4,
@@ -183,6 +187,17 @@ struct bz_upcalls {
 
 	/* thread_interrupt was called for this thread while it was in guest code (or on its way there). */
 	void (*remote)(struct bz_context *ctx);
+
+	/* Guest code called bz_abi.syscall_entry; the context is as `syscall` would leave it.  Returns 1 if it changed nothing
+	 * in the context but rax, and the guest is to go on where that call said; 0: it goes on by the context. */
+	uint32_t (*syscall)(struct bz_context *ctx);
+
+	/* Code of the library OS that guest code may be sent to in place of syscall_entry, on the same terms, for calls that
+	 * need no library OS stack; 0: there is none.  It moves rcx to r11 by its first instruction, writes no other register but rcx
+	 * until quick_commit, no memory and no flags, and leaves by a jump to syscall_entry, rcx and all as they were, or from
+	 * quick_commit on with rax set, by a jump to the address in r11.  Whatever interrupts it before quick_commit finds it at syscall_entry,
+	 * whatever comes later, behind the jump. */
+	uint64_t quick_begin, quick_commit, quick_end;
 };
 
 /* ------------------------------------------------------------------------------------------------------
@@ -515,8 +530,8 @@ struct bz_abi {
 	/* Where guest code that the library OS has rewritten jumps to instead of executing `syscall`; 0: not offered.
 	 * There rcx MUST be the address to go on at, and the 8 bytes before that address hold the one that the context's
 	 * rip is to show (the one behind the instruction that was replaced).  r11 is free, GS MUST be as the library OS left it; all
-	 * else is the guest's, flags and stack included.  The upcall is `exception` with BZ_EXC_SYSCALL, code 1.  When it returns
-	 * without BZ_CTX_FULL and with rip unchanged, the guest goes on at the address that was in rcx. */
+	 * else is the guest's, flags and stack included.  The upcall is `syscall`, or where the guest's GS or a single step
+	 * stands in the way, `exception`. */
 	uint64_t syscall_entry;
 };
 

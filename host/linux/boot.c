@@ -14,10 +14,11 @@ _Static_assert(offsetof(struct block, ctx) == BLOCK_CTX, "layout.h");
 _Static_assert(offsetof(struct block, iret) == BLOCK_IRET, "layout.h");
 _Static_assert(offsetof(struct block, mxcsr) == BLOCK_MXCSR, "layout.h");
 _Static_assert(offsetof(struct block, fpu_control) == BLOCK_FPU_CONTROL, "layout.h");
-_Static_assert(offsetof(struct block, exc) == BLOCK_EXC, "layout.h");
 _Static_assert(offsetof(struct block, back) == BLOCK_BACK, "layout.h");
 _Static_assert(offsetof(struct block, back_rip) == BLOCK_BACK_RIP, "layout.h");
 _Static_assert(offsetof(struct block, target) == BLOCK_TARGET, "layout.h");
+_Static_assert(offsetof(struct bz_context, r11) == CTX_R11, "layout.h");
+_Static_assert(offsetof(struct bz_context, rcx) == CTX_RCX, "layout.h");
 _Static_assert(offsetof(struct bz_context, rip) == CTX_RIP, "layout.h");
 _Static_assert(offsetof(struct bz_context, rflags) == CTX_RFLAGS, "layout.h");
 _Static_assert(offsetof(struct bz_context, rsp) == CTX_RSP, "layout.h");
@@ -39,6 +40,7 @@ _Static_assert(HOST_HANDLES_OFFSET + HOST_STREAMS * 4ul <= BZ_ARENA_HOST, "the t
 #define HWCAP2_FSGSBASE_BIT 2u
 
 struct host host;
+uint32_t (*host_upcall_syscall)(struct bz_context *ctx);
 struct host_stats *host_stats;
 
 static const struct bz_abi abi = {
@@ -210,6 +212,7 @@ void boot_main(void)
 	host.upcalls = entry(&abi);
 	if (!host.upcalls || host.upcalls->version != BZ_ABI_VERSION)
 		host_die("the library OS was built for another version of the ABI");
+	host_upcall_syscall = host.upcalls->syscall;
 	host.upcalls->start(host.start);
 	host_die("the library OS returned from its start");
 }

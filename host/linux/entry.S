@@ -63,6 +63,7 @@ host_enter_remote:			/* rdi: context */
  * A system call as a function call (bz_abi.syscall_entry): rcx = address to go on at, r11 free, all else the guest's; its
  * flags are saved before anything touches them, and its stack is never written.  A fault before host_syscall_entry_unsaved
  * (a GS that is not ours), or a single step on the first instruction, is taken as a trapped call by the signal handler.
+ * rbp stays the guest's: nothing here walks frames.
  */
 	.globl host_syscall_entry, host_syscall_entry_unsaved
 	.hidden host_syscall_entry, host_syscall_entry_unsaved
@@ -73,43 +74,80 @@ host_syscall_entry:
 host_syscall_entry_unsaved:
 	mov TCB_STACK_TOP(%r11), %rsp
 	pushfq
-	popq BLOCK_CTX+CTX_RFLAGS(%r11)
 	mov %rcx, BLOCK_BACK(%r11)
 	mov -8(%rcx), %rcx
-	mov %rcx, BLOCK_BACK_RIP(%r11)
-	mov %rcx, BLOCK_CTX+CTX_RIP(%r11)
-	mov %rcx, BLOCK_CTX+88(%r11)
-	mov %r15, BLOCK_CTX+0(%r11)
-	mov %r14, BLOCK_CTX+8(%r11)
-	mov %r13, BLOCK_CTX+16(%r11)
-	mov %r12, BLOCK_CTX+24(%r11)
-	mov %rbp, BLOCK_CTX+32(%r11)
-	mov %rbx, BLOCK_CTX+40(%r11)
-	mov BLOCK_CTX+CTX_RFLAGS(%r11), %rcx
-	mov %rcx, BLOCK_CTX+48(%r11)		/* r11 = rflags, as `syscall` leaves it */
-	mov %r10, BLOCK_CTX+56(%r11)
-	mov %r9, BLOCK_CTX+64(%r11)
-	mov %r8, BLOCK_CTX+72(%r11)
-	mov %rax, BLOCK_CTX+80(%r11)
-	mov %rdx, BLOCK_CTX+96(%r11)
-	mov %rsi, BLOCK_CTX+104(%r11)
 	mov %rdi, BLOCK_CTX+112(%r11)
-	movl $0, BLOCK_CTX+CTX_FLAGS(%r11)
+	lea BLOCK_CTX(%r11), %rdi
+	mov %rcx, BLOCK_BACK_RIP(%r11)
+	mov %rcx, CTX_RIP(%rdi)
+	mov %rcx, CTX_RCX(%rdi)
+	mov %r15, 0(%rdi)
+	mov %r14, 8(%rdi)
+	mov %r13, 16(%rdi)
+	mov %r12, 24(%rdi)
+	mov %rbp, 32(%rdi)
+	mov %rbx, 40(%rdi)
+	mov %r10, 56(%rdi)
+	mov %r9, 64(%rdi)
+	mov %r8, 72(%rdi)
+	mov %rax, 80(%rdi)
+	mov %rdx, 96(%rdi)
+	mov %rsi, 104(%rdi)
+	movl $0, CTX_FLAGS(%rdi)
 	mov TCB_RESUME_FLAG(%r11), %rax
+	pop %rcx
+	mov %rcx, CTX_RFLAGS(%rdi)
+	mov %rcx, CTX_R11(%rdi)			/* r11 = rflags, as `syscall` leaves it */
 	test %rax, %rax
 	jz 1f
 	movl $0, (%rax)
-1:	test $0x44500, %ecx			/* AC, NT, DF, TF: not ours */
+1:	test $FLAGS_NOT_OURS, %ecx
 	jz 2f
 	pushq $0x202
 	popfq
-2:	movabs $0x100000000, %rax		/* BZ_EXC_SYSCALL, code 1 */
-	mov %rax, BLOCK_EXC(%r11)
-	lea BLOCK_CTX(%r11), %rdi
-	lea BLOCK_EXC(%r11), %rsi
-	xor %ebp, %ebp
-	call upcall_exception
-	jmp host_resume
+2:	call *host_upcall_syscall(%rip)
+	mov %gs:0, %rdi
+	test %eax, %eax
+	jz host_resume_block
+
+	/* Nothing but rax is other than it was: back to where the call came from.  See host_resume for the order. */
+	mov TCB_RESUME_FLAG(%rdi), %rcx
+	test %rcx, %rcx
+	jz 1f
+	movl $1, (%rcx)
+	cmpl $0, 4(%rcx)
+	jne host_resume_remote
+1:	testl $FLAGS_NOT_OURS, BLOCK_CTX+CTX_RFLAGS(%rdi)
+	jnz host_resume_block
+	.globl host_return_begin, host_return_end
+	.hidden host_return_begin, host_return_end
+host_return_begin:				/* as between host_resume_begin and host_resume_end */
+	cmpl $0, TCB_INTERRUPTED(%rdi)
+	jne host_resume_remote
+	mov BLOCK_CTX+0(%rdi), %r15
+	mov BLOCK_CTX+8(%rdi), %r14
+	mov BLOCK_CTX+16(%rdi), %r13
+	mov BLOCK_CTX+24(%rdi), %r12
+	mov BLOCK_CTX+32(%rdi), %rbp
+	mov BLOCK_CTX+40(%rdi), %rbx
+	mov BLOCK_CTX+56(%rdi), %r10
+	mov BLOCK_CTX+64(%rdi), %r9
+	mov BLOCK_CTX+72(%rdi), %r8
+	mov BLOCK_CTX+96(%rdi), %rdx
+	mov BLOCK_CTX+104(%rdi), %rsi
+	/* popfq takes longer than all the rest: the overflow flag by an addition (rflags 8..15 is 2 or 10), the others by sahf. */
+	movb BLOCK_CTX+CTX_RFLAGS+1(%rdi), %al
+	movb BLOCK_CTX+CTX_RFLAGS(%rdi), %ah
+	addb $0x76, %al
+	sahf
+	mov BLOCK_CTX+80(%rdi), %rax
+	mov BLOCK_CTX+CTX_RIP(%rdi), %rcx
+	mov BLOCK_CTX+CTX_R11(%rdi), %r11
+	mov BLOCK_CTX+CTX_RSP(%rdi), %rsp
+	mov BLOCK_CTX+112(%rdi), %rdi
+	jmp *%gs:BLOCK_BACK
+host_return_end:
+
 host_enter_start:			/* rdi: argument, rsi: context */
 	fldcw BLOCK_FPU_CONTROL-BLOCK_CTX(%rsi)
 	ldmxcsr BLOCK_MXCSR-BLOCK_CTX(%rsi)
@@ -122,11 +160,11 @@ host_enter_start:			/* rdi: argument, rsi: context */
  */
 host_resume:
 	mov %gs:0, %rdi
+host_resume_block:
 	mov TCB_RESUME_FLAG(%rdi), %rax
 	test %rax, %rax
 	jz 1f
-	mov $1, %ecx
-	xchg %ecx, (%rax)		/* a full barrier: the store is seen before we look */
+	movl $1, (%rax)			/* no barrier: see RESUMING */
 	cmpl $0, 4(%rax)
 	jne host_resume_remote
 1:	mov BLOCK_CTX+CTX_RIP(%rdi), %rax

@@ -24,6 +24,8 @@
 #define TCB_INTERRUPTED 44
 #define TCB_RESUME_FLAG 48
 #define BLOCK_CTX 128
+#define CTX_R11 48
+#define CTX_RCX 88
 #define CTX_RIP 120
 #define CTX_RFLAGS 128
 #define CTX_RSP 136
@@ -34,7 +36,8 @@
 #define BLOCK_BACK 384
 #define BLOCK_BACK_RIP 392
 #define BLOCK_TARGET 400
-#define BLOCK_EXC 288
+
+#define FLAGS_NOT_OURS 0x44500 /* AC, NT, DF, TF: clear while we run */
 
 #define USER_CS 0x33
 #define USER_SS 0x2b

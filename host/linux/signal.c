@@ -40,7 +40,27 @@ static bool in_libos_text(uint64_t rip)
 
 static bool in_resume(uint64_t rip)
 {
-	return rip >= (uint64_t)host_resume_begin && rip < (uint64_t)host_resume_end;
+	return (rip >= (uint64_t)host_resume_begin && rip < (uint64_t)host_resume_end) ||
+	       (rip >= (uint64_t)host_return_begin && rip < (uint64_t)host_return_end);
+}
+
+/*
+ * In the library OS's quick way (bz_upcalls.quick_begin) rcx is kept in r11 and nothing else has changed: begin again, at
+ * the entry that saves everything.  Behind quick_commit the call has been made, and what is left is the jump back.
+ */
+static void leave_quick(struct sigcontext *s)
+{
+	const struct bz_upcalls *up = host.upcalls;
+
+	if (likely(!up || s->rip - up->quick_begin >= up->quick_end - up->quick_begin))
+		return;
+	if (s->rip >= up->quick_commit) {
+		s->rip = s->r11;
+		return;
+	}
+	if (s->rip != up->quick_begin)
+		s->rcx = s->r11;
+	s->rip = (uint64_t)host_syscall_entry;
 }
 
 /*
@@ -81,12 +101,15 @@ static void redirect(struct sigcontext *s, void (*entry)(void), uint64_t rsp, co
 static void leave_guest(struct block *b)
 {
 	if (b->tcb.resume_flag)
-		__atomic_store_n((uint32_t *)b->tcb.resume_flag, 0, __ATOMIC_SEQ_CST);
+		__atomic_store_n((uint32_t *)b->tcb.resume_flag, 0, __ATOMIC_RELEASE);
 	b->back_rip = 0; /* from here on the context's rip alone counts */
 }
 
 static void on_interrupt(struct sigcontext *s, struct block *b)
 {
+	/* RESUMING: a full barrier, and counted where the sender can see it. */
+	if (b->tcb.resume_flag)
+		__atomic_add_fetch((uint32_t *)b->tcb.resume_flag + 2, 1, __ATOMIC_SEQ_CST);
 	if (s->rip >= (uint64_t)host_block_begin && s->rip < (uint64_t)host_block_end) {
 		b->tcb.interrupted = 1;
 		s->rip = (uint64_t)host_block_interrupted;
@@ -202,6 +225,7 @@ void host_signal(int sig, const void *siginfo, void *ucontext, struct block *b)
 	struct bz_exception exc;
 
 	syscall_count(HOST_CALL_rt_sigreturn); /* at the handler's end */
+	leave_quick(s);
 	switch (sig) {
 	case HOST_SIGNAL_TEMPLATE:
 		/* Of interest to control_next alone: other calls of the template go on. */

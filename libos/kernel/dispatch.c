@@ -11,15 +11,32 @@
 extern const struct syscall_entry __start_syscalls[], __stop_syscalls[];
 
 static const struct syscall_entry *table[SYSCALL_MAX];
+static syscall_fn functions[SYSCALL_MAX];
 static u64 counts[SYSCALL_MAX];
 static u64 unknown_count, trapped_count, patched_sites;
+u64 quick_slow;
+
+static long no_call(u64 a, u64 b, u64 c, u64 d, u64 e, u64 f)
+{
+	return -ENOSYS;
+}
 
 void syscall_table_init(void)
 {
+	for (u32 i = 0; i < SYSCALL_MAX; i++)
+		functions[i] = no_call;
 	for (const struct syscall_entry *e = __start_syscalls; e < __stop_syscalls; e++) {
 		ASSERT(e->nr < SYSCALL_MAX && !table[e->nr]);
 		table[e->nr] = e;
+		functions[e->nr] = e->fn;
 	}
+	quick_slow = host->syscall_entry;
+}
+
+/* Who counts calls or looks on sees all of them. */
+u64 syscall_entry_address(void)
+{
+	return boot->flags & (BZ_START_STATS | BZ_START_TRACE) ? host->syscall_entry : (u64)quick_begin;
 }
 
 const struct syscall_entry *syscall_lookup(u64 nr)
@@ -29,8 +46,9 @@ const struct syscall_entry *syscall_lookup(u64 nr)
 
 static bool is_restart(long ret)
 {
-	return ret == -ERESTARTSYS || ret == -ERESTARTNOINTR || ret == -ERESTARTNOHAND ||
-	       ret == -ERESTART_RESTARTBLOCK;
+	return unlikely((u64)ret - (u64)-ERESTART_RESTARTBLOCK <= ERESTART_RESTARTBLOCK - ERESTARTSYS) &&
+	       (ret == -ERESTARTSYS || ret == -ERESTARTNOINTR || ret == -ERESTARTNOHAND ||
+		ret == -ERESTART_RESTARTBLOCK);
 }
 
 static void count_call(u64 nr, const struct syscall_entry *e)
@@ -38,27 +56,35 @@ static void count_call(u64 nr, const struct syscall_entry *e)
 	__atomic_fetch_add(e ? &counts[nr] : &unknown_count, 1, __ATOMIC_RELAXED);
 }
 
-void syscall_dispatch(struct thread *t, struct bz_context *ctx)
+/* Before a call that is counted or printed. */
+static void watch_enter(struct thread *t, u64 nr, struct bz_context *ctx)
 {
-	u64 nr = ctx->rax;
 	const struct syscall_entry *e = syscall_lookup(nr);
 	u64 args[6] = {ctx->rdi, ctx->rsi, ctx->rdx, ctx->r10, ctx->r8, ctx->r9};
-	long ret = -ENOSYS;
 
 	if (boot->flags & BZ_START_STATS)
 		count_call(nr, e);
-	/* ~0 means "in no call", so an unknown number must not look like it. */
-	t->orig_rax = e ? nr : SYSCALL_MAX;
 	if (tracing())
 		trace_enter(t, nr, e, args);
-	if (likely(e))
-		ret = e->fn(args[0], args[1], args[2], args[3], args[4], args[5]);
+}
+
+void syscall_dispatch(struct thread *t, struct bz_context *ctx)
+{
+	/* ~0 means "in no call", so an unknown number must not look like it. */
+	u64 nr = min(ctx->rax, (u64)SYSCALL_MAX);
+	bool watched = boot->flags & (BZ_START_STATS | BZ_START_TRACE);
+	long ret;
+
+	t->orig_rax = nr;
+	if (unlikely(watched))
+		watch_enter(t, ctx->rax, ctx);
+	ret = likely(nr < SYSCALL_MAX) ? functions[nr](ctx->rdi, ctx->rsi, ctx->rdx, ctx->r10, ctx->r8, ctx->r9) : -ENOSYS;
 	/* A fork goes on here as another thread. */
 	t = current;
 	/* rt_sigreturn and exec replace the whole context, rax and all. */
-	if (t->orig_rax != ~0ull)
+	if (likely(t->orig_rax != ~0ull))
 		ctx->rax = ret;
-	if (tracing())
+	if (unlikely(watched) && tracing())
 		trace_leave(t, ret);
 	if (is_restart(ret) && t->orig_rax != ~0ull)
 		signal_deliver(ctx);

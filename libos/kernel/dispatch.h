@@ -6,11 +6,16 @@
 
 struct thread;
 
+/* quick.S; and where it goes for what it does not know: bz_abi.syscall_entry. */
+extern const char quick_begin[], quick_commit[], quick_end[];
+extern u64 quick_slow;
+
 #define SYSCALL_MAX 512
 
 void syscall_table_init(void);
 void syscall_dispatch(struct thread *t, struct bz_context *ctx);
 const struct syscall_entry *syscall_lookup(u64 nr);
+u64 syscall_entry_address(void);	/* what a stub is to call */
 void syscall_stats_trapped(void);
 void syscall_stats_patched(void);
 void syscall_stats_report(void);	/* the BZ_LOG_STATS text */

@@ -4,6 +4,7 @@
  */
 #include "libos/kernel/kernel.h"
 #include "libos/kernel/dispatch.h"
+#include "libos/kernel/offsets.h"
 #include "libos/kernel/pages.h"
 #include "libos/kernel/syscall.h"
 #include "libos/mm/mm.h"
@@ -19,7 +20,10 @@ extern const struct bz_fixup __start_fixups[], __stop_fixups[];
 extern char __libos_end[];
 static struct bz_upcalls upcalls;
 
-#define SYSCALL_CALLED 1	/* bz_exception.code of a call by bz_abi.syscall_entry */
+/* quick.S knows these places. */
+_Static_assert(offsetof(struct thread, tid) == THREAD_TID, "offsets.h");
+_Static_assert(offsetof(struct thread, process) == THREAD_PROCESS, "offsets.h");
+_Static_assert(offsetof(struct process, pid) == PROCESS_PID, "offsets.h");
 
 static void run_initcalls(void)
 {
@@ -117,6 +121,7 @@ static void upcall_thread_start(void *arg, struct bz_context *ctx)
 		service->run(service->arg);
 	tcb->libos = t;
 	tcb->resume_flag = (u64)&t->in_guest;
+	__atomic_store_n(&t->begun, 1, __ATOMIC_SEQ_CST);
 	t->host_tid = tcb->tid;
 	t->ctx = ctx;
 	if (!t->process->exe) {
@@ -173,15 +178,7 @@ static void upcall_exception(struct bz_context *ctx, const struct bz_exception *
 	if (unlikely(exc->in_libos))
 		inner_fault(t, ctx, exc);
 	t->ctx = ctx;
-	if (exc->kind == BZ_EXC_SYSCALL && exc->code == SYSCALL_CALLED) {
-		u64 shown = ctx->rip;
-
-		syscall_dispatch(t, ctx);
-		see_to_signals(ctx);
-		/* The host knows the way back, unless something else was put in its place. */
-		if (ctx->rip == shown && !(ctx->flags & BZ_CTX_FULL) && !READ_ONCE(current->hold))
-			return;
-	} else if (exc->kind == BZ_EXC_SYSCALL) {
+	if (exc->kind == BZ_EXC_SYSCALL) {
 		rewrite_trapped(t, ctx);
 		syscall_dispatch(t, ctx);
 	} else if (exc->kind == BZ_EXC_TRAP && rewrite_is_entering(t->process->mm, ctx->rip) && !signal_is_pending()) {
@@ -191,6 +188,21 @@ static void upcall_exception(struct bz_context *ctx, const struct bz_exception *
 		handle_fault(ctx, exc);
 	}
 	return_to_guest(ctx);
+}
+
+/* A call from a stub. */
+static u32 upcall_syscall(struct bz_context *ctx)
+{
+	struct thread *t = current;
+	u64 shown = ctx->rip;
+
+	t->ctx = ctx;
+	syscall_dispatch(t, ctx);
+	/* The host knows the way back, unless something else was put in its place, or is to be seen to first. */
+	if (likely(!signal_is_pending() && ctx->rip == shown && !(ctx->flags & BZ_CTX_FULL)))
+		return 1;
+	return_to_guest(ctx);
+	return 0;
 }
 
 static void upcall_remote(struct bz_context *ctx)
@@ -215,6 +227,10 @@ const struct bz_upcalls *libos_entry(const struct bz_abi *abi)
 		.thread_start = upcall_thread_start,
 		.exception = upcall_exception,
 		.remote = upcall_remote,
+		.syscall = upcall_syscall,
+		.quick_begin = (u64)quick_begin,
+		.quick_commit = (u64)quick_commit,
+		.quick_end = (u64)quick_end,
 	};
 	return &upcalls;
 }

@@ -219,6 +219,7 @@ static void child_begin(struct thread *t, const struct clone_args *a)
 
 	tcb->libos = t;
 	tcb->resume_flag = (u64)&t->in_guest;
+	t->begun = 1;
 	WRITE_ONCE(t->host_tid, tcb->tid);
 	t->ctx = tcb->ctx;
 	mm_fork_child(t->process->mm);

@@ -47,6 +47,9 @@ struct thread {
 	u32 state;		  /* enum thread_state */
 	u32 in_guest;		  /* bz_tcb.resume_flag points here: 1 while it runs guest code ... */
 	u32 hold;		  /* ... and then here: do not (rewrite/hold.c) */
+	u32 interrupts;		  /* ... and here interrupts that have arrived are counted */
+	u32 interrupts_seen;	  /* by who holds it; process->lock */
+	u32 begun;		  /* interrupts are counted from here on */
 	bool stepping;		  /* one instruction, so that a signal finds an address of the guest's text */
 	u32 wake_word;		  /* what thread_sleep sleeps on */
 	u32 sleep_kind;		  /* enum sleep_kind: how to wake it */

@@ -2,6 +2,10 @@
  * Text changes only while no other thread of the process can be executing it.  A thread that is held (thread->hold, the second
  * word of its resume flag) comes out of guest code at once and waits on its way back in; one that is in the library OS
  * goes on there undisturbed: nothing that sleeps is interrupted.
+ *
+ * A thread looks at `hold` on its way to guest code without a barrier behind its store to in_guest, since every system call would
+ * pay for that.  So a 0 in in_guest counts only if the thread has passed a barrier since it was held, which its counter of
+ * interrupts tells, or is to pass one before it is there: who sleeps, or has not begun, leaves that by a locked exchange.
  */
 #include "libos/rewrite/internal.h"
 #include "libos/rewrite/rewrite.h"
@@ -9,14 +13,26 @@
 #define PATIENCE_NS (NSEC_PER_SEC / 5)
 #define GLANCE_NS (20 * 1000)
 
-static bool wait_until_out(struct thread *t, i64 deadline)
+static bool passes_barrier(const struct thread *t)
+{
+	return !__atomic_load_n(&t->begun, __ATOMIC_SEQ_CST) ||
+	       __atomic_load_n(&t->sleep_kind, __ATOMIC_SEQ_CST) != SLEEP_NONE ||
+	       __atomic_load_n(&t->interrupts, __ATOMIC_SEQ_CST) != t->interrupts_seen;
+}
+
+static bool is_out(const struct thread *t)
+{
+	return passes_barrier(t) && !__atomic_load_n(&t->in_guest, __ATOMIC_SEQ_CST);
+}
+
+/* The first glance is a long way off: who runs on another processor has come by then. */
+static bool wait_until_out(const struct thread *t, i64 deadline)
 {
 	u32 never = 0;
 
-	if (!__atomic_load_n(&t->in_guest, __ATOMIC_SEQ_CST))
-		return true;
-	host->thread_interrupt(t->host_tid, 0);
-	while (__atomic_load_n(&t->in_guest, __ATOMIC_SEQ_CST)) {
+	for (int i = 0; i < 100 && !is_out(t); i++)
+		__builtin_ia32_pause();
+	while (!is_out(t)) {
 		i64 now = now_mono();
 
 		if (now > deadline)
@@ -35,8 +51,12 @@ bool rewrite_hold_others(void)
 
 	mutex_lock(&p->lock);
 	list_for_each(t, &p->threads, node)
-		if (t != self)
+		if (t != self) {
 			__atomic_store_n(&t->hold, 1, __ATOMIC_SEQ_CST);
+			t->interrupts_seen = __atomic_load_n(&t->interrupts, __ATOMIC_SEQ_CST);
+			if (!is_out(t))
+				host->thread_interrupt(t->host_tid, 0);
+		}
 	list_for_each(t, &p->threads, node)
 		if (t != self && !wait_until_out(t, deadline)) {
 			rewrite_release_others();

@@ -116,14 +116,15 @@ static void call_in_children(void)
 static void call_step_by_step(void)
 {
 	struct sigaction sa = {.sa_sigaction = on_step, .sa_flags = SA_SIGINFO};
-	long parent = getppid(), result;
+	long parent = getppid(), self = getpid(), result, own;
 
 	sigaction(SIGTRAP, &sa, NULL);
 	for (int i = 0; i < 20; i++) {
 		__asm__ volatile("pushfq; orq $0x100, (%%rsp); popfq" ::: "memory", "cc");
 		result = getppid();
+		own = getpid();
 		__asm__ volatile("pushfq; andq $~0x100, (%%rsp); popfq" ::: "memory", "cc");
-		CHECK(result == parent);
+		CHECK(result == parent && own == self);
 	}
 	CHECK(steps > 100);
 	CHECK(strange == 0);

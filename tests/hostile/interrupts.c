@@ -8,7 +8,7 @@
 #define FOREVER BZ_NO_DEADLINE
 
 enum phase { WAITING = 1, UNTIMED_READ, SET, GUEST_CODE };
-static uint32_t phase, rounds, ready, stop, word, in_guest_words[2], unexpected;
+static uint32_t phase, rounds, ready, stop, word, in_guest_words[3], unexpected;
 #define in_guest in_guest_words[0]
 static int32_t target;
 static bz_stream pipe_end, set;
