@@ -112,6 +112,35 @@ static void take_limits(struct run *r)
 		o->cpus = (struct limit){true, l->cpus_milli};
 }
 
+/* What needs a component that the image's library OS was linked without is refused, before anything starts. */
+static void check_components(const struct run *r)
+{
+	const struct run_options *o = &r->options;
+	const struct bartizan_list *linked = &r->image.manifest.components;
+	const struct {
+		const char *component, *option;
+		bool asked;
+	} needs[] = {
+	    {"trace", "--trace", o->trace},
+	    {"tty", "-t", o->tty},
+	    {"hostfs", "-v", o->volume_count > 0},
+	    {"hostfs", "--here", o->here},
+	    {"hostfs", "--overlay", o->overlay != NULL},
+	    {"overlay", "--overlay", o->overlay != NULL},
+	    {"rewrite", "--rewrite all", o->rewrite == SANDBOX_PATCH_EAGER},
+	};
+
+	for (size_t i = 0; i < sizeof(needs) / sizeof(needs[0]); i++) {
+		uint32_t n = 0;
+
+		while (n < linked->count && strcmp(linked->item[n], needs[i].component))
+			n++;
+		if (needs[i].asked && n == linked->count)
+			fail(EXIT_BARTIZAN, "%s: %s was linked without the component '%s' (see bartizan inspect; build it again with it)",
+			     needs[i].option, r->program.host_path, needs[i].component);
+	}
+}
+
 void image_prepare(struct run *r)
 {
 	const struct bz_image_section *section;
@@ -128,6 +157,8 @@ void image_prepare(struct run *r)
 		r->spec.libos_fd = r->program.fd;
 		r->spec.libos_offset = section->offset;
 		r->spec.libos_size = section->length;
+		if (r->image.manifest.components.count)
+			check_components(r);
 	}
 	take_command(r);
 	for (uint32_t i = 0; i < r->image.manifest.env.count; i++)

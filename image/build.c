@@ -37,7 +37,8 @@ enum {
 	OPT_MAX_SIZE,
 	OPT_MAX_FILES,
 	OPT_MAX_RATIO,
-	OPT_LABEL
+	OPT_LABEL,
+	OPT_COMPONENTS
 };
 
 static const struct argp_option argp_options[] = {
@@ -54,6 +55,10 @@ static const struct argp_option argp_options[] = {
     {"workdir", 'w', "DIR", 0, "Start in DIR", 0},
     {"user", 'u', "USER", 0, "Run as UID[:GID] or NAME[:GROUP]", 0},
     {"label", OPT_LABEL, "KEY=VALUE", 0, "Add a label", 0},
+    {"components", OPT_COMPONENTS, "LIST", 0,
+     "Put in only these components of the library OS (names with commas between them; core: none but what is always "
+     "there)",
+     0},
     {"include", OPT_INCLUDE, "PATH[:GUESTPATH]", 0, "Add a file or tree of this host", 0},
     {"all-root", OPT_ALL_ROOT, NULL, 0, "All files belong to root", 0},
     {"sign", OPT_SIGN, "KEY", 0, "Sign with an Ed25519 private key (see bartizan-image keygen)", 0},
@@ -135,6 +140,17 @@ static void include(struct options *o, char *arg, struct argp_state *state)
 	o->includes[o->include_count++] = (struct include){arg, colon ? colon + 1 : NULL};
 }
 
+static void components(struct options *o, char *arg, struct argp_state *state)
+{
+	char *rest = arg, *name;
+
+	while ((name = strsep(&rest, ","))) {
+		if (!*name)
+			argp_error(state, "--components: an empty name");
+		draft_list_add(&o->draft, &o->draft.m.components, name);
+	}
+}
+
 static error_t parse(int key, char *arg, struct argp_state *state)
 {
 	struct options *o = state->input;
@@ -166,6 +182,9 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 		break;
 	case OPT_LABEL:
 		draft_list_set(&o->draft, &m->labels, arg);
+		break;
+	case OPT_COMPONENTS:
+		components(o, arg, state);
 		break;
 	case OPT_ENTRYPOINT:
 		return words(o, &m->entrypoint, "entrypoint", arg, state);
@@ -312,6 +331,19 @@ static int check_outside(const char *out, const char *source, struct image_error
 		      : 0;
 }
 
+static int link_components(const struct bartizan_list *want, char **own_libos, struct parts *parts, struct image_error *err)
+{
+	char *linked = NULL;
+	int ret;
+
+	if (!*own_libos)
+		return image_fail(err, -EINVAL, "components are those of Bartizan's own library OS: leave --libos and --no-libos out");
+	ret = link_libos(*own_libos, want, &linked, err);
+	free(*own_libos);
+	parts->libos = *own_libos = linked;
+	return ret;
+}
+
 static int build(struct options *o, const char *out, struct image_error *err)
 {
 	struct parts parts = {.libos = o->libos, .sign_key = o->sign};
@@ -341,6 +373,8 @@ static int build(struct options *o, const char *out, struct image_error *err)
 		ret = manifest_encode(&t.draft.m, &manifest, &parts.manifest_len, err);
 		parts.manifest = manifest;
 	}
+	if (!ret && t.draft.m.components.count)
+		ret = link_components(&t.draft.m.components, &own_libos, &parts, err);
 	if (!ret)
 		ret = fd = temporary(out, &temp, err);
 	if (fd >= 0)

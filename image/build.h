@@ -27,6 +27,9 @@ int assemble(int fd, uint64_t size, const struct parts *parts, struct image_erro
 /* The library OS that belongs to this program: found relative to it.  Null: none. */
 char *libos_default(void);
 
+/* Links one with the components of `want` alone, which lie beside `libos`.  *path: a file of this process's, allocated. */
+int link_libos(const char *libos, const struct bartizan_list *want, char **path, struct image_error *err);
+
 /* Ed25519 by libcrypto; keys in PEM files, as openssl(1) writes them. */
 int sign_footer(struct bz_image_footer *f, const char *key_path, struct image_error *err);
 int sign_check(const struct bz_image_footer *f, const char *public_key_path, struct image_error *err);

@@ -9,6 +9,7 @@
 #include "libos/kernel/syscall.h"
 #include "libos/mm/mm.h"
 #include "libos/proc/proc.h"
+#include "libos/proc/hold.h"
 #include "libos/signal/signal.h"
 
 const struct bz_abi *host;
@@ -102,7 +103,7 @@ static void return_to_guest(struct bz_context *ctx)
 	t = current;
 	while (__atomic_store_n(&t->in_guest, 1, __ATOMIC_SEQ_CST), __atomic_load_n(&t->hold, __ATOMIC_SEQ_CST)) {
 		__atomic_store_n(&t->in_guest, 0, __ATOMIC_SEQ_CST);
-		rewrite_wait_hold(t);
+		thread_wait_hold(t);
 	}
 	real = rewrite_real(t->process->mm, ctx->rip);
 	if (real != ctx->rip) {

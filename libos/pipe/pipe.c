@@ -40,7 +40,7 @@ int pipe_await_room(struct pipe *p, bool nowait)
 	if (p->readers)
 		return 1;
 	mutex_unlock(&p->lock);
-	return pipe_broken();
+	return signal_pipe_broken();
 }
 
 void pipe_wake_writers(struct pipe *p)
@@ -73,21 +73,11 @@ static ssize_t pipe_read(struct file *f, struct iov_iter *it, i64 *pos)
 	return n;
 }
 
-int pipe_broken(void)
-{
-	struct siginfo_kernel info = {.si_signo = SIGPIPE, .si_code = SI_USER};
-
-	info.kill.pid = current->process->pid;
-	info.kill.uid = current->process->cred.uid;
-	signal_send_thread(current, SIGPIPE, &info);
-	return -EPIPE;
-}
-
 /* As much as there is room for; pipe->lock held on entry and exit. */
 static ssize_t put_some(struct pipe *p, struct iov_iter *it, bool packets)
 {
 	bool tell = !p->used || READ_ONCE(p->polled);
-	ssize_t n = p->readers ? pipe_put(p, it, packets) : pipe_broken();
+	ssize_t n = p->readers ? pipe_put(p, it, packets) : signal_pipe_broken();
 
 	if (n > 0 && tell)
 		pipe_wake_readers(p);

@@ -10,6 +10,5 @@ int fifo_open(struct inode *inode, struct file *file);
 long pipe_set_size(struct file *f, u64 size);
 long pipe_get_size(struct file *f);
 bool file_is_pipe(const struct file *f);
-int pipe_broken(void);	/* SIGPIPE to the current thread, as a write to a pipe that nobody reads sends it; -EPIPE */
 
 #endif

@@ -4,6 +4,7 @@
  */
 #include "libos/kernel/syscall.h"
 #include "libos/pipe/internal.h"
+#include "libos/signal/signal.h"
 #include <linux/uio.h>
 
 #define SPLICE_F_NONBLOCK 2
@@ -32,7 +33,7 @@ static ssize_t pipe_to_pipe(struct pipe *in, struct pipe *out, size_t n, bool no
 
 		/* A pipe that nobody reads is broken, even where there is nothing to put into it. */
 		if (ret == 0 && !READ_ONCE(out->readers))
-			return pipe_broken();
+			return signal_pipe_broken();
 		if (ret <= 0)
 			return ret;
 		mutex_unlock(&in->lock);

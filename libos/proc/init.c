@@ -5,6 +5,7 @@
 #include "libos/mm/mm.h"
 #include "libos/proc/internal.h"
 #include "libos/signal/signal.h"
+#include "libos/stdio/stdio.h"
 #include "libos/tty/tty.h"
 #include <linux/capability.h>
 

@@ -4,7 +4,7 @@
  * a locked exchange, after the caller's own.
  */
 #include "libos/proc/internal.h"
-#include "libos/rewrite/rewrite.h"
+#include "libos/proc/hold.h"
 #include "libos/signal/signal.h"
 #include <linux/membarrier.h>
 
@@ -15,10 +15,10 @@ static long expedited(struct process *p)
 	if (READ_ONCE(p->thread_count) == 1)
 		return 0;
 	/* A thread may be long in coming where processors are scarce. */
-	while (!rewrite_hold_others())
+	while (!threads_hold_others())
 		if (thread_must_exit(current))
 			return -EINTR;
-	rewrite_release_others();
+	threads_release_others();
 	return 0;
 }
 

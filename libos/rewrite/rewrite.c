@@ -1,7 +1,9 @@
 /* The patches of a memory map: found, put in place, taken back, and what addresses they stand for. */
+
 #include "libos/rewrite/rewrite.h"
 #include "libos/rewrite/internal.h"
 #include "libos/kernel/dispatch.h"
+#include "libos/proc/hold.h"
 
 #define HOT 32		/* traps at a site before it is worth the proof: about what the proof costs */
 #define HOT_WAYS 4
@@ -140,7 +142,7 @@ static int put_in_place(struct mm *mm, struct patch_plan *plan, struct patch *p,
 	memcpy(p->from, plan->from, sizeof(p->from));
 	memcpy(p->to, plan->to, sizeof(p->to));
 	memcpy(p->original, plan->original, sizeof(p->original));
-	if (!rewrite_hold_others())
+	if (!threads_hold_others())
 		return -EAGAIN;
 	WRITE_ONCE(p->site, plan->site);
 	err = write_text(plan->site, plan->jump, plan->length);
@@ -151,7 +153,7 @@ static int put_in_place(struct mm *mm, struct patch_plan *plan, struct patch *p,
 	} else {
 		WRITE_ONCE(p->site, 0);
 	}
-	rewrite_release_others();
+	threads_release_others();
 	return err;
 }
 
@@ -192,10 +194,10 @@ static bool patch_again(struct mm *mm, struct patch *p)
 	plan.jump[0] = 0xe9;
 	memcpy(plan.jump + 1, &distance, 4);
 	memset(plan.jump + PATCH_JUMP, 0x90, sizeof(plan.jump) - PATCH_JUMP);
-	if (!rewrite_hold_others())
+	if (!threads_hold_others())
 		return false;
 	WRITE_ONCE(p->live, !write_text(p->site, plan.jump, p->length));
-	rewrite_release_others();
+	threads_release_others();
 	return p->live;
 }
 
@@ -291,7 +293,7 @@ void rewrite_restore(struct mm *mm, u64 start, u64 end)
 {
 	if (!any_live(mm, start, end))
 		return;
-	while (!rewrite_hold_others())
+	while (!threads_hold_others())
 		;
 	for (u32 i = 0; i < AREAS && mm->rewrite->area[i]; i++)
 		for (u32 n = 0; n < mm->rewrite->area[i]->used; n++) {
@@ -302,7 +304,7 @@ void rewrite_restore(struct mm *mm, u64 start, u64 end)
 			write_text(p->site, p->original, p->length);
 			WRITE_ONCE(p->live, 0);
 		}
-	rewrite_release_others();
+	threads_release_others();
 }
 
 int rewrite_copy(struct mm *to, const struct mm *from)

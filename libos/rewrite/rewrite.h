@@ -39,10 +39,4 @@ void rewrite_restore(struct mm *mm, u64 start, u64 end);
 int rewrite_copy(struct mm *to, const struct mm *from);
 void rewrite_free(struct mm *mm);
 
-/* Keep this process's other threads out of guest code; false: one does not come, and none is held. */
-bool rewrite_hold_others(void);
-void rewrite_release_others(void);
-/* A thread may be held out of guest code while text changes (thread->hold): wait until it is let go. */
-void rewrite_wait_hold(struct thread *t);
-
 #endif

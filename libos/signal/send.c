@@ -190,3 +190,13 @@ void signal_force(int sig, const struct siginfo_kernel *info)
 	signal_recalc(t);
 	mutex_unlock(&p->sighand->lock);
 }
+
+int signal_pipe_broken(void)
+{
+	struct siginfo_kernel info = {.si_signo = SIGPIPE, .si_code = SI_USER};
+
+	info.kill.pid = current->process->pid;
+	info.kill.uid = current->process->cred.uid;
+	signal_send_thread(current, SIGPIPE, &info);
+	return -EPIPE;
+}

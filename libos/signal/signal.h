@@ -13,6 +13,7 @@ void sigqueue_release(void);
 
 /* Send to one thread or to a process (any thread that does not block it).  info null: kernel-made, SI_KERNEL. */
 int signal_send_thread(struct thread *t, int sig, const struct siginfo_kernel *info);
+int signal_pipe_broken(void);	/* SIGPIPE to the current thread: it wrote where nobody reads; -EPIPE */
 int signal_send_process(struct process *p, int sig, const struct siginfo_kernel *info);
 /* Both of them; timer: the POSIX timer that sends, or null.  1: ignored (a timer then goes on by itself). */
 int signal_post(struct process *p, struct thread *t, int sig, const struct siginfo_kernel *info, struct posix_timer *timer);

@@ -109,8 +109,6 @@ long tty_ioctl(struct file *f, u32 cmd, u64 arg);
 /* For a description of either end: `real` is what modes, sizes and groups belong to; `own`: f is that terminal's. */
 long tty_control(struct file *f, struct tty *real, bool own, u32 cmd, u64 arg);
 
-/* Standard stream n of the first process, from boot->stdio[n]; or ERR_PTR. */
-struct file *stdio_file(unsigned n);
 /* From the template: begin to read the console; let out what a signal kept a writer from waiting for. */
 void tty_start(void);
 void tty_finish(void);

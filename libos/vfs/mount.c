@@ -80,10 +80,13 @@ static int make_point(const char *path, bool directory, struct path *out)
 
 struct mount *mount_at(struct super *sb, const char *guest_path, u32 flags)
 {
-	struct mount *m = mount_new(sb, flags);
+	struct mount *m;
 	struct path at;
 	int err;
 
+	if (!sb)
+		return NULL;
+	m = mount_new(sb, flags);
 	if (!root_mount) {
 		m->parent = m;
 		m->at = m->root;
@@ -253,8 +256,7 @@ static void mount_all(void)
 	mount_at(devfs_create(), "/dev", MNT_NOSUID | MNT_NOEXEC);
 	mount_at(devpts_create(), "/dev/pts", MNT_NOSUID | MNT_NOEXEC);
 	tmp = tmpfs_create(0, 01777);
-	if (tmp)
-		mount_at(tmp, "/dev/shm", MNT_NOSUID | MNT_NODEV);
+	mount_at(tmp, "/dev/shm", MNT_NOSUID | MNT_NODEV);
 	make_tmp();
 	for (u32 i = 0; i < boot->mount_count; i++) {
 		const struct bz_mount *b = &mounts[i];

@@ -1,11 +1,13 @@
 #!/usr/bin/env python3
 """Writes small seeds for the fuzz targets of images.  usage: seeds.py CORPUS (makes CORPUS/image, manifest, unpack,
-elfdeps, elf, erofs)"""
+elfdeps, elf, erofs, untar)"""
 import hashlib
+import io
 import os
 import struct
 import subprocess
 import sys
+import tarfile
 import tempfile
 
 
@@ -104,6 +106,31 @@ def programs():
         yield struct.pack('<BBH', flags, fails, len(first)) + first + second
 
 
+def tars():
+    """Behind a byte that says how it is read: a tree, a long name, a way through a link."""
+    def tree(*members):
+        out = io.BytesIO()
+        with tarfile.open(fileobj=out, mode='w', format=tarfile.GNU_FORMAT) as tar:
+            for name, kind, rest in members:
+                member = tarfile.TarInfo(name)
+                member.type = kind
+                if kind == tarfile.REGTYPE:
+                    member.size = len(rest)
+                else:
+                    member.linkname = rest
+                member.mode = 0o6755
+                tar.addfile(member, io.BytesIO(rest.encode()))
+        return out.getvalue()
+    file, folder, link = tarfile.REGTYPE, tarfile.DIRTYPE, tarfile.SYMTYPE
+    for data in (tree(('a', folder, ''), ('a/b', file, 'text'), ('a/l', link, '/etc'), ('a', folder, '')),
+                 tree(('a', folder, ''), ('a/' + 'n' * 150, file, 'x' * 600), ('a/k', link, 'm' * 200)),
+                 tree(('a', folder, ''), ('a/link/x', file, 'y'), ('a/l', link, '../..'), ('a/l/x', file, 'z')),
+                 tree(('a', file, 'only'))):
+        end = (len(data.rstrip(b'\0')) + 511) // 512 * 512 + 1024
+        yield b'\0' + data[:end]
+        yield b'\3' + data[:end]
+
+
 def erofs():
     with tempfile.TemporaryDirectory() as d:
         os.makedirs(d + '/tree/sub')
@@ -141,6 +168,8 @@ def main():
         put(corpus + '/elf', data)
     for data in erofs():
         put(corpus + '/erofs', data)
+    for data in tars():
+        put(corpus + '/untar', data)
 
 
 main()

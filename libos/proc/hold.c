@@ -7,8 +7,7 @@
  * pay for that.  So a 0 in in_guest counts only if the thread has passed a barrier since it was held, which its counter of
  * interrupts tells, or is to pass one before it is there: who sleeps, or has not begun, leaves that by a locked exchange.
  */
-#include "libos/rewrite/internal.h"
-#include "libos/rewrite/rewrite.h"
+#include "libos/proc/hold.h"
 
 #define PATIENCE_NS (NSEC_PER_SEC / 5)
 #define GLANCE_NS (20 * 1000)
@@ -43,7 +42,7 @@ static bool wait_until_out(const struct thread *t, i64 deadline)
 }
 
 /* On success the list of threads stays locked: nobody new comes. */
-bool rewrite_hold_others(void)
+bool threads_hold_others(void)
 {
 	struct thread *self = current, *t;
 	struct process *p = self->process;
@@ -59,13 +58,13 @@ bool rewrite_hold_others(void)
 		}
 	list_for_each(t, &p->threads, node)
 		if (t != self && !wait_until_out(t, deadline)) {
-			rewrite_release_others();
+			threads_release_others();
 			return false;
 		}
 	return true;
 }
 
-void rewrite_release_others(void)
+void threads_release_others(void)
 {
 	struct thread *self = current, *t;
 	struct process *p = self->process;
@@ -78,7 +77,7 @@ void rewrite_release_others(void)
 	mutex_unlock(&p->lock);
 }
 
-void rewrite_wait_hold(struct thread *t)
+void thread_wait_hold(struct thread *t)
 {
 	while (__atomic_load_n(&t->hold, __ATOMIC_SEQ_CST))
 		host->wait(&t->hold, 1, ~0u, BZ_WAIT_SHARED | BZ_WAIT_UNINTERRUPTIBLE, BZ_CLOCK_MONOTONIC,

@@ -2,16 +2,16 @@
  * Standard streams of the first process: what the operator attached, behind file_ops.  A pipe or a socket of the host is
  * read and written on its own descriptor; a file keeps its position here; a console is the tty of console.c.
  */
-#include "libos/tty/tty.h"
-#include "libos/pipe/pipe.h"
+#include "libos/stdio/stdio.h"
+#include "libos/proc/proc.h"
 #include "libos/signal/signal.h"
+#include "libos/tty/tty.h"
 #include <linux/fs.h>
 
 #define IOV_BATCH 8
 
 static struct super stdio_super = {.fstype = "pipefs", .dev = 12};
 static const struct super_ops stdio_super_ops;
-
 
 /* A host call that waits: an interrupt ends it, and only a signal makes that visible. */
 static ssize_t transfer(struct file *f, struct iov_iter *it, i64 off, bool write)
@@ -65,7 +65,7 @@ static ssize_t pipe_end_write(struct file *f, struct iov_iter *it, i64 *pos)
 		n = transfer(f, it, BZ_OFFSET_NONE, true);
 		if (n < 0) {
 			if (n == -EPIPE && !done)
-				pipe_broken();
+				signal_pipe_broken();
 			return done ? done : n;
 		}
 		done += n;
