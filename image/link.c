@@ -1,6 +1,7 @@
 /*
- * Linking a library OS of just the components that an image names: core.o, NAME.o of each of them, and absent-NAME.o for the
- * others, all of which lie beside the whole library OS with its linker script (libos/meson.build makes them).
+ * Linking a library OS of just the components that an image names: core.o, NAME.o of each of them, and
+ * absent-NAME.o for the others, all of which lie beside the whole library OS with its linker script
+ * (libos/meson.build makes them).
  */
 #include <dirent.h>
 #include <errno.h>
@@ -21,7 +22,8 @@
 
 struct components {
 	char *dir;
-	const char *name[OPTIONAL_MAX + 1]; /* sorted, so that the same list makes the same bytes; a null behind them */
+	const char *name[OPTIONAL_MAX +
+			 1]; /* sorted, so that the same list makes the same bytes; a null behind them */
 	bool wanted[OPTIONAL_MAX];
 	size_t count;
 };
@@ -87,7 +89,9 @@ static int unknown(const struct components *c, const char *name, struct image_er
 	for (size_t i = 0; i < c->count; i++)
 		snprintf(all + strlen(all), sizeof(all) - strlen(all), ", %s", c->name[i]);
 	image_escape(shown, sizeof(shown), name, strlen(name));
-	return near ? image_fail(err, -EINVAL, "components: there is no '%s'; did you mean '%s'? There are: %s", shown, near, all)
+	return near ? image_fail(err, -EINVAL,
+				 "components: there is no '%s'; did you mean '%s'? There are: %s", shown,
+				 near, all)
 		    : image_fail(err, -EINVAL, "components: there is no '%s'; there are: %s", shown, all);
 }
 
@@ -111,9 +115,22 @@ static void run_ld(const struct components *c, const char *out, int messages) __
 static void run_ld(const struct components *c, const char *out, int messages)
 {
 	/* As meson.build links the whole one. */
-	const char *argv[OPTIONAL_MAX + 24] = {"ld", "-nostdlib", "-static", "--build-id=none", "--gc-sections",
-					       "-z", "noexecstack", "-z", "max-page-size=4096", "--no-warn-rwx-segments",
-					       "-s", "-o", out, "-T", "libos.lds", "core.o"};
+	const char *argv[OPTIONAL_MAX + 24] = {"ld",
+					       "-nostdlib",
+					       "-static",
+					       "--build-id=none",
+					       "--gc-sections",
+					       "-z",
+					       "noexecstack",
+					       "-z",
+					       "max-page-size=4096",
+					       "--no-warn-rwx-segments",
+					       "-s",
+					       "-o",
+					       out,
+					       "-T",
+					       "libos.lds",
+					       "core.o"};
 	size_t n = 0;
 	char *file;
 
@@ -157,8 +174,10 @@ static int link_to(const struct components *c, int out, struct image_error *err)
 	if (pid > 0 && WIFEXITED(status) && WEXITSTATUS(status) == 0)
 		return 0;
 	if (pid > 0 && WIFEXITED(status) && WEXITSTATUS(status) == 127)
-		return image_fail(err, -ENOENT, "components: the linker ld is not installed; install the package binutils");
-	return image_fail(err, -EIO, "components: ld failed: %s", image_escape(shown, sizeof(shown), text, len));
+		return image_fail(err, -ENOENT,
+				  "components: the linker ld is not installed; install the package binutils");
+	return image_fail(err, -EIO, "components: ld failed: %s",
+			  image_escape(shown, sizeof(shown), text, len));
 }
 
 int link_libos(const char *libos, const struct bartizan_list *want, char **path, struct image_error *err)
@@ -168,7 +187,8 @@ int link_libos(const char *libos, const struct bartizan_list *want, char **path,
 
 	if (!find_dir(&c, libos))
 		ret = image_fail(err, -ENOENT,
-				 "the library OS's components are not installed beside it (%s); without 'components' an image "
+				 "the library OS's components are not installed beside it (%s); without "
+				 "'components' an image "
 				 "gets all of them",
 				 c.dir);
 	if (!ret)
@@ -177,7 +197,8 @@ int link_libos(const char *libos, const struct bartizan_list *want, char **path,
 		ret = choose(&c, want, err);
 	if (!ret) {
 		out = memfd_create("libos", 0); /* ld inherits it */
-		ret = out < 0 ? image_fail(err, -errno, "memfd_create: %s", strerror(errno)) : link_to(&c, out, err);
+		ret = out < 0 ? image_fail(err, -errno, "memfd_create: %s", strerror(errno))
+			      : link_to(&c, out, err);
 	}
 	if (!ret && asprintf(path, "/proc/self/fd/%d", out) < 0)
 		ret = -ENOMEM;

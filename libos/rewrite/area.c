@@ -10,14 +10,18 @@ static bool reaches(u64 start, u64 site)
 	return distance > -REACH && distance < REACH;
 }
 
-/* Below the text if there is room, else above: what is mapped later usually goes below all that. */
+/*
+ * Below the text if there is room, else above; away from where the program maps and unmaps, for a hole that it has just made
+ * is one that it may look at (stress-ng's mincore does), or map at.
+ */
+#define ASIDE (1ul << 30)
 static u64 find_place(struct mm *mm, u64 site)
 {
 	struct vma *v = vma_find(mm, site);
 	u64 low = site > MMAP_MIN_ADDR + REACH ? site - REACH : MMAP_MIN_ADDR, place = 0;
 
-	if (v->start > low)
-		place = vma_find_gap(mm, low, v->start, AREA_BYTES, PAGE_SIZE);
+	if (v->start > low + ASIDE)
+		place = vma_find_gap(mm, low, v->start - ASIDE, AREA_BYTES, PAGE_SIZE);
 	if (!place)
 		place = vma_find_gap(mm, v->end, min(site + REACH, BZ_GUEST_HIGH), AREA_BYTES, PAGE_SIZE);
 	return place && range_ok(place, AREA_BYTES) && reaches(place, site) ? place : 0;
