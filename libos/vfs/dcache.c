@@ -132,7 +132,8 @@ struct dentry *dcache_find(struct dentry *parent, const char *name, u32 len)
 	list_for_each(d, bucket(hash), hash) {
 		if (d->name_hash != hash || d->parent != parent || d->name_len != len || memcmp(d->name, name, len))
 			continue;
-		if (d->refs++ == 0) {
+		/* Who has a reference takes and drops others without the lock. */
+		if (__atomic_fetch_add(&d->refs, 1, __ATOMIC_RELAXED) == 0) {
 			list_del(&d->lru);
 			unused--;
 		}
