@@ -42,7 +42,7 @@ static u64 search_table(const struct code_source *s, u64 header, u64 addr)
 }
 
 /* The same by going through all entries: each begins with its length, a common one has 0 behind it. */
-static u64 scan_entries(const struct code_source *s, const struct unwind *u, u64 addr)
+static u64 scan_entries(const struct code_source *s, const struct tables *u, u64 addr)
 {
 	u32 word[4];	/* length, distance to the common entry, start, size */
 
@@ -119,7 +119,7 @@ static bool read_common(const struct code_source *s, u64 addr, u8 *encoding, u8 
 	return !c.bad && c.at <= sizeof(c.byte);
 }
 
-enum verdict function_find(const struct code_source *s, const struct unwind *u, u64 addr, struct function *f)
+enum verdict function_find(const struct code_source *s, const struct tables *u, u64 addr, struct function *f)
 {
 	u64 fde = u->header ? search_table(s, u->header, addr) : scan_entries(s, u, addr), at;
 	u32 word[4];	/* length, distance to the common entry, start, size */
@@ -140,5 +140,6 @@ enum verdict function_find(const struct code_source *s, const struct unwind *u, 
 	if (lsda != ENC_OMIT && (lsda != ENC_PCREL_SDATA4 || !s->read(s, at + 1, &pads, 4)))
 		return PATCH_NO_FUNCTION;
 	f->landing_pads = pads != 0;
+	f->unwinds = true;
 	return PATCH_FITS;
 }

@@ -9,7 +9,7 @@ struct patch {
 	u64 site;		/* 0: the stub is not used */
 	u64 stub;
 	u32 live;		/* the jump is in place */
-	u8 length, moved;
+	u8 before, length, moved;	/* as in patch_plan */
 	u8 from[PATCH_MOVED], to[PATCH_MOVED];
 	u8 original[PATCH_MAX];
 };
@@ -33,6 +33,8 @@ struct rewrite {
 	struct stub_area *area[AREAS];
 };
 struct patch *patch_find(const struct rewrite *r, u64 site);
+/* The n bytes at addr were read to buf: as if nothing were patched.  r may be null. */
+void patches_hide(const struct rewrite *r, u64 addr, u8 *buf, size_t n);
 
 /* area.c: a stub that the site can reach; NULL: no room. */
 struct patch *area_take_stub(struct mm *mm, u64 site, u32 *index);

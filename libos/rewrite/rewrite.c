@@ -7,6 +7,7 @@
 
 #define HOT 32		/* traps at a site before it is worth the proof: about what the proof costs */
 #define HOT_WAYS 4
+#define SYSCALL_LENGTH 2
 #define HOT_TEXT 1024	/* ... if the whole text has to be looked through first */
 
 static struct patch *patch_at(const struct rewrite *r, u32 index)
@@ -44,13 +45,19 @@ static void patch_publish(struct rewrite *r, u32 index)
 
 /* --- shown and real addresses ------------------------------------------------------------------------- */
 
+/* A stub that begins with a mov of the guest's: when that has been executed, the guest is at its `syscall`. */
+static bool is_entering(const struct patch *p, u32 offset)
+{
+	return offset < (u32)p->before + STUB_BACK && (!p->before || offset != p->before);
+}
+
 bool rewrite_is_entering(const struct mm *mm, u64 rip)
 {
 	const struct rewrite *r = READ_ONCE(mm->rewrite);
 
 	for (u32 i = 0; r && i < AREAS && r->area[i]; i++)
 		if (rip - r->area[i]->start < AREA_STUBS * STUB_SIZE)
-			return (rip - r->area[i]->start) % STUB_SIZE < STUB_BACK;
+			return is_entering(&r->area[i]->patch[(rip - r->area[i]->start) / STUB_SIZE], rip % STUB_SIZE);
 	return false;
 }
 
@@ -76,12 +83,14 @@ u64 rewrite_shown(const struct mm *mm, u64 rip)
 		if (offset >= AREA_STUBS * STUB_SIZE || !p->site)
 			continue;
 		offset %= STUB_SIZE;
-		if (offset < STUB_BACK)
+		if (offset < p->before)
+			return p->site - p->before;
+		if (offset < (u64)p->before + STUB_BACK)
 			return p->site;
 		for (u32 n = 0; n < p->moved; n++)
 			if (p->to[n] == offset)
 				return p->site + p->from[n];
-		return p->site + p->length;
+		return p->site + (p->before ? SYSCALL_LENGTH : p->length);
 	}
 	return rip;
 }
@@ -125,7 +134,7 @@ static struct vma *text_vma(struct mm *mm, u64 site)
 {
 	struct vma *v = vma_find(mm, site);
 
-	if (!v || v->start > site || !v->file || vma_is_shared(v) || v->prot != (PROT_READ | PROT_EXEC) ||
+	if (!v || v->start + PATCH_MAX > site || !v->file || vma_is_shared(v) || v->prot != (PROT_READ | PROT_EXEC) ||
 	    site + PATCH_MAX + 15 > min(v->end, v->backed_end) || (v->flags & VMA_SPECIAL))
 		return NULL;
 	return v;
@@ -137,6 +146,7 @@ static int put_in_place(struct mm *mm, struct patch_plan *plan, struct patch *p,
 
 	if (err)
 		return err;
+	p->before = plan->before;
 	p->length = plan->length;
 	p->moved = plan->count;
 	memcpy(p->from, plan->from, sizeof(p->from));
@@ -145,7 +155,7 @@ static int put_in_place(struct mm *mm, struct patch_plan *plan, struct patch *p,
 	if (!threads_hold_others())
 		return -EAGAIN;
 	WRITE_ONCE(p->site, plan->site);
-	err = write_text(plan->site, plan->jump, plan->length);
+	err = write_text(patch_start(plan), plan->jump, plan->length);
 	if (!err) {
 		/* Before anybody runs there again: who was trapped at the site goes on in the stub. */
 		WRITE_ONCE(p->live, 1);
@@ -185,18 +195,18 @@ static enum verdict patch_site(struct mm *mm, u64 site)
 /* A site that traps though it is patched: its page was dropped (MADV_DONTNEED) and is the file's again. */
 static bool patch_again(struct mm *mm, struct patch *p)
 {
-	struct patch_plan plan = {.site = p->site};
-	u8 now[PATCH_MAX];
-	i32 distance = p->stub - (p->site + PATCH_JUMP);
+	u64 start = p->site - p->before;
+	u8 now[PATCH_MAX], jump[PATCH_MAX];
+	i32 distance = p->stub - (start + PATCH_JUMP);
 
-	if (!text_vma(mm, p->site) || copy_fault_safe(now, (void *)p->site, p->length) || memcmp(now, p->original, p->length))
+	if (!text_vma(mm, p->site) || copy_fault_safe(now, (void *)start, p->length) || memcmp(now, p->original, p->length))
 		return false;
-	plan.jump[0] = 0xe9;
-	memcpy(plan.jump + 1, &distance, 4);
-	memset(plan.jump + PATCH_JUMP, 0x90, sizeof(plan.jump) - PATCH_JUMP);
+	jump[0] = 0xe9;
+	memcpy(jump + 1, &distance, 4);
+	memset(jump + PATCH_JUMP, 0x90, sizeof(jump) - PATCH_JUMP);
 	if (!threads_hold_others())
 		return false;
-	WRITE_ONCE(p->live, !write_text(p->site, plan.jump, p->length));
+	WRITE_ONCE(p->live, !write_text(start, jump, p->length));
 	threads_release_others();
 	return p->live;
 }
@@ -266,6 +276,26 @@ void rewrite_trapped(struct thread *t, const struct bz_context *ctx)
 
 /* --- taking back --------------------------------------------------------------------------------------- */
 
+static bool touches(const struct patch *p, u64 start, u64 end)
+{
+	u64 at = p->site - p->before;
+
+	return at < end && at + p->length > start;
+}
+
+void patches_hide(const struct rewrite *r, u64 addr, u8 *buf, size_t n)
+{
+	for (u32 i = 0; r && i < AREAS && r->area[i]; i++)
+		for (u32 k = 0; k < r->area[i]->used; k++) {
+			const struct patch *p = &r->area[i]->patch[k];
+			u64 at = p->site - p->before;
+
+			for (u32 b = 0; p->live && touches(p, addr, addr + n) && b < p->length; b++)
+				if (at + b - addr < n)
+					buf[at + b - addr] = p->original[b];
+		}
+}
+
 void rewrite_forget(struct mm *mm, u64 start, u64 end)
 {
 	for (u32 i = 0; mm->rewrite && i < AREAS && mm->rewrite->area[i]; i++)
@@ -283,7 +313,7 @@ static bool any_live(const struct mm *mm, u64 start, u64 end)
 		for (u32 n = 0; n < mm->rewrite->area[i]->used; n++) {
 			const struct patch *p = &mm->rewrite->area[i]->patch[n];
 
-			if (p->live && p->site < end && p->site + p->length > start)
+			if (p->live && touches(p, start, end))
 				return true;
 		}
 	return false;
@@ -299,9 +329,9 @@ void rewrite_restore(struct mm *mm, u64 start, u64 end)
 		for (u32 n = 0; n < mm->rewrite->area[i]->used; n++) {
 			struct patch *p = &mm->rewrite->area[i]->patch[n];
 
-			if (!p->live || p->site >= end || p->site + p->length <= start)
+			if (!p->live || !touches(p, start, end))
 				continue;
-			write_text(p->site, p->original, p->length);
+			write_text(p->site - p->before, p->original, p->length);
 			WRITE_ONCE(p->live, 0);
 		}
 	threads_release_others();

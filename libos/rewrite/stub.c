@@ -8,7 +8,8 @@
  *	28 back: the moved instructions
  *		jmp    behind the patch
  *
- * rcx and r11 are free at a `syscall`; flags and stack are not touched (see bz_abi.syscall_entry).
+ * If the jump stands before the site (patch_plan.before), the stub begins with the instruction that was there, and goes on behind
+ * the `syscall`.  rcx and r11 are free at a `syscall`; flags and stack are not touched (see bz_abi.syscall_entry).
  */
 #include "libos/rewrite/prove.h"
 #include "libos/rewrite/decode.h"
@@ -80,12 +81,14 @@ enum verdict patch_lay_out(struct patch_plan *plan, u64 stub, u64 entry)
 	static const u8 lea[] = {0x48, 0x8d, 0x0d}, jmp_r11[] = {0x41, 0xff, 0xe3};
 	u64 shown = plan->site + 2;
 	struct insn i;
-	i32 word = stub - (plan->site + PATCH_JUMP);
+	u64 behind = patch_start(plan) + PATCH_JUMP;
+	i32 word = stub - behind;
 
+	put(&w, plan->original, plan->before);
 	put(&w, (const u8[]){0x49, 0xbb}, 2);
 	put(&w, &entry, 8);
 	put(&w, lea, sizeof(lea));
-	put_distance(&w, stub + STUB_BACK, 0);
+	put_distance(&w, stub + plan->before + STUB_BACK, 0);
 	put(&w, jmp_r11, sizeof(jmp_r11));
 	put(&w, &shown, 8);
 	for (u32 n = 0; n < plan->count; n++) {
@@ -99,7 +102,7 @@ enum verdict patch_lay_out(struct patch_plan *plan, u64 stub, u64 entry)
 	}
 	if (plan->falls_through) {
 		put_byte(&w, 0xe9);
-		put_distance(&w, plan->site + plan->length, 0);
+		put_distance(&w, plan->before ? shown : plan->site + plan->length, 0);
 	}
 	plan->stub_length = w.at;
 	/* The jump, and behind it what no one reaches. */
@@ -107,5 +110,5 @@ enum verdict patch_lay_out(struct patch_plan *plan, u64 stub, u64 entry)
 	memcpy(plan->jump + 1, &word, 4);
 	for (u32 at = PATCH_JUMP; at < plan->length; at++)
 		plan->jump[at] = 0x90;
-	return w.bad || (i64)word != (i64)(stub - (plan->site + PATCH_JUMP)) ? PATCH_NO_ROOM : PATCH_FITS;
+	return w.bad || (i64)word != (i64)(stub - behind) ? PATCH_NO_ROOM : PATCH_FITS;
 }

@@ -164,3 +164,13 @@ enum verdict targets_scan(const struct code_source *source, u64 start, u64 end, 
 	kfree(s);
 	return done && t->site && t->mask ? PATCH_FITS : PATCH_UNREADABLE;
 }
+
+void targets_free(struct targets *t)
+{
+	kfree(t->site);
+	kfree(t->mask);
+	kfree(t->from);
+	kfree(t->to);
+	kfree(t->reached);
+	t->site = t->mask = t->from = t->to = t->reached = NULL;
+}

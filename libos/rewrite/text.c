@@ -1,6 +1,6 @@
 /*
  * What is known of files whose text is patched: where jumps in it may lead (targets.c), kept by file for all processes, since
- * finding it costs a pass over the whole text; and where its unwind table is, read from its mapped headers.
+ * finding it costs a pass over the whole text; and where its tables of functions are, read from its mapped headers.
  */
 #include "libos/rewrite/internal.h"
 #include <linux/elf.h>
@@ -20,9 +20,13 @@ static struct text texts[TEXTS];
 static u32 text_count;
 static struct mutex texts_lock = MUTEX_INIT(RANK_OBJECT);
 
+/* The text as it was before any patch: a branch that was moved into a stub still leads somewhere. */
 static bool read_guest(const struct code_source *s, u64 addr, void *buf, size_t n)
 {
-	return addr < BZ_GUEST_HIGH && !copy_fault_safe(buf, (const void *)addr, n);
+	if (addr >= BZ_GUEST_HIGH || copy_fault_safe(buf, (const void *)addr, n))
+		return false;
+	patches_hide(current->process->mm->rewrite, addr, buf, n);
+	return true;
 }
 static const struct code_source guest_code = {.read = read_guest};
 
@@ -48,7 +52,7 @@ static void *allocate(size_t n)
 	return kzalloc(n);
 }
 
-static struct text *text_learn(struct vma *v)
+static struct text *text_learn(struct vma *v, const struct tables *tables)
 {
 	struct inode *inode = v->file->inode;
 	struct text *t;
@@ -57,10 +61,12 @@ static struct text *text_learn(struct vma *v)
 		return NULL;
 	t = &texts[text_count];
 	if (targets_scan(&guest_code, v->start, v->start + text_length(v), allocate, &t->targets) != PATCH_FITS) {
-		kfree(t->targets.site);
-		kfree(t->targets.mask);
+		targets_free(&t->targets);
 		return NULL;
 	}
+	/* Only where no table knows the functions: this takes longer. */
+	if (tables_lack_functions(&guest_code, tables, &t->targets))
+		linear_scan(&guest_code, tables, allocate, &t->targets);
 	t->inode = inode;
 	inode_get(inode);
 	t->offset = v->offset;
@@ -100,10 +106,19 @@ static bool read_file(struct vma *v, u64 offset, void *buf, size_t n)
 	return file_read_kernel(v->file, buf, n, offset) == (ssize_t)n;
 }
 
-/* Static programs: .eh_frame by its name in the section table, which is in the file alone. */
-static void find_frames(struct vma *v, const Elf64_Ehdr *eh, u64 bias, struct unwind *u)
+struct section_use {
+	const char *name;
+	u64 *start, *end;
+};
+
+/* What has no entry in the program headers: by its name in the section table, which is in the file alone. */
+static void find_sections(struct vma *v, const Elf64_Ehdr *eh, struct tables *t)
 {
-	char name[sizeof(".eh_frame")];
+	const struct section_use uses[] = {{".eh_frame", &t->frames, &t->frames_end},
+					   {".gopclntab", &t->go, &t->go_end},
+					   {".data.rel.ro.gopclntab", &t->go, &t->go_end},
+					   {".text", &t->text, &t->text_end}};
+	char name[sizeof(".data.rel.ro.gopclntab")];
 	Elf64_Shdr names, sh;
 
 	if (eh->e_shentsize != sizeof(sh) || eh->e_shstrndx >= eh->e_shnum || eh->e_shoff > (1ul << 40) ||
@@ -112,54 +127,59 @@ static void find_frames(struct vma *v, const Elf64_Ehdr *eh, u64 bias, struct un
 	for (u32 i = 0; i < eh->e_shnum && i < SECTIONS_MAX; i++) {
 		if (!read_file(v, eh->e_shoff + i * sizeof(sh), &sh, sizeof(sh)))
 			return;
-		if (!(sh.sh_flags & SHF_ALLOC) || names.sh_offset + sh.sh_name > (1ul << 40) ||
-		    !read_file(v, names.sh_offset + sh.sh_name, name, sizeof(name)) || memcmp(name, ".eh_frame", sizeof(name)))
+		if (!(sh.sh_flags & SHF_ALLOC) || sh.sh_name >= names.sh_size || names.sh_offset + sh.sh_name > (1ul << 40) ||
+		    !read_file(v, names.sh_offset + sh.sh_name, name, min(sizeof(name), names.sh_size - sh.sh_name)))
 			continue;
-		u->frames = bias + sh.sh_addr;
-		u->frames_end = u->frames + sh.sh_size;
+		for (u32 k = 0; k < sizeof(uses) / sizeof(uses[0]); k++) {
+			if (memcmp(name, uses[k].name, strlen(uses[k].name) + 1))
+				continue;
+			*uses[k].start = t->bias + sh.sh_addr;
+			*uses[k].end = t->bias + sh.sh_addr + sh.sh_size;
+		}
 	}
 }
 
-static bool unwind_find(struct mm *mm, struct vma *text, struct unwind *u)
+static bool tables_find(struct mm *mm, struct vma *text, struct tables *t)
 {
 	struct vma *v = headers_vma(mm, text);
 	Elf64_Ehdr eh;
 	Elf64_Phdr ph;
-	u64 bias = 0, table = 0;
+	u64 table = 0;
 	bool loaded = false;
 
-	*u = (struct unwind){0};
+	*t = (struct tables){0};
 	if (!v || !read_guest(NULL, v->start, &eh, sizeof(eh)) || memcmp(eh.e_ident, ELFMAG, SELFMAG) || eh.e_phentsize != sizeof(ph))
 		return false;
 	for (u32 i = 0; i < eh.e_phnum && i < 64; i++) {
 		if (!read_guest(NULL, v->start + eh.e_phoff + i * sizeof(ph), &ph, sizeof(ph)))
 			return false;
 		if (ph.p_type == PT_LOAD && !loaded) {
-			bias = v->start - (ph.p_vaddr & PAGE_MASK);
+			t->bias = v->start - (ph.p_vaddr & PAGE_MASK);
 			loaded = true;
 		}
 		if (ph.p_type == PT_GNU_EH_FRAME)
 			table = ph.p_vaddr;
 	}
+	t->entry = t->bias + eh.e_entry;
 	if (table && loaded)
-		u->header = bias + table;
-	else if (loaded)
-		find_frames(v, &eh, bias, u);
-	return u->header || u->frames;
+		t->header = t->bias + table;
+	if (loaded)
+		find_sections(v, &eh, t);
+	return loaded;
 }
 
 enum verdict text_prove(struct mm *mm, struct vma *v, u64 site, struct patch_plan *plan)
 {
 	struct targets targets;
-	struct unwind unwind;
+	struct tables tables;
 	struct text *t;
 
-	if (!unwind_find(mm, v, &unwind))
+	if (!tables_find(mm, v, &tables))
 		return PATCH_NO_FUNCTION;
 	mutex_lock(&texts_lock);
 	t = text_find(v);
 	if (!t)
-		t = text_learn(v);
+		t = text_learn(v, &tables);
 	if (t)
 		targets = t->targets;
 	mutex_unlock(&texts_lock);
@@ -167,5 +187,5 @@ enum verdict text_prove(struct mm *mm, struct vma *v, u64 site, struct patch_pla
 		return PATCH_UNREADABLE;
 	targets.start = v->start;
 	targets.end = v->start + text_length(v);
-	return patch_prove(&guest_code, &unwind, &targets, site, plan);
+	return patch_prove(&guest_code, &tables, &targets, site, plan);
 }
