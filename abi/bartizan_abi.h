@@ -307,6 +307,7 @@ enum bz_advice { BZ_ADV_NORMAL, BZ_ADV_RANDOM, BZ_ADV_SEQUENTIAL, BZ_ADV_WILLNEE
 		 BZ_ADV_COLD, BZ_ADV_PAGEOUT, BZ_ADV_DONTFORK, BZ_ADV_DOFORK, BZ_ADV_WIPEONFORK, BZ_ADV_KEEPONFORK };
 
 enum bz_clock { BZ_CLOCK_REALTIME = 0, BZ_CLOCK_MONOTONIC = 1, BZ_CLOCK_PROCESS_CPU = 2, BZ_CLOCK_THREAD_CPU = 3,
+		BZ_CLOCK_REALTIME_COARSE = 5, BZ_CLOCK_MONOTONIC_COARSE = 6, /* as of the last tick; quicker */
 		BZ_CLOCK_BOOTTIME = 7 };
 #define BZ_NO_DEADLINE INT64_MAX
 
@@ -533,6 +534,10 @@ struct bz_abi {
 	 * else is the guest's, flags and stack included.  The upcall is `syscall`, or where the guest's GS or a single step
 	 * stands in the way, `exception`. */
 	uint64_t syscall_entry;
+
+	/* Functions of the host that guest code may call itself, on its own stack and with pointers of its own: what Linux's
+	 * vDSO calls clock_gettime (for REALTIME, MONOTONIC, BOOTTIME and the coarse clocks), gettimeofday and time. */
+	uint64_t guest_clock_gettime, guest_gettimeofday, guest_time;
 };
 
 /* wait, wake and requeue flags */

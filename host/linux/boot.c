@@ -43,7 +43,7 @@ struct host host;
 uint32_t (*host_upcall_syscall)(struct bz_context *ctx);
 struct host_stats *host_stats;
 
-static const struct bz_abi abi = {
+static struct bz_abi abi = {
 	.version = BZ_ABI_VERSION,
 	.size = sizeof(struct bz_abi),
 	.mem_map = memory_map,
@@ -204,6 +204,9 @@ void boot_main(void)
 	signal_setup();
 	host.dispatch = !(host.boot->flags & BZ_BOOT_NO_DISPATCH);
 	clock_setup();
+	abi.guest_clock_gettime = (uint64_t)host.vdso_clock_gettime;
+	abi.guest_gettimeofday = host.vdso_gettimeofday;
+	abi.guest_time = host.vdso_time;
 	filter_load();
 
 	/* From here on code of others runs. */

@@ -70,8 +70,10 @@ void clock_setup(void)
 	struct host_timespec ts;
 
 	host.vdso_clock_gettime = (clock_gettime_fn)vdso_symbol("__vdso_clock_gettime");
-	if (!host.vdso_clock_gettime)
-		host_die("this kernel's vDSO has no clock_gettime");
+	host.vdso_gettimeofday = (uint64_t)vdso_symbol("__vdso_gettimeofday");
+	host.vdso_time = (uint64_t)vdso_symbol("__vdso_time");
+	if (!host.vdso_clock_gettime || !host.vdso_gettimeofday || !host.vdso_time)
+		host_die("this kernel's vDSO lacks clock_gettime, gettimeofday or time");
 	if (!host.dispatch)
 		return;
 	if (dispatch_arm() < 0)
@@ -91,6 +93,8 @@ int64_t clock_read(uint32_t clock)
 	case BZ_CLOCK_REALTIME:
 	case BZ_CLOCK_MONOTONIC:
 	case BZ_CLOCK_BOOTTIME:
+	case BZ_CLOCK_REALTIME_COARSE:
+	case BZ_CLOCK_MONOTONIC_COARSE:
 		ret = host.vdso_clock_gettime(clock, &ts);
 		break;
 	case BZ_CLOCK_PROCESS_CPU:

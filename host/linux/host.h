@@ -126,6 +126,7 @@ struct host {
 	uint64_t libos_text, libos_text_end;
 	uint64_t vdso, vdso_end;
 	long (*vdso_clock_gettime)(int clock, struct host_timespec *ts);
+	uint64_t vdso_gettimeofday, vdso_time;
 	int32_t pid;
 	bool is_template;
 	bool dispatch;

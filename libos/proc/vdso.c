@@ -1,4 +1,4 @@
-/* The vDSO's pages: one copy in the arena, with the host's clock filled in, mapped into each guest process. */
+/* The vDSO's pages: one copy in the arena, with the host's functions filled in, mapped into each guest process. */
 #include "libos/mm/mm.h"
 #include "libos/proc/internal.h"
 
@@ -7,7 +7,7 @@
 /* As vdso/vdso.c declares it. */
 struct vdso_data {
 	u64 magic;
-	u64 clock_read;
+	u64 clock_gettime, gettimeofday, time;
 	u32 cpus;
 };
 
@@ -32,7 +32,9 @@ static void vdso_init(void)
 
 		if (d->magic != VDSO_MAGIC)
 			continue;
-		d->clock_read = (u64)host->clock_read;
+		d->clock_gettime = host->guest_clock_gettime;
+		d->gettimeofday = host->guest_gettimeofday;
+		d->time = host->guest_time;
 		d->cpus = boot->cpus;
 		return;
 	}

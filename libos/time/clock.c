@@ -52,15 +52,17 @@ int clock_now(i32 id, i64 *ns)
 		return cpu_clock(id, ns);
 	switch (id) {
 	case CLOCK_REALTIME:
-	case CLOCK_REALTIME_COARSE:
 	case CLOCK_REALTIME_ALARM:
 	case CLOCK_TAI:
 		*ns = now_real();
 		return 0;
 	case CLOCK_MONOTONIC:
 	case CLOCK_MONOTONIC_RAW:
-	case CLOCK_MONOTONIC_COARSE:
 		*ns = now_mono();
+		return 0;
+	case CLOCK_REALTIME_COARSE:
+	case CLOCK_MONOTONIC_COARSE:
+		*ns = clock_ns(id);
 		return 0;
 	case CLOCK_BOOTTIME:
 	case CLOCK_BOOTTIME_ALARM:
@@ -163,7 +165,7 @@ SYSCALL(settimeofday, const struct __kernel_old_timeval *utv, const void *tz)
 
 SYSCALL(time, i64 *ut)
 {
-	i64 s = now_real() / NSEC_PER_SEC;
+	i64 s = clock_ns(BZ_CLOCK_REALTIME_COARSE) / NSEC_PER_SEC;
 
 	return ut && put_user(s, ut) ? -EFAULT : s;
 }

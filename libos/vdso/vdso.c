@@ -1,12 +1,11 @@
 /*
- * The guest's vDSO: vdso(7).  An image of its own, linked by vdso.lds, mapped into every guest process.  The clocks that
- * can be read without the library OS are read by the host's clock_read, whose address the library OS writes into
+ * The guest's vDSO: vdso(7).  An image of its own, linked by vdso.lds, mapped into each guest process.  The clocks that
+ * can be read without the library OS are read by functions of the host, whose addresses the library OS writes into
  * vdso_data of its copy; the rest are system calls.  Runs on the guest's stack with the guest's registers.
  */
 #include <stdint.h>
 #include <asm/unistd_64.h>
 
-#define BILLION 1000000000ull
 #define EXPORT __attribute__((visibility("default"), used))
 
 struct timespec64 {
@@ -24,12 +23,17 @@ struct timezone_pair {
 /* Found by its first word; see proc/vdso.c. */
 struct vdso_data {
 	uint64_t magic;
-	int64_t (*clock_read)(uint32_t clock);
+	int (*clock_gettime)(int clock, struct timespec64 *ts);
+	int (*gettimeofday)(struct timeval64 *tv, struct timezone_pair *tz);
+	int64_t (*time)(int64_t *t);
 	uint32_t cpus;
 };
 __attribute__((section(".vdso_data"), used)) const volatile struct vdso_data vdso_data = {
 	.magic = 0x6f736476a5a55a5aull,
 };
+
+/* The clocks that the host's function knows: 0, 1, 5, 6, 7. */
+#define HOST_CLOCKS 0xe3u
 
 static long syscall2(long nr, long a, long b)
 {
@@ -39,54 +43,12 @@ static long syscall2(long nr, long a, long b)
 	return ret;
 }
 
-/*
- * An interrupt that came while the host's code ran here is only marked in the thread's block (bz_tcb.interrupted): the
- * host looks at the mark when the guest resumes, so a system call must follow, or a loop that reads the clock until a
- * signal handler ends it would never see the signal.
- */
-static void see_interrupt(void)
-{
-	uint32_t interrupted;
-
-	__asm__ volatile("movl %%gs:44, %0" : "=r"(interrupted));
-	if (__builtin_expect(interrupted, 0))
-		syscall2(__NR_getpid, 0, 0);
-}
-
-static uint64_t read_clock(uint32_t clock)
-{
-	uint64_t ns = (uint64_t)vdso_data.clock_read(clock);
-
-	see_interrupt();
-	return ns;
-}
-
-/* The host's clock for a guest's, or -1.  Coarse clocks may be finer than promised. */
-static int host_clock(int clock)
-{
-	switch (clock) {
-	case 0: case 5:
-		return 0;
-	case 1: case 6:
-		return 1;
-	case 7:
-		return 7;
-	}
-	return -1;
-}
-
 EXPORT int __vdso_clock_gettime(int clock, struct timespec64 *ts);
 EXPORT int __vdso_clock_gettime(int clock, struct timespec64 *ts)
 {
-	int c = host_clock(clock);
-	uint64_t ns;
-
-	if (__builtin_expect(c < 0, 0))
-		return (int)syscall2(__NR_clock_gettime, clock, (long)ts);
-	ns = read_clock((uint32_t)c);
-	ts->sec = (int64_t)(ns / BILLION);
-	ts->nsec = (int64_t)(ns % BILLION);
-	return 0;
+	if (__builtin_expect((unsigned int)clock < 32 && (HOST_CLOCKS >> clock & 1), 1))
+		return vdso_data.clock_gettime(clock, ts);
+	return (int)syscall2(__NR_clock_gettime, clock, (long)ts);
 }
 
 EXPORT int __vdso_clock_getres(int clock, struct timespec64 *ts);
@@ -98,26 +60,15 @@ EXPORT int __vdso_clock_getres(int clock, struct timespec64 *ts)
 EXPORT int __vdso_gettimeofday(struct timeval64 *tv, struct timezone_pair *tz);
 EXPORT int __vdso_gettimeofday(struct timeval64 *tv, struct timezone_pair *tz)
 {
-	uint64_t ns;
-
-	if (tv) {
-		ns = read_clock(0);
-		tv->sec = (int64_t)(ns / BILLION);
-		tv->usec = (int64_t)(ns % BILLION / 1000);
-	}
-	if (tz)
-		tz->minuteswest = tz->dsttime = 0;
-	return 0;
+	if (__builtin_expect(tz != 0, 0))	/* the host's time zone is none of the guest's business */
+		return (int)syscall2(__NR_gettimeofday, (long)tv, (long)tz);
+	return vdso_data.gettimeofday(tv, tz);
 }
 
 EXPORT int64_t __vdso_time(int64_t *t);
 EXPORT int64_t __vdso_time(int64_t *t)
 {
-	int64_t sec = (int64_t)(read_clock(0) / BILLION);
-
-	if (t)
-		*t = sec;
-	return sec;
+	return vdso_data.time(t);
 }
 
 /* The limit of segment 15 is the processor and node, by the kernel's convention; reading it needs no feature. */
