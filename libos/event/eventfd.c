@@ -1,4 +1,4 @@
-/* eventfd(2): a counter that can be waited for.  The object's lock protects the count. */
+/* eventfd(2): a counter that can be waited for.  The count is changed atomically, without a lock. */
 #include "libos/kernel/syscall.h"
 #include "libos/signal/signal.h"
 #include "libos/vfs/vfs.h"
@@ -10,7 +10,6 @@
 #endif
 
 struct eventfd {
-	struct mutex lock;
 	struct waitq waitq;
 	u64 count;
 	bool semaphore;
@@ -21,28 +20,25 @@ static i32 next_id;
 
 static bool take(struct eventfd *e, u64 *value)
 {
-	bool ok;
+	u64 count = READ_ONCE(e->count);
 
-	mutex_lock(&e->lock);
-	ok = e->count != 0;
-	if (ok) {
-		*value = e->semaphore ? 1 : e->count;
-		e->count -= *value;
-	}
-	mutex_unlock(&e->lock);
-	return ok;
+	do {
+		if (!count)
+			return false;
+		*value = e->semaphore ? 1 : count;
+	} while (!__atomic_compare_exchange_n(&e->count, &count, count - *value, false, __ATOMIC_SEQ_CST, __ATOMIC_RELAXED));
+	return true;
 }
 
 static bool add(struct eventfd *e, u64 value)
 {
-	bool ok;
+	u64 count = READ_ONCE(e->count);
 
-	mutex_lock(&e->lock);
-	ok = ~0ull - e->count > value;
-	if (ok)
-		e->count += value;
-	mutex_unlock(&e->lock);
-	return ok;
+	do {
+		if (~0ull - count <= value)
+			return false;
+	} while (!__atomic_compare_exchange_n(&e->count, &count, count + value, false, __ATOMIC_SEQ_CST, __ATOMIC_RELAXED));
+	return true;
 }
 
 static ssize_t eventfd_read(struct file *f, struct iov_iter *it, i64 *pos)
@@ -58,7 +54,7 @@ static ssize_t eventfd_read(struct file *f, struct iov_iter *it, i64 *pos)
 		if (WAIT_EVENT(&e->waitq, READ_ONCE(e->count), BZ_NO_DEADLINE))
 			return -ERESTARTSYS;
 	}
-	waitq_wake_all(&e->waitq, EPOLLOUT);
+	waitq_wake_behind(&e->waitq, EPOLLOUT);
 	return iov_copy_to(it, &value, sizeof(value)) == sizeof(value) ? (ssize_t)sizeof(value) : -EFAULT;
 }
 
@@ -79,7 +75,7 @@ static ssize_t eventfd_write(struct file *f, struct iov_iter *it, i64 *pos)
 		if (WAIT_EVENT(&e->waitq, ~0ull - READ_ONCE(e->count) > value, BZ_NO_DEADLINE))
 			return -ERESTARTSYS;
 	}
-	waitq_wake_all(&e->waitq, EPOLLIN);
+	waitq_wake_behind(&e->waitq, EPOLLIN);
 	return sizeof(value);
 }
 
@@ -124,7 +120,6 @@ static long eventfd_create(unsigned int count, int flags)
 		kfree(e);
 		return -ENOMEM;
 	}
-	mutex_init(&e->lock, RANK_OBJECT);
 	waitq_init(&e->waitq);
 	e->count = count;
 	e->semaphore = flags & EFD_SEMAPHORE;

@@ -10,10 +10,43 @@
 	.globl usercopy_raw
 	.hidden usercopy_raw
 usercopy_raw:
-	mov %rdx, %rcx
+	cmp $16, %rdx
+	ja 3f
+	/* Few bytes by two overlapping moves, or bytewise: beginning a `rep` takes longer than either. */
+	cmp $8, %rdx
+	jb 6f
+4:	mov (%rsi), %rax
+	mov -8(%rsi,%rdx), %rcx
+	mov %rax, (%rdi)
+	mov %rcx, -8(%rdi,%rdx)
+5:	xor %eax, %eax
+	ret
+6:	cmp $4, %rdx
+	jb 8f
+7:	mov (%rsi), %eax
+	mov -4(%rsi,%rdx), %ecx
+	mov %eax, (%rdi)
+	mov %ecx, -4(%rdi,%rdx)
+9:	xor %eax, %eax
+	ret
+8:	test %rdx, %rdx
+	jz 9b
+10:	movzbl (%rsi), %eax
+	mov %al, (%rdi)
+11:	dec %rdx
+	lea 1(%rsi), %rsi
+	lea 1(%rdi), %rdi
+	jnz 10b
+	xor %eax, %eax
+	ret
+	/* What faulted begins again, up to the byte that is not there. */
+3:	mov %rdx, %rcx
 1:	rep movsb
 2:	mov %rcx, %rax
 	ret
+	fixup 4b, 5b, 3b
+	fixup 7b, 9b, 3b
+	fixup 10b, 11b, 3b
 	fixup 1b, 2b, 2b
 
 /* size_t userzero_raw(void *dst, size_t n): returns the bytes NOT cleared. */

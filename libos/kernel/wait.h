@@ -43,6 +43,12 @@ static inline void waitq_wake_all(struct waitq *q, u32 events)
 	waitq_wake(q, ~0u, events);
 }
 bool waitq_active(const struct waitq *q);
+/* The same where what changed the condition was a locked instruction (or an unlock came behind it): that is the barrier. */
+static inline void waitq_wake_behind(struct waitq *q, u32 events)
+{
+	if (unlikely(READ_ONCE(q->waiters.next) != &q->waiters))
+		waitq_wake(q, ~0u, events);
+}
 
 /* Wake one thread from thread_sleep, however it sleeps. */
 void thread_wake(struct thread *t);

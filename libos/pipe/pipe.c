@@ -68,20 +68,26 @@ static ssize_t pipe_read(struct file *f, struct iov_iter *it, i64 *pos)
 	n = pipe_get(p, it);
 	was_full = was_full && !pipe_full(p);
 	mutex_unlock(&p->lock);
-	if (was_full)
+	if (unlikely(was_full))
 		pipe_wake_writers(p);
 	return n;
 }
 
-/* As much as there is room for; pipe->lock held on entry and exit. */
-static ssize_t put_some(struct pipe *p, struct iov_iter *it, bool packets)
+/* As much as there is room for; pipe->lock held on entry and exit.  *tell: readers are to hear of it. */
+static ssize_t put_some(struct pipe *p, struct iov_iter *it, bool packets, bool *tell)
 {
-	bool tell = !p->used || READ_ONCE(p->polled);
+	bool edge = !p->used || READ_ONCE(p->polled);
 	ssize_t n = p->readers ? pipe_put(p, it, packets) : signal_pipe_broken();
 
-	if (n > 0 && tell)
-		pipe_wake_readers(p);
+	*tell |= n > 0 && edge;
 	return n;
+}
+
+static void unlock_and_tell(struct pipe *p, bool tell)
+{
+	mutex_unlock(&p->lock);
+	if (tell)
+		waitq_wake_behind(&p->waitq, EPOLLIN | EPOLLRDNORM);
 }
 
 static ssize_t pipe_write(struct file *f, struct iov_iter *it, i64 *pos)
@@ -89,19 +95,21 @@ static ssize_t pipe_write(struct file *f, struct iov_iter *it, i64 *pos)
 	struct pipe *p = f->priv;
 	u32 flags = io_flags(f, it);
 	ssize_t done = 0, n;
+	bool tell = false;
 
 	if (!it->left)
 		return 0;
 	mutex_lock(&p->lock);
 	for (;;) {
-		n = put_some(p, it, flags & O_DIRECT);
+		n = put_some(p, it, flags & O_DIRECT, &tell);
 		if (n > 0)
 			done += n;
 		if (n < 0 || !it->left)
 			break;
 		if (!pipe_full(p))
 			continue;
-		mutex_unlock(&p->lock);
+		unlock_and_tell(p, tell);
+		tell = false;
 		n = flags & O_NONBLOCK ? -EAGAIN : 0;
 		if (!n && WAIT_EVENT(&p->waitq, !pipe_full(p) || !READ_ONCE(p->readers), BZ_NO_DEADLINE))
 			n = -ERESTARTSYS;
@@ -109,7 +117,7 @@ static ssize_t pipe_write(struct file *f, struct iov_iter *it, i64 *pos)
 			return done ? done : n;
 		mutex_lock(&p->lock);
 	}
-	mutex_unlock(&p->lock);
+	unlock_and_tell(p, tell);
 	return done ? done : n;
 }
 

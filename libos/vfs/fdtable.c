@@ -178,6 +178,33 @@ struct file *fd_get(int fd)
 	return f;
 }
 
+/*
+ * The table is written by threads of the processes that have it: one thread of one process is alone with it, and others
+ * (/proc, pidfd_getfd) look into it under the lock and count what they take.
+ */
+struct fd_use fd_use_any(int fd)
+{
+	struct process *p = current->process;
+	struct files *fs = p->files;
+
+	if (likely(READ_ONCE(p->thread_count) == 1 && READ_ONCE(fs->refs) == 1))
+		return (struct fd_use){(u32)fd < fs->size ? fs->file[fd] : NULL, false};
+	struct file *f = fd_get_any(fd);
+
+	return (struct fd_use){f, f};
+}
+
+struct fd_use fd_use(int fd)
+{
+	struct fd_use u = fd_use_any(fd);
+
+	if (u.file && unlikely(u.file->flags & O_PATH)) {
+		fd_unuse(u);
+		return (struct fd_use){NULL, false};
+	}
+	return u;
+}
+
 int fd_alloc(struct file *f, u32 from, bool cloexec)
 {
 	struct files *fs = current->process->files;

@@ -41,13 +41,11 @@ void inode_put(struct inode *inode)
 /* relatime: only when it says something new (mount(8)). */
 void inode_touch_atime(struct inode *inode)
 {
-	i64 now;
-
 	if (inode->sb && (inode->sb->flags & (SB_RDONLY | SB_NOATIME)))
 		return;
-	now = now_real();
-	if (inode->atime <= inode->mtime || inode->atime <= inode->ctime || now - inode->atime > 86400 * NSEC_PER_SEC)
-		inode->atime = now;
+	if (inode->atime <= inode->mtime || inode->atime <= inode->ctime ||
+	    clock_ns(BZ_CLOCK_REALTIME_COARSE) - inode->atime > 86400 * NSEC_PER_SEC)
+		inode->atime = now_real();
 }
 
 void inode_touch_mtime(struct inode *inode)

@@ -51,8 +51,8 @@ static ssize_t finish_write(struct file *f, ssize_t n)
 	return n;
 }
 
-/* upos null: at the file's own offset. */
-ssize_t vfs_rw(struct file *f, struct iov_iter *it, i64 *upos, bool write)
+/* upos null: at the file's own offset; `alone`: which nobody else moves. */
+static ssize_t do_rw(struct file *f, struct iov_iter *it, i64 *upos, bool write, bool alone)
 {
 	bool own = !upos && seekable(f);
 	i64 copy = 0, *pos = upos ? upos : own ? &f->pos : &copy;
@@ -66,6 +66,7 @@ ssize_t vfs_rw(struct file *f, struct iov_iter *it, i64 *upos, bool write)
 	if (write ? !f->ops->write : !f->ops->read)
 		return -EINVAL;
 	it->left = min(it->left, RW_MAX);
+	own &= !alone;
 	if (own)
 		mutex_lock(&f->lock);
 	err = write ? limit_write(f, it, *pos) : 0;
@@ -77,11 +78,17 @@ ssize_t vfs_rw(struct file *f, struct iov_iter *it, i64 *upos, bool write)
 	return write ? finish_write(f, n) : n;
 }
 
+ssize_t vfs_rw(struct file *f, struct iov_iter *it, i64 *upos, bool write)
+{
+	return do_rw(f, it, upos, write, false);
+}
+
 static ssize_t rw_fd(int fd, void *buf, size_t n, i64 *pos, bool write)
 {
 	struct bz_iov iov = {buf, n};
 	struct iov_iter it;
-	struct file *f = fd_get(fd);
+	struct fd_use use = fd_use(fd);
+	struct file *f = use.file;
 	ssize_t ret;
 
 	if (!f)
@@ -92,9 +99,9 @@ static ssize_t rw_fd(int fd, void *buf, size_t n, i64 *pos, bool write)
 		ret = (write ? !FMODE_CAN_WRITE(f) : !FMODE_CAN_READ(f)) ? -EBADF : -EFAULT;
 	} else {
 		iov_iter_init(&it, &iov, 1, false);
-		ret = vfs_rw(f, &it, pos, write);
+		ret = do_rw(f, &it, pos, write, fd_use_alone(use));
 	}
-	file_put(f);
+	fd_unuse(use);
 	return ret;
 }
 
@@ -121,18 +128,19 @@ SYSCALL(pwrite64, int fd, const void *buf, size_t n, i64 pos)
 static ssize_t rwv(int fd, const struct iovec *uiov, u64 count, i64 *pos, u32 flags, bool write)
 {
 	struct bz_iov fast[IOV_FAST], *iov = fast;
-	struct file *f = fd_get(fd);
+	struct fd_use use = fd_use(fd);
+	struct file *f = use.file;
 	struct iov_iter it;
 	ssize_t ret;
 
 	if (!f)
 		return -EBADF;
 	if (pos && !seekable(f)) {
-		file_put(f);
+		fd_unuse(use);
 		return -ESPIPE;
 	}
 	if (flags & ~(u32)(RWF_HIPRI | RWF_DSYNC | RWF_SYNC | RWF_NOWAIT | RWF_APPEND)) {
-		file_put(f);
+		fd_unuse(use);
 		return -EOPNOTSUPP;
 	}
 	ret = iov_load(uiov, count, fast, &iov);
@@ -144,14 +152,14 @@ static ssize_t rwv(int fd, const struct iovec *uiov, u64 count, i64 *pos, u32 fl
 			it.flags |= O_NONBLOCK;
 		if (write && (flags & RWF_APPEND))
 			it.flags |= O_APPEND;
-		ret = vfs_rw(f, &it, pos, write);
+		ret = do_rw(f, &it, pos, write, fd_use_alone(use));
 		if (ret > 0 && write && (flags & (RWF_DSYNC | RWF_SYNC)) && f->ops->fsync)
 			f->ops->fsync(f, !(flags & RWF_SYNC));
 	}
 out:
 	if (iov != fast)
 		kfree(iov);
-	file_put(f);
+	fd_unuse(use);
 	return ret;
 }
 
@@ -229,22 +237,27 @@ static i64 generic_llseek(struct file *f, i64 off, int whence)
 
 SYSCALL(lseek, int fd, i64 off, unsigned int whence)
 {
-	struct file *f = fd_get(fd);
+	struct fd_use use = fd_use(fd);
+	struct file *f = use.file;
+	bool alone;
 	i64 ret;
 
 	if (!f)
 		return -EBADF;
+	alone = fd_use_alone(use);
 	if (whence > SEEK_HOLE) {
 		ret = -EINVAL;
 	} else {
-		mutex_lock(&f->lock);
+		if (!alone)
+			mutex_lock(&f->lock);
 		if (f->ops->llseek)
 			ret = f->ops->llseek(f, off, whence);
 		else
 			ret = seekable(f) ? generic_llseek(f, off, whence) : -ESPIPE;
-		mutex_unlock(&f->lock);
+		if (!alone)
+			mutex_unlock(&f->lock);
 	}
-	file_put(f);
+	fd_unuse(use);
 	return ret;
 }
 

@@ -238,6 +238,23 @@ static inline void file_get(struct file *f)
 void file_put(struct file *f);
 struct file *fd_get(int fd);		/* referenced; null: -EBADF.  O_PATH files are not returned */
 struct file *fd_get_any(int fd);	/* O_PATH files too */
+/* A file for the length of one call, not counted where nobody but the calling thread can close it: null file: -EBADF. */
+struct fd_use {
+	struct file *file;
+	bool counted;
+};
+struct fd_use fd_use(int fd);		/* as fd_get */
+struct fd_use fd_use_any(int fd);
+static inline void fd_unuse(struct fd_use u)
+{
+	if (unlikely(u.counted))
+		file_put(u.file);
+}
+/* Nobody else has the file open, so that its offset needs no lock. */
+static inline bool fd_use_alone(struct fd_use u)
+{
+	return !u.counted && READ_ONCE(u.file->refs) == 1;
+}
 int fd_alloc(struct file *f, u32 min, bool cloexec); /* takes the caller's reference on success; -EMFILE */
 int fd_install_at(int fd, struct file *f, bool cloexec); /* dup2; takes the reference on success */
 int fd_close(int fd);
