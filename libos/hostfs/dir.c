@@ -320,6 +320,17 @@ bool hostfs_revalidate(struct dentry *d)
 	return true;
 }
 
+bool hostfs_still_true(const struct dentry *d, i64 now)
+{
+	struct inode *dir = d->parent->inode;
+	const struct hnode *n = hnode_of(dir);
+	i64 since = max(now - n->checked, 0ll);
+
+	if (hostfs_of(dir)->immutable || d->mounted)
+		return true;
+	return n->checked && since < hostfs_of(dir)->ttl && d->stamp == dir->dir_version;
+}
+
 /* --- getdents --- */
 
 static int dir_open_listing(struct file *f)

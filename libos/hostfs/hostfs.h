@@ -107,6 +107,7 @@ void hostfs_dir_spoil(struct inode *dir, const char *name, u32 len); /* hostfs_l
 void hostfs_dir_forget(struct inode *dir);	/* we changed it ourselves */
 int hostfs_lookup(struct inode *dir, const char *name, u32 len, struct inode **out);
 bool hostfs_revalidate(struct dentry *d);
+bool hostfs_still_true(const struct dentry *d, i64 now);
 extern const struct file_ops hostfs_dir_fops;
 
 /* data.c */

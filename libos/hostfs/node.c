@@ -118,7 +118,7 @@ static bool fresh(const struct inode *inode, i64 since)
 {
 	const struct hostfs *fs = hostfs_of(inode);
 
-	return since && (fs->immutable || now_mono() - since < fs->ttl);
+	return since && (fs->immutable || max(clock_ns(BZ_CLOCK_MONOTONIC_COARSE) - since, 0ll) < fs->ttl);
 }
 
 int hnode_refresh(struct inode *inode, bool force)
@@ -315,6 +315,7 @@ const struct inode_ops hostfs_inode_ops = {
 	.removexattr = hostfs_removexattr,
 	.open = hostfs_open,
 	.revalidate = hostfs_revalidate,
+	.still_true = hostfs_still_true,
 };
 
 /* --- nodes --- */

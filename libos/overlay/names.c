@@ -77,6 +77,11 @@ static bool overlay_revalidate(struct dentry *d)
 	return inode == d->inode;
 }
 
+static bool overlay_still_true(const struct dentry *d, i64 now)
+{
+	return !overlay_of(d->parent->inode)->changes || d->mounted || now < (i64)d->stamp;
+}
+
 /* Does the lower layer have this name?  Then hiding it takes a whiteout. */
 static bool lower_has(struct inode *dir, const char *name, u32 len)
 {
@@ -534,6 +539,7 @@ static int node_removexattr(struct inode *inode, const char *name)
 
 const struct inode_ops overlay_dir_iops = {
 	.lookup = overlay_lookup, .create = dir_create, .symlink = dir_symlink, .link = dir_link, .unlink = dir_unlink,
-	.rmdir = dir_rmdir, .rename = dir_rename, .tmpfile = dir_tmpfile, .revalidate = overlay_revalidate, ATTRIBUTES};
+	.rmdir = dir_rmdir, .rename = dir_rename, .tmpfile = dir_tmpfile, .revalidate = overlay_revalidate,
+	.still_true = overlay_still_true, ATTRIBUTES};
 const struct inode_ops overlay_file_iops = {.open = overlay_open, ATTRIBUTES};
 const struct inode_ops overlay_link_iops = {.readlink = node_readlink, ATTRIBUTES};

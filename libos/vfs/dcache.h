@@ -8,6 +8,7 @@ void dcache_init(void);
 /* Takes the inode reference (inode may be null: a negative dentry); on no list yet. */
 struct dentry *dentry_alloc(struct dentry *parent, const char *name, u32 len, struct inode *inode);
 struct dentry *dcache_find(struct dentry *parent, const char *name, u32 len);	/* referenced, or null */
+bool dcache_walk(struct path *at, const char *name, bool follow);	/* at: referenced only if true */
 void dcache_insert(struct dentry *d);
 void dcache_unhash(struct dentry *d);		/* its name is gone; it lives on while it is referenced */
 bool dentry_unhashed(const struct dentry *d);

@@ -68,14 +68,15 @@ static bool fill_entry(void *arg, const char *name, u32 len, u64 ino, u32 dtype,
 static long do_getdents(int fd, void *ubuf, unsigned int n, bool old)
 {
 	struct fill fill = {.ubuf = ubuf, .left = n, .old = old};
-	struct file *f = fd_get(fd);
+	struct fd_use use = fd_use(fd);
+	struct file *f = use.file;
 	i64 pos;
 	long err;
 
 	if (!f)
 		return -EBADF;
 	if (!f->inode || !S_ISDIR(f->inode->mode) || !f->ops->readdir) {
-		file_put(f);
+		fd_unuse(use);
 		return -ENOTDIR;
 	}
 	mutex_lock(&f->lock);
@@ -88,7 +89,7 @@ static long do_getdents(int fd, void *ubuf, unsigned int n, bool old)
 		inode_touch_atime(f->inode);
 	}
 	mutex_unlock(&f->lock);
-	file_put(f);
+	fd_unuse(use);
 	if (fill.done)
 		return fill.done;
 	return err ? err : fill.err;

@@ -121,13 +121,13 @@ static long do_fcntl(struct file *f, int fd, u32 cmd, u64 arg)
 
 SYSCALL(fcntl, int fd, unsigned int cmd, unsigned long arg)
 {
-	struct file *f = fd_get_any(fd);
+	struct fd_use use = fd_use_any(fd);
 	long ret;
 
-	if (!f)
+	if (!use.file)
 		return -EBADF;
-	ret = do_fcntl(f, fd, cmd, arg);
-	file_put(f);
+	ret = do_fcntl(use.file, fd, cmd, arg);
+	fd_unuse(use);
 	return ret;
 }
 
@@ -176,12 +176,12 @@ static long do_ioctl(struct file *f, int fd, u32 cmd, u64 arg)
 
 SYSCALL(ioctl, int fd, unsigned int cmd, unsigned long arg)
 {
-	struct file *f = fd_get(fd);
+	struct fd_use use = fd_use(fd);
 	long ret;
 
-	if (!f)
+	if (!use.file)
 		return -EBADF;
-	ret = do_ioctl(f, fd, cmd, arg);
-	file_put(f);
+	ret = do_ioctl(use.file, fd, cmd, arg);
+	fd_unuse(use);
 	return ret;
 }

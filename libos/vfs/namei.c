@@ -354,14 +354,11 @@ static void walk_end(struct walk *w)
 	kfree(w->buf);
 }
 
-int path_lookup(int dirfd, const char *name, u32 flags, struct path *out)
+int path_walk(int dirfd, const char *name, u32 flags, struct path *out)
 {
 	struct walk w;
-	int err;
+	int err = walk_begin(&w, dirfd, name, flags);
 
-	if (!*name && !(flags & LOOKUP_EMPTY))
-		return -ENOENT;
-	err = walk_begin(&w, dirfd, name, flags);
 	if (!err)
 		err = walk_components(&w, false);
 	if (!err && (flags & LOOKUP_DIRECTORY) && !S_ISDIR(w.at.dentry->inode->mode))
@@ -371,36 +368,6 @@ int path_lookup(int dirfd, const char *name, u32 flags, struct path *out)
 		path_get(out);
 	}
 	walk_end(&w);
-	return err;
-}
-
-char *user_path(const char *uname, int *err)
-{
-	char *buf = kmalloc(PATH_MAX);
-	long n;
-
-	if (!buf) {
-		*err = -ENOMEM;
-		return NULL;
-	}
-	n = strncpy_from_user(buf, uname, PATH_MAX);
-	*err = n < 0 ? n : 0;
-	if (*err) {
-		kfree(buf);
-		return NULL;
-	}
-	return buf;
-}
-
-int path_lookup_user(int dirfd, const char *uname, u32 flags, struct path *out)
-{
-	int err;
-	char *name = user_path(uname, &err);
-
-	if (!name)
-		return err;
-	err = path_lookup(dirfd, name, flags, out);
-	kfree(name);
 	return err;
 }
 
@@ -642,17 +609,18 @@ struct file *do_open(int dirfd, const char *name, u32 flags, u32 mode, u32 resol
 		return ERR_PTR(-ENOENT);
 	if (!(flags & (O_ACCMODE | O_CREAT | O_TRUNC | O_PATH | O_DIRECTORY)))
 		resolve |= LOOKUP_OPEN;
-	err = walk_begin(&w, dirfd, name, resolve | (flags & O_NOFOLLOW ? 0 : LOOKUP_FOLLOW));
-	if (!err && (flags & O_CREAT) && !(flags & O_PATH)) {
-		if (current && !(mode & ~07777u))
-			mode &= ~current->process->fs->umask;
-		err = resolve_create(&w, flags, mode, &p, &created);
-	} else if (!err) {
-		err = walk_components(&w, false);
-		p = w.at;
-		path_get(&p);
+	resolve |= flags & O_NOFOLLOW ? 0 : LOOKUP_FOLLOW;
+	if ((flags & O_CREAT) && !(flags & O_PATH)) {
+		err = walk_begin(&w, dirfd, name, resolve);
+		if (!err) {
+			if (current && !(mode & ~07777u))
+				mode &= ~current->process->fs->umask;
+			err = resolve_create(&w, flags, mode, &p, &created);
+		}
+		walk_end(&w);
+	} else {
+		err = path_lookup(dirfd, name, resolve, &p);
 	}
-	walk_end(&w);
 	if (!err && (flags & O_TMPFILE) == O_TMPFILE) {
 		f = open_tmpfile(&p, flags, current ? mode & ~current->process->fs->umask : mode);
 	} else {

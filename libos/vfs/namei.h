@@ -13,6 +13,7 @@ struct parent {
 	bool special;		/* it was empty, `.`, `..` or `/`: name is that */
 };
 
+int path_walk(int dirfd, const char *name, u32 flags, struct path *out);	/* path_lookup, component by component */
 int path_parent(int dirfd, const char *uname, u32 flags, struct parent *out);	/* guest string */
 int path_parent_kernel(int dirfd, const char *name, u32 flags, struct parent *out);
 void parent_put(struct parent *p);
@@ -24,6 +25,13 @@ int path_writable(const struct path *p);
 /* May the current process add (victim null) or remove `victim` in dir?  As Linux's may_create, may_delete. */
 int may_create(const struct path *dir);
 int may_delete(const struct path *dir, struct inode *victim, bool is_dir);
+/* A guest's name for the length of a call, on the stack if it is short. */
+struct user_name {
+	char *name;
+	char small[256];
+};
+int user_name_get(struct user_name *u, const char *uname);	/* 0 or -errno */
+void user_name_put(struct user_name *u);
 char *user_path(const char *uname, int *err);	/* a copy in fresh memory; -ENOENT when empty unless err says so */
 /* open(2): resolve and, with O_CREAT, make.  resolve: LOOKUP_ restrictions of openat2. */
 struct file *do_open(int dirfd, const char *name, u32 flags, u32 mode, u32 resolve);

@@ -12,17 +12,17 @@
 
 static long open_fd(int dirfd, const char *uname, u32 flags, u32 mode, u32 resolve)
 {
+	struct user_name u;
 	struct file *f;
-	char *name;
 	int err, fd;
 
 	if ((flags & O_TMPFILE) == O_TMPFILE && (flags & O_ACCMODE) == O_RDONLY)
 		return -EINVAL;
-	name = user_path(uname, &err);
-	if (!name)
+	err = user_name_get(&u, uname);
+	if (err)
 		return err;
-	f = do_open(dirfd, name, flags | O_LARGEFILE, mode, resolve);
-	kfree(name);
+	f = do_open(dirfd, u.name, flags | O_LARGEFILE, mode, resolve);
+	user_name_put(&u);
 	if (IS_ERR(f))
 		return PTR_ERR(f);
 	fd = fd_alloc(f, 0, flags & O_CLOEXEC);

@@ -111,17 +111,19 @@ int poll_wait_sleep(struct poll_wait *w, u32 seq, i64 deadline)
 static u32 poll_one(struct pollfd *p, struct poll_table *pt)
 {
 	u32 mask, want = (u16)p->events | EPOLLERR | EPOLLHUP;
+	struct fd_use use;
 	struct file *f;
 
 	if (p->fd < 0)
 		return 0;
-	f = fd_get(p->fd);
+	use = fd_use(p->fd);
+	f = use.file;
 	if (!f)
 		return POLLNVAL;
 	if (pt)
 		pt->events = want;
 	mask = f->ops->poll ? f->ops->poll(f, pt) : EPOLLIN | EPOLLOUT | EPOLLRDNORM | EPOLLWRNORM;
-	file_put(f);
+	fd_unuse(use);
 	return mask & want;
 }
 

@@ -27,13 +27,13 @@ static int file_getattr(struct file *f, struct kstat *k)
 
 static int fd_getattr(int fd, struct kstat *k)
 {
-	struct file *f = fd_get_any(fd);
+	struct fd_use use = fd_use_any(fd);
 	int err;
 
-	if (!f)
+	if (!use.file)
 		return -EBADF;
-	err = file_getattr(f, k);
-	file_put(f);
+	err = file_getattr(use.file, k);
+	fd_unuse(use);
 	return err;
 }
 

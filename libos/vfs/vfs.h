@@ -91,6 +91,8 @@ struct inode_ops {
 	int (*open)(struct inode *inode, struct file *file);
 	/* Is a cached dentry of this directory still true?  null: always.  false: look it up again. */
 	bool (*revalidate)(struct dentry *dentry);
+	/* The same by what is known at `now` (the coarse monotonic clock), without locks or requests; false: ask revalidate. */
+	bool (*still_true)(const struct dentry *dentry, i64 now);
 };
 
 struct inode {
