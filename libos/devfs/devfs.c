@@ -133,13 +133,16 @@ static i64 zero_mmap(struct file *f, u64 addr, u64 len, u32 prot, u32 mapflags, 
 }
 
 static const struct file_ops null_fops = {
-	.read = read_nothing, .write = write_all, .llseek = seek_zero, .poll = poll_ready};
+	.read = read_nothing, .write = write_all, .llseek = seek_zero};
 static const struct file_ops zero_fops = {
-	.read = read_zero, .write = write_all, .llseek = seek_zero, .poll = poll_ready, .mmap = zero_mmap};
+	.read = read_zero, .write = write_all, .llseek = seek_zero, .mmap = zero_mmap};
 static const struct file_ops full_fops = {
-	.read = read_zero, .write = write_full, .llseek = seek_zero, .poll = poll_ready};
+	.read = read_zero, .write = write_full, .llseek = seek_zero};
+/* Only /dev/random can be polled (drivers/char/random.c). */
 static const struct file_ops random_fops = {
 	.read = read_random, .write = write_all, .llseek = seek_zero, .poll = poll_ready, .ioctl = random_ioctl};
+static const struct file_ops urandom_fops = {
+	.read = read_random, .write = write_all, .llseek = seek_zero, .ioctl = random_ioctl};
 
 static void devfs_init(void)
 {
@@ -147,7 +150,7 @@ static void devfs_init(void)
 	chrdev_register(1, 5, "zero", 0666, &zero_fops);
 	chrdev_register(1, 7, "full", 0666, &full_fops);
 	chrdev_register(1, 8, "random", 0666, &random_fops);
-	chrdev_register(1, 9, "urandom", 0666, &random_fops);
+	chrdev_register(1, 9, "urandom", 0666, &urandom_fops);
 }
 INITCALL(INIT_CORE, devfs_init);
 

@@ -60,7 +60,7 @@ static void fired(struct ktimer *k)
 	mutex_unlock(&t->lock);
 	if (next)
 		ktimer_set(k, next);
-	waitq_wake_all(&t->waitq, EPOLLIN);
+	waitq_wake(&t->waitq, 1, EPOLLIN);
 }
 
 static ssize_t timerfd_read(struct file *f, struct iov_iter *it, i64 *pos)

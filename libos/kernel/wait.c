@@ -54,12 +54,12 @@ void waitq_wake(struct waitq *q, u32 n, u32 events)
 			continue;
 		if (w->exclusive && n == 0)
 			break;
+		if (!w->func)
+			thread_wake(w->thread);
+		else if (!w->func(w, events))
+			continue;
 		if (w->exclusive)
 			n--;
-		if (w->func)
-			w->func(w, events);
-		else
-			thread_wake(w->thread);
 	}
 	mutex_unlock(&q->lock);
 }

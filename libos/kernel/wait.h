@@ -20,8 +20,9 @@ struct waitq {
 	struct list waiters;
 };
 
-/* Called with the waitq locked.  `events`: EPOLL bits of what happened, ~0 if unknown. */
-typedef void (*wake_fn)(struct waiter *w, u32 events);
+/* Called with the waitq locked.  `events`: EPOLL bits of what happened, ~0 if unknown.  False: it woke nobody, and if it is
+ * exclusive the next one's turn is now. */
+typedef bool (*wake_fn)(struct waiter *w, u32 events);
 
 struct waiter {
 	struct list node;
@@ -43,11 +44,11 @@ static inline void waitq_wake_all(struct waitq *q, u32 events)
 	waitq_wake(q, ~0u, events);
 }
 bool waitq_active(const struct waitq *q);
-/* The same where what changed the condition was a locked instruction (or an unlock came behind it): that is the barrier. */
+/* waitq_wake of one, where what changed the condition was a locked instruction (or an unlock came behind it): that is the barrier. */
 static inline void waitq_wake_behind(struct waitq *q, u32 events)
 {
 	if (unlikely(READ_ONCE(q->waiters.next) != &q->waiters))
-		waitq_wake(q, ~0u, events);
+		waitq_wake(q, 1, events);
 }
 
 /* Wake one thread from thread_sleep, however it sleeps. */

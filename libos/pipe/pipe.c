@@ -45,12 +45,12 @@ int pipe_await_room(struct pipe *p, bool nowait)
 
 void pipe_wake_writers(struct pipe *p)
 {
-	waitq_wake_all(&p->waitq, EPOLLOUT | EPOLLWRNORM);
+	waitq_wake(&p->waitq, 1, EPOLLOUT | EPOLLWRNORM);
 }
 
 void pipe_wake_readers(struct pipe *p)
 {
-	waitq_wake_all(&p->waitq, EPOLLIN | EPOLLRDNORM);
+	waitq_wake(&p->waitq, 1, EPOLLIN | EPOLLRDNORM);
 }
 
 static ssize_t pipe_read(struct file *f, struct iov_iter *it, i64 *pos)

@@ -539,9 +539,9 @@ static int task_list(const struct pnode *dir, i64 *pos, pseudo_emit emit, void *
 	{.name = "loginuid", .mode = S_IFREG | 0644, .show = const_show},                                    \
 	{.name = "maps", .mode = S_IFREG | 0444, .show = proc_maps_show},                                    \
 	{.name = "mem", .mode = S_IFREG | 0600, .fops = &proc_mem_fops},                                     \
-	{.name = "mountinfo", .mode = S_IFREG | 0444, .show = proc_mountinfo_show},                          \
-	{.name = "mounts", .mode = S_IFREG | 0444, .show = proc_mounts_show},                                \
-	{.name = "mountstats", .mode = S_IFREG | 0400, .show = proc_mountstats_show},                        \
+	{.name = "mountinfo", .mode = S_IFREG | 0444, .show = proc_mountinfo_show, .polled = true},                          \
+	{.name = "mounts", .mode = S_IFREG | 0444, .show = proc_mounts_show, .polled = true},                                \
+	{.name = "mountstats", .mode = S_IFREG | 0400, .show = proc_mountstats_show, .polled = true},                        \
 	{.name = "numa_maps", .mode = S_IFREG | 0444, .show = proc_numa_maps_show},                          \
 	{.name = "oom_adj", .mode = S_IFREG | 0444, .show = const_show},                                     \
 	{.name = "oom_score", .mode = S_IFREG | 0444, .show = const_show},                                   \

@@ -10,7 +10,7 @@ struct text_file {
 };
 
 static const struct inode_ops pseudo_inode_ops;
-static const struct file_ops text_fops, dir_fops;
+static const struct file_ops text_fops, polled_fops, dir_fops;
 
 static void seq_reserve(struct seq *s, size_t n)
 {
@@ -103,7 +103,9 @@ static struct inode *node_inode(struct super *sb, const struct pnode *n)
 	inode->uid = inode->gid = 0;
 	node_owner(inode, n);
 	inode->ops = &pseudo_inode_ops;
-	inode->fops = S_ISDIR(inode->mode) ? &dir_fops : n->entry->fops ? n->entry->fops : &text_fops;
+	/* Files of a process cannot be polled but where they say so, all others can, and are ready (fs/proc/inode.c). */
+	inode->fops = S_ISDIR(inode->mode) ? &dir_fops : n->entry->fops ? n->entry->fops :
+		      n->pid && !n->entry->polled ? &text_fops : &polled_fops;
 	return inode;
 }
 
@@ -275,6 +277,12 @@ static i64 text_llseek(struct file *f, i64 off, int whence)
 }
 
 static const struct file_ops text_fops = {
+	.read = text_read,
+	.write = text_write,
+	.llseek = text_llseek,
+	.release = text_release,
+};
+static const struct file_ops polled_fops = {
 	.read = text_read,
 	.write = text_write,
 	.llseek = text_llseek,

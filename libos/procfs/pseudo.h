@@ -44,6 +44,7 @@ struct pseudo_entry {
 	int (*follow)(const struct pnode *n, struct path *out);
 	bool (*alive)(const struct pnode *n);	/* null: always */
 	const struct file_ops *fops;		/* instead of show/store */
+	bool polled;				/* a process's file that can be polled */
 };
 
 struct super *pseudo_create(const char *fstype, u64 magic, const struct pseudo_entry *root);

@@ -3,6 +3,7 @@
  * blocked masks (a thread changes its own only).
  */
 #include "libos/signal/internal.h"
+#include "libos/mm/mm.h"
 
 static u32 queued;	/* in all queues: RLIMIT_SIGPENDING counts a user's, and a sandbox is one (getrlimit(2)) */
 
@@ -151,6 +152,17 @@ void signal_recalc(struct thread *t)
 	sigset_kernel ready = (t->pending.set | p->shared_pending.set) & ~t->blocked;
 
 	WRITE_ONCE(t->signal_pending, ready || p->stopped || thread_must_exit(t));
+}
+
+bool signal_still_pending(void)
+{
+	struct thread *t = current;
+
+	mm_serve_requests(t->process->mm);
+	mutex_lock(&t->process->sighand->lock);
+	signal_recalc(t);
+	mutex_unlock(&t->process->sighand->lock);
+	return signal_is_pending();
 }
 
 void signal_set_blocked(sigset_kernel set)

@@ -29,6 +29,8 @@ static inline bool signal_is_pending(void)
 {
 	return READ_ONCE(current->signal_pending) != 0;
 }
+/* For calls that signals interrupt but that never restart: serve what else made the thread look (mm/remote.c), look again. */
+bool signal_still_pending(void);
 void signal_recalc(struct thread *t);			/* after blocked or pending changed; sighand locked */
 void signal_set_blocked(sigset_kernel set);		/* of the current thread */
 /* Dequeue one of `set` for the current thread (signalfd, sigtimedwait): signal number or 0. */

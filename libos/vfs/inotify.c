@@ -81,7 +81,7 @@ static void queue_event(struct instance *in, i32 wd, u32 mask, u32 cookie, const
 	list_add_tail(&e->node, &in->events);
 	in->count++;
 	in->bytes += sizeof(struct inotify_event) + len;
-	waitq_wake_all(&in->waitq, EPOLLIN | EPOLLRDNORM);
+	waitq_wake(&in->waitq, 1, EPOLLIN | EPOLLRDNORM);
 }
 
 /* Take a mark off its lists; the caller drops the inode reference once the lock is free. */
