@@ -12,7 +12,7 @@
 
 bool capable(int cap)
 {
-	return current->process->cred.cap_effective >> cap & 1;
+	return current_cred()->cap_effective >> cap & 1;
 }
 
 static struct cred *lock_cred(void)

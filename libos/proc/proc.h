@@ -54,6 +54,7 @@ struct thread {
 	u32 wake_word;		  /* what thread_sleep sleeps on */
 	u32 sleep_kind;		  /* enum sleep_kind: how to wake it */
 	struct waiter waiter;	  /* WAIT_EVENT's */
+	const struct cred *cred_override; /* access(2): asks as somebody else; null: the process's. Heap, for this call */
 	bool lookup_open;	  /* vfs: the name that is looked up is to be opened for reading */
 	bz_stream waitset;	  /* for poll over host streams; -1: none yet */
 
@@ -163,6 +164,13 @@ static inline struct thread *current_thread(void)
 	return t;
 }
 #define current (current_thread())
+/* Whose rights decide now. */
+static inline const struct cred *current_cred(void)
+{
+	struct thread *t = current;
+
+	return unlikely(t->cred_override) ? t->cred_override : &t->process->cred;
+}
 static inline struct bz_tcb *current_tcb(void)
 {
 	struct bz_tcb *t;

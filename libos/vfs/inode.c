@@ -70,7 +70,7 @@ bool inode_owner_or_capable(const struct inode *inode)
 
 bool inode_in_group(const struct inode *inode)
 {
-	return !current || in_group(&current->process->cred, inode->gid);
+	return !current || in_group(current_cred(), inode->gid);
 }
 
 /* path_resolution(7): owner, group or other bits; then the two capabilities. */
@@ -83,7 +83,7 @@ int inode_permission(struct inode *inode, u32 mask)
 		return 0;
 	if (inode->ops && inode->ops->permission)
 		return inode->ops->permission(inode, mask);
-	c = &current->process->cred;
+	c = current_cred();
 	mode = inode->mode;
 	if (c->fsuid == inode->uid)
 		mode >>= 6;

@@ -153,7 +153,7 @@ static int may_follow(const struct walk *w, const struct inode *link)
 
 	if ((dir->mode & (S_ISVTX | S_IWOTH)) != (S_ISVTX | S_IWOTH) || link->uid == dir->uid || !current)
 		return 0;
-	return current->process->cred.fsuid == link->uid ? 0 : -EACCES;
+	return current_cred()->fsuid == link->uid ? 0 : -EACCES;
 }
 
 /* w->at is the link's directory.  Goes to where a magic link leads, or pushes the text of an ordinary one. */

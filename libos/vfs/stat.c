@@ -145,38 +145,61 @@ SYSCALL(statx, int dirfd, const char *path, int flags, unsigned int mask, struct
 	return copy_to_user(ux, &x, sizeof(x));
 }
 
-/* access(2) asks with the real ids; the capabilities that go with them. */
+/* access(2) asks with the real ids and the capabilities that go with them, where these are others.  -ENOMEM. */
+static int ask_as_real(struct thread *t)
+{
+	const struct cred *c = &t->process->cred;
+	struct cred *real;
+
+	if (c->uid == c->fsuid && c->gid == c->fsgid)
+		return 0;
+	real = kmalloc(sizeof(*real));
+	if (!real)
+		return -ENOMEM;
+	mutex_lock(&t->process->lock);
+	*real = *c;
+	mutex_unlock(&t->process->lock);
+	real->fsuid = real->uid;
+	real->fsgid = real->gid;
+	real->cap_effective = real->uid ? 0 : real->cap_permitted;
+	t->cred_override = real;
+	return 0;
+}
+
+static int may_access(const struct path *p, int mode)
+{
+	struct inode *inode = p->dentry->inode;
+	int err;
+
+	if (!mode)
+		return 0;
+	if ((mode & 1) && S_ISREG(inode->mode) && p->mount && (p->mount->flags & MNT_NOEXEC))
+		return -EACCES;
+	err = inode_permission(inode, mode);
+	if (!err && (mode & 2) && !S_ISCHR(inode->mode) && !S_ISFIFO(inode->mode) && !S_ISSOCK(inode->mode))
+		err = path_writable(p);
+	return err;
+}
+
 static long do_access(int dirfd, const char *upath, int mode, int flags)
 {
-	struct cred *c = &current->process->cred;
-	u32 uid = c->fsuid, gid = c->fsgid;
-	u64 caps = c->cap_effective;
+	struct thread *t = current;
 	struct path p;
 	long err;
 
 	if ((mode & ~7) || (flags & ~(AT_EACCESS | AT_SYMLINK_NOFOLLOW | AT_EMPTY_PATH)))
 		return -EINVAL;
-	if (!(flags & AT_EACCESS) && (c->uid != c->fsuid || c->gid != c->fsgid)) {
-		c->fsuid = c->uid;
-		c->fsgid = c->gid;
-		c->cap_effective = c->uid ? 0 : c->cap_permitted;
-	}
+	err = flags & AT_EACCESS ? 0 : ask_as_real(t);
+	if (err)
+		return err;
 	err = path_lookup_user(dirfd, upath, (flags & AT_SYMLINK_NOFOLLOW ? 0 : LOOKUP_FOLLOW) |
 			       (flags & AT_EMPTY_PATH ? LOOKUP_EMPTY : 0), &p);
 	if (!err) {
-		struct inode *inode = p.dentry->inode;
-
-		if (mode && (mode & 1) && S_ISREG(inode->mode) && p.mount && (p.mount->flags & MNT_NOEXEC))
-			err = -EACCES;
-		if (!err && mode)
-			err = inode_permission(inode, mode);
-		if (!err && (mode & 2) && !S_ISCHR(inode->mode) && !S_ISFIFO(inode->mode) && !S_ISSOCK(inode->mode))
-			err = path_writable(&p);
+		err = may_access(&p, mode);
 		path_put(&p);
 	}
-	c->fsuid = uid;
-	c->fsgid = gid;
-	c->cap_effective = caps;
+	kfree((void *)t->cred_override);
+	t->cred_override = NULL;
 	return err;
 }
 
