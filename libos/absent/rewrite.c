@@ -25,6 +25,11 @@ bool rewrite_displaced(const struct mm *mm, u64 rip)
 	return false;
 }
 
+bool rewrite_interpret(const struct mm *mm, struct bz_context *ctx)
+{
+	return false;
+}
+
 void rewrite_forget(struct mm *mm, u64 start, u64 end)
 {
 }

@@ -75,7 +75,11 @@ static bool step_first(struct thread *t, struct bz_context *ctx)
 {
 	if (t->stepping)
 		return true;
-	if (thread_must_exit(t) || (ctx->rflags & FLAG_TRAP) || !rewrite_displaced(t->process->mm, ctx->rip))
+	if (thread_must_exit(t) || (ctx->rflags & FLAG_TRAP))
+		return false;
+	while (rewrite_interpret(t->process->mm, ctx))
+		;
+	if (!rewrite_displaced(t->process->mm, ctx->rip))
 		return false;
 	ctx->rflags |= FLAG_TRAP;
 	ctx->flags |= BZ_CTX_FULL;

@@ -33,6 +33,7 @@ struct rewrite {
 	struct stub_area *area[AREAS];
 };
 struct patch *patch_find(const struct rewrite *r, u64 site);
+struct patch *patch_around(const struct rewrite *r, u64 rip);	/* the one that displaced what was at rip */
 /* The n bytes at addr were read to buf: as if nothing were patched.  r may be null. */
 void patches_hide(const struct rewrite *r, u64 addr, u8 *buf, size_t n);
 

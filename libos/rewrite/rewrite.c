@@ -61,7 +61,7 @@ bool rewrite_is_entering(const struct mm *mm, u64 rip)
 	return false;
 }
 
-static struct patch *patch_around(const struct rewrite *r, u64 rip)
+struct patch *patch_around(const struct rewrite *r, u64 rip)
 {
 	for (u32 back = 1; back < PATCH_MAX; back++) {
 		struct patch *p = patch_find(r, rip - back);

@@ -30,6 +30,8 @@ u64 rewrite_real(const struct mm *mm, u64 rip);
 bool rewrite_is_entering(const struct mm *mm, u64 rip);
 /* The shown address lies among the instructions that a patch displaced. */
 bool rewrite_displaced(const struct mm *mm, u64 rip);
+/* Do the displaced instruction at the context's rip; false: it has to be executed where it is now. */
+bool rewrite_interpret(const struct mm *mm, struct bz_context *ctx);
 
 /* With mm->lock held: [start, end) goes away or is mapped anew. */
 void rewrite_forget(struct mm *mm, u64 start, u64 end);
