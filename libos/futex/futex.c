@@ -1,7 +1,7 @@
 /*
  * futex(2) but for priority inheritance (pi.c) and futex_waitv (waitv.c).  The host's futexes do the sleeping: private
  * ones within a picoprocess, shared ones on the pages themselves, so that words in shared mappings meet across
- * processes.  No state of our own, hence no lock.
+ * processes.  What we know is how many may sleep on private words, by address: nobody is woken where nobody sleeps.
  */
 #include "libos/futex/internal.h"
 #include "libos/signal/signal.h"
@@ -13,7 +13,29 @@ static int check_word(const u32 *uaddr)
 	return access_ok(uaddr, 4) ? 0 : -EFAULT;
 }
 
-int futex_sleep(u32 *uaddr, u32 expected, u32 mask, u32 flags, u32 clock, i64 deadline)
+#define SLEEPER_BITS 10
+static u32 sleepers[1u << SLEEPER_BITS];
+
+static u32 *sleepers_on(const u32 *uaddr)
+{
+	u64 key = (u64)uaddr >> 2 ^ (u64)current->process->mm;
+
+	return &sleepers[key * 0x9e3779b97f4a7c15ul >> (64 - SLEEPER_BITS)];
+}
+
+/*
+ * The guest changed the word, then wakes; a sleeper is counted, then the host looks at the word.  With a barrier between the two on
+ * either side, one of them sees the other.
+ */
+static bool nobody_sleeps(const u32 *uaddr, u32 flags)
+{
+	if (flags & BZ_WAIT_SHARED)
+		return false;
+	__atomic_thread_fence(__ATOMIC_SEQ_CST);
+	return !READ_ONCE(*sleepers_on(uaddr));
+}
+
+static int sleep_counted(u32 *uaddr, u32 expected, u32 mask, u32 flags, u32 clock, i64 deadline)
 {
 	struct thread *t = current;
 	u32 val;
@@ -37,9 +59,20 @@ int futex_sleep(u32 *uaddr, u32 expected, u32 mask, u32 flags, u32 clock, i64 de
 	}
 }
 
+int futex_sleep(u32 *uaddr, u32 expected, u32 mask, u32 flags, u32 clock, i64 deadline)
+{
+	u32 *count = sleepers_on(uaddr);
+	int ret;
+
+	__atomic_fetch_add(count, 1, __ATOMIC_SEQ_CST);
+	ret = sleep_counted(uaddr, expected, mask, flags, clock, deadline);
+	__atomic_fetch_sub(count, 1, __ATOMIC_RELAXED);
+	return ret;
+}
+
 u32 futex_wake_all_kinds(u32 *uaddr, u32 n, u32 mask, u32 flags)
 {
-	int woken = host->wake(uaddr, n, mask, flags);
+	int woken = nobody_sleeps(uaddr, flags) ? 0 : host->wake(uaddr, n, mask, flags);
 
 	if (woken < 0)
 		woken = 0;
@@ -91,9 +124,24 @@ static long futex_wake(const struct futex_args *a)
 	return futex_wake_all_kinds(a->uaddr, max(a->val, 1u), a->val3, a->flags);
 }
 
+static int requeue(const struct futex_args *a, bool cmp)
+{
+	u32 val;
+	int ret;
+
+	do {
+		if (get_user(val, a->uaddr))
+			return -EFAULT;
+		if (cmp && val != a->val3)
+			return -EAGAIN;
+		ret = host->requeue(a->uaddr, val, a->val, a->uaddr2, a->val2, a->flags);
+	} while (ret == -EAGAIN);
+	return ret;
+}
+
 static long futex_requeue(const struct futex_args *a, bool cmp)
 {
-	u32 expected = a->val3, val;
+	u32 *count = sleepers_on(a->uaddr2);
 	int err, ret;
 
 	if ((i32)a->val < 0 || (i32)a->val2 < 0)
@@ -101,13 +149,11 @@ static long futex_requeue(const struct futex_args *a, bool cmp)
 	err = check_word(a->uaddr2);
 	if (err)
 		return err;
-	do {
-		if (get_user(val, a->uaddr))
-			return -EFAULT;
-		if (cmp && val != expected)
-			return -EAGAIN;
-		ret = host->requeue(a->uaddr, val, a->val, a->uaddr2, a->val2, a->flags);
-	} while (ret == -EAGAIN);
+	/* Who is moved stays counted where it was, so the other word has one too many from now on. */
+	__atomic_fetch_add(count, 1, __ATOMIC_SEQ_CST);
+	ret = requeue(a, cmp);
+	if (ret <= (i32)a->val) /* nobody was moved */
+		__atomic_fetch_sub(count, 1, __ATOMIC_RELAXED);
 	return ret;
 }
 

@@ -44,6 +44,7 @@ struct mm {
 	struct mutex lock;	/* RANK_MM */
 	struct list vmas;
 	struct vma *root;
+	struct vma *found;	/* what vma_find last found, or null */
 	u32 count;
 	u64 total_pages, locked_pages, data_pages;
 	u64 start_code, end_code, start_data, end_data, start_brk, brk, start_stack, arg_start, arg_end, env_start, env_end;

@@ -21,9 +21,21 @@ static u32 next_priority(void)
 	return priority_state = x;
 }
 
+/* One that was freed last, for programs that map and unmap by turns: taken and given by an exchange. */
+static struct vma *spare;
+
+static struct vma *vma_alloc(void)
+{
+	struct vma *v = READ_ONCE(spare) ? __atomic_exchange_n(&spare, NULL, __ATOMIC_ACQUIRE) : NULL;
+
+	if (v)
+		memset(v, 0, sizeof(*v));
+	return v ? v : kzalloc(sizeof(*v));
+}
+
 struct vma *vma_new(u64 start, u64 end, u32 prot, u32 flags)
 {
-	struct vma *v = kzalloc(sizeof(*v));
+	struct vma *v = vma_alloc();
 
 	if (!v)
 		return NULL;
@@ -42,7 +54,7 @@ void vma_free(struct vma *v)
 		vma_counted(v, -1);
 		file_put(v->file);
 	}
-	kfree(v);
+	kfree(READ_ONCE(spare) ? v : __atomic_exchange_n(&spare, v, __ATOMIC_ACQ_REL));
 }
 
 struct vma *vma_next(struct mm *mm, struct vma *v)
@@ -154,6 +166,8 @@ void vma_erase(struct mm *mm, struct vma *v)
 {
 	struct vma *next = vma_next(mm, v), *up;
 
+	if (mm->found == v)
+		mm->found = NULL;
 	mm_account(mm, v, false);
 	while (v->left && v->right)
 		rotate_up(mm, v->left->priority > v->right->priority ? v->left : v->right);
@@ -179,8 +193,15 @@ void vma_set_range(struct mm *mm, struct vma *v, u64 start, u64 end)
 
 struct vma *vma_find(struct mm *mm, u64 addr)
 {
-	struct vma *at = mm->root, *best = NULL;
+	struct vma *at = mm->root, *best = mm->found, *prev;
 
+	/* One call looks several times at one place. */
+	if (best && best->end > addr) {
+		prev = vma_prev(mm, best);
+		if (best->start <= addr || !prev || prev->end <= addr)
+			return best;
+	}
+	best = NULL;
 	while (at) {
 		if (at->end > addr) {
 			best = at;
@@ -189,6 +210,8 @@ struct vma *vma_find(struct mm *mm, u64 addr)
 			at = at->right;
 		}
 	}
+	if (best)
+		mm->found = best;
 	return best;
 }
 
