@@ -5,8 +5,8 @@
 #include <stdio.h>
 #include <unistd.h>
 
+#include "cli/host.h"
 #include "cli/manage.h"
-#include "monitor/monitor.h"
 
 static const char *const words[] = {[CHECK_OK] = "ok", [CHECK_MISSING] = "missing", [CHECK_FATAL] = "fatal"};
 

@@ -1,12 +1,15 @@
 /*
- * Deciding, before anything is started, which means enforce what was asked for; sandbox_explain tells the
+ * Deciding, before anything is started, which means enforce what was asked for; --explain tells the
  * same. A limit that a person asked for and that this host cannot enforce is an error that names the remedy.
  */
 #define _GNU_SOURCE
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/capability.h>
+#include <linux/filter.h>
+#include <linux/seccomp.h>
 #include <sched.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -15,6 +18,7 @@
 #include <sys/resource.h>
 #include <sys/syscall.h>
 #include <sys/sysinfo.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "monitor/cgroup.h"
@@ -25,6 +29,38 @@
 #define THREADS_DEFAULT 32768u
 #define FILES_MAX 524288u /* what the host layer has tables for */
 #define FILES_OWN 16u	  /* descriptors of the host layer */
+
+int probe_in_child(int (*probe)(void))
+{
+	int status = 0;
+	pid_t pid = fork();
+
+	if (pid < 0)
+		return errno;
+	if (pid == 0) {
+		signal(SIGSYS, SIG_DFL);
+		_exit(probe());
+	}
+	while (waitpid(pid, &status, 0) < 0 && errno == EINTR)
+		;
+	return WIFEXITED(status) ? WEXITSTATUS(status) : EPERM;
+}
+
+static int probe_notify(void)
+{
+	struct sock_filter allow = BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW);
+	struct sock_fprog program = {1, &allow};
+
+	prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
+	return syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, SECCOMP_FILTER_FLAG_NEW_LISTENER, &program) < 0
+		   ? errno
+		   : 0;
+}
+
+int probe_notifications(void)
+{
+	return probe_in_child(probe_notify);
+}
 
 static int refuse(char *err, size_t size, int error, const char *format, ...)
     __attribute__((format(printf, 4, 5)));

@@ -29,7 +29,7 @@
 /* What a sandbox's ids look like from inside its user namespace; nobody asks for them. */
 #define SANDBOX_INNER_ID 1000u
 
-/* Which means this start uses; decided once by plan_make, shown by sandbox_explain. */
+/* Which means this start uses; decided once by plan_make, shown by --explain. */
 struct plan {
 	bool root; /* started by root: ids of the sandbox's own */
 	bool userns;
@@ -73,10 +73,9 @@ const char *plan_ids(struct plan *plan);
 void monitor_fail(struct monitor *m, int error, const char *what) __attribute__((noreturn));
 void monitor_must(struct monitor *m, int error, const char *what); /* fails if error is one, negative */
 uint64_t now_ns(void);
-/* check.c: what bartizan check and --explain share; 0, or the errno with which the thing failed */
-int probe_user_namespace(void);
+/* Try what would confine the one who tries: in a child.  0, or the errno with which it failed. */
+int probe_in_child(int (*probe)(void));
 int probe_notifications(void);
-const char *user_namespace_remedy(int error);
 /* stdio.c */
 void stdio_reopen(struct monitor *m);
 /* boot.c */

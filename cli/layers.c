@@ -1,6 +1,6 @@
 /*
  * --explain: which layers and limits would be in force for a specification on this host, by which means, and
- * which are lost.  The facts come from plan_make and the probes of check.c, which sandbox_start follows too.
+ * which are lost.  The facts come from plan_make and the probes, which sandbox_start follows too.
  */
 #define _GNU_SOURCE
 #include <grp.h>
@@ -11,6 +11,7 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
+#include "cli/host.h"
 #include "monitor/process.h"
 
 struct list {

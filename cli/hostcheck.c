@@ -6,11 +6,9 @@
 #define _GNU_SOURCE
 #include <errno.h>
 #include <fcntl.h>
-#include <linux/filter.h>
 #include <linux/openat2.h>
 #include <linux/seccomp.h>
 #include <sched.h>
-#include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -21,9 +19,9 @@
 #include <sys/resource.h>
 #include <sys/syscall.h>
 #include <sys/utsname.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
+#include "cli/host.h"
 #include "monitor/cgroup.h"
 #include "monitor/files.h"
 #include "monitor/process.h"
@@ -64,38 +62,10 @@ static long read_number(const char *path, long otherwise)
 	return file_read(path, text, sizeof(text)) == 0 ? strtol(text, NULL, 10) : otherwise;
 }
 
-/* Runs `probe` in a child; returns its errno, 0 if it worked. */
-static int try_in_child(int (*probe)(void))
-{
-	int status = 0;
-	pid_t pid = fork();
-
-	if (pid < 0)
-		return errno;
-	if (pid == 0) {
-		signal(SIGSYS, SIG_DFL);
-		_exit(probe());
-	}
-	while (waitpid(pid, &status, 0) < 0 && errno == EINTR)
-		;
-	return WIFEXITED(status) ? WEXITSTATUS(status) : EPERM;
-}
-
 static int probe_namespaces(void)
 {
 	return unshare(CLONE_NEWUSER | CLONE_NEWPID | CLONE_NEWNS | CLONE_NEWIPC | CLONE_NEWUTS |
 		       CLONE_NEWCGROUP) < 0
-		   ? errno
-		   : 0;
-}
-
-static int probe_notify(void)
-{
-	struct sock_filter allow = BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW);
-	struct sock_fprog program = {1, &allow};
-
-	prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
-	return syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, SECCOMP_FILTER_FLAG_NEW_LISTENER, &program) < 0
 		   ? errno
 		   : 0;
 }
@@ -107,12 +77,7 @@ static int probe_dispatch(void)
 
 int probe_user_namespace(void)
 {
-	return try_in_child(probe_namespaces);
-}
-
-int probe_notifications(void)
-{
-	return try_in_child(probe_notify);
+	return probe_in_child(probe_namespaces);
 }
 
 /* ------------------------------------------------------------------------------------------------------ */
@@ -178,7 +143,7 @@ static void check_seccomp(struct list *list)
 		? "the container's own policy has a listener already: forbidden calls kill without a report"
 		: "inside a container, allow seccomp(2) with SECCOMP_FILTER_FLAG_NEW_LISTENER",
 	    "%s", error ? strerror(error) : "available: forbidden calls are reported");
-	error = try_in_child(probe_dispatch);
+	error = probe_in_child(probe_dispatch);
 	add(list, "Syscall User Dispatch", error ? CHECK_FATAL : CHECK_OK,
 	    "inside a container, allow prctl(2) with option 59", "%s", error ? strerror(error) : "available");
 	add(list, "policy around us", CHECK_OK, "", "%s",
