@@ -45,6 +45,8 @@ static inline void vma_counted(const struct vma *v, int add)
 	__atomic_fetch_add(&inode->map_count, add, __ATOMIC_RELAXED);
 	if ((v->flags & (MAP_SHARED | VMA_NOWRITE)) == MAP_SHARED)
 		__atomic_fetch_add(&inode->map_writable, add, __ATOMIC_RELAXED);
+	if (v->file->ops->mapped)
+		v->file->ops->mapped(v->file, add);
 }
 /* Pages that count towards RLIMIT_DATA. */
 static inline bool data_like(u32 prot, u32 flags)

@@ -264,6 +264,33 @@ long mm_unmap(u64 addr, u64 len)
 	return err;
 }
 
+long mm_unmap_file(u64 addr, const struct file_ops *ops)
+{
+	struct mm *mm = lock_mm();
+	struct vma *v = vma_find(mm, addr), *next;
+	struct file *file = NULL;
+	u64 size = 0;
+	long ret = -EINVAL;
+
+	/* The first part that is left says which file it is; others of it may follow within its size. */
+	for (; v && (!file || v->end - addr <= size); v = next) {
+		next = vma_next(mm, v);
+		if (!v->file || v->file->ops != ops || v->start - addr != v->offset || (file && v->file != file))
+			continue;
+		if (!file) {
+			file = v->file;
+			file_get(file);
+			size = PAGE_ALIGN(file->inode->size);
+		}
+		ret = mm_unmap_locked(mm, v->start, v->end - v->start);
+		if (ret)
+			break;
+	}
+	mutex_unlock(&mm->lock);
+	file_put(file);
+	return ret;
+}
+
 void mm_unmap_all(struct mm *mm)
 {
 	struct vma *v, *next;
@@ -286,9 +313,18 @@ void mm_unmap_all(struct mm *mm)
 
 void mm_give_back(struct mm *mm)
 {
+	struct vma *v, *next;
+
 	mutex_lock(&mm->lock);
 	host->mem_unmap(BZ_GUEST_LOW, BZ_RESERVED_LOW - BZ_GUEST_LOW);
 	host->mem_unmap(BZ_RESERVED_HIGH, BZ_GUEST_HIGH - BZ_RESERVED_HIGH);
+	/* Who waits for the process finds its shared memory detached. */
+	list_for_each_safe(v, next, &mm->vmas, node) {
+		if (!v->file || !v->file->ops->mapped)
+			continue;
+		vma_erase(mm, v);
+		vma_free(v);
+	}
 	mutex_unlock(&mm->lock);
 }
 
@@ -433,7 +469,7 @@ static long map_locked(struct mm *mm, u64 addr, u64 len, u32 prot, u32 flags, st
 	}
 	if (anon && (vflags & MAP_SHARED)) {
 		/* Pages that fork shares: a file in the arena that has no name. */
-		file = tmpfs_anon_file("dev/zero", len, O_RDWR);
+		file = tmpfs_anon_file("/dev/zero (deleted)", len, O_RDWR);
 		if (IS_ERR(file)) {
 			kfree(v);
 			return PTR_ERR(file);

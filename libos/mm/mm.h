@@ -61,7 +61,7 @@ void mm_get(struct mm *mm);
 void mm_put(struct mm *mm);
 /* All of the current process's mappings go away (exec). */
 void mm_unmap_all(struct mm *mm);
-/* Exit: the same for the host alone, in two calls; the list goes with mm_put. */
+/* Exit: the same for the host alone, in two calls; the list goes with mm_put, but for files that count their mappings. */
 void mm_give_back(struct mm *mm);
 
 /* Exec: choose the base from which addresses are handed out, below a stack of `stack` bytes. */
@@ -77,6 +77,9 @@ long mm_map_named(u64 addr, u64 len, u32 prot, u32 flags, const char *name);
 /* Private mapping of pages of the arena, not to be expanded by the guest. */
 long mm_map_arena(u64 hint, const void *pages, u64 len, u32 prot, const char *name);
 long mm_unmap(u64 addr, u64 len);
+struct file_ops;
+/* shmdt(2): what is left of the mapping that began at addr of a file with these operations; -EINVAL if nothing is. */
+long mm_unmap_file(u64 addr, const struct file_ops *ops);
 long mm_protect(u64 addr, u64 len, u32 prot);
 /* A fault that may be ours to serve: stack growth, a file that grew.  True: try the instruction again.
  * Otherwise *sig and *code say what the guest gets. */

@@ -197,6 +197,8 @@ static void process_finish(struct process *p)
 	bool reaped = false;
 
 	process_exit_timers(p);
+	if (p->exit_undo)
+		p->exit_undo(p);
 	/* Closing may wait for others (a pipe's reader is woken, a lock is released): before the parent hears of it. */
 	p->files = NULL;
 	files_put(files);

@@ -114,6 +114,7 @@ struct process {
 	struct sigpending shared_pending; /* sighand->lock */
 	struct cred cred;
 	struct rlimit_pair rlimit[RLIM_NLIMITS];
+	void (*exit_undo)(struct process *p); /* semop's SEM_UNDO (sysvipc/); null: there is nothing to undo */
 	u32 group_exit;		  /* the process is ending; exit_code is final */
 	u32 stopped;		  /* job control: all threads stop */
 	u32 exit_code;		  /* as wait(2) encodes it */

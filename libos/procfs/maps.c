@@ -6,6 +6,7 @@ static void show_range(struct seq *s, const struct vma *v)
 	const struct inode *inode = v->file ? v->file->inode : NULL;
 	u64 dev = inode && inode->sb ? inode->sb->dev : 0;
 	size_t from = s->len;
+	const char *name = v->name;
 	char *path = NULL;
 
 	seq_printf(s, "%08lx-%08lx %c%c%c%c %08lx %02x:%02x %lu ", (unsigned long)v->start, (unsigned long)v->end,
@@ -14,11 +15,13 @@ static void show_range(struct seq *s, const struct vma *v)
 		   (unsigned int)(dev >> 8) & 0xfff, (unsigned int)dev & 0xff, inode ? (unsigned long)inode->ino : 0ul);
 	if (v->file && v->file->path.dentry)
 		path = proc_path_text(&v->file->path);
-	if (path || v->name) {
+	else if (v->file && v->file->anon_name)
+		name = v->file->anon_name;
+	if (path || name) {
 		/* Linux aligns the name at column 73. */
 		while (s->len - from < 73 && !s->failed)
 			seq_puts(s, " ");
-		seq_puts(s, path ? path : v->name);
+		seq_puts(s, path ? path : name);
 	}
 	kfree(path);
 	seq_puts(s, "\n");

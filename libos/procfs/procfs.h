@@ -9,6 +9,9 @@ extern const struct pseudo_entry proc_pid_dir;		/* pid.c: /proc/PID */
 extern const struct pseudo_entry proc_sys_entries[];	/* sys.c: /proc/sys */
 extern const struct pseudo_entry proc_net_entries[];	/* net.c: /proc/net */
 
+/* Another component's entry in /proc; called at start. */
+void proc_register(const struct pseudo_entry *e);
+
 /* The live process or thread that a node is about: referenced, or null. */
 struct process *pnode_process(const struct pnode *n);
 struct thread *pnode_thread(const struct pnode *n);

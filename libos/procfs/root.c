@@ -223,7 +223,10 @@ static int root_list(const struct pnode *dir, i64 *pos, pseudo_emit emit, void *
 	}
 }
 
-static const struct pseudo_entry root_entries[] = {
+/* Some room at the end for what other components register. */
+#define OWN_ENTRIES 23
+#define MAX_REGISTERED 4
+static struct pseudo_entry root_entries[OWN_ENTRIES + MAX_REGISTERED + 1] = {
 	{.name = "cgroups", .mode = S_IFREG | 0444, .show = text_show},
 	{.name = "cmdline", .mode = S_IFREG | 0444, .show = text_show},
 	{.name = "cpuinfo", .mode = S_IFREG | 0444, .show = cpuinfo_show},
@@ -247,9 +250,19 @@ static const struct pseudo_entry root_entries[] = {
 	{.name = "uptime", .mode = S_IFREG | 0444, .show = uptime_show},
 	{.name = "version", .mode = S_IFREG | 0444, .show = version_show},
 	{.name = "vmstat", .mode = S_IFREG | 0444, .show = text_show},
-	{0}};
+};
 static const struct pseudo_entry root_dir = {
 	.name = "/", .mode = S_IFDIR | 0555, .children = root_entries, .find = root_find, .list = root_list};
+
+void proc_register(const struct pseudo_entry *e)
+{
+	u32 i = OWN_ENTRIES;
+
+	while (root_entries[i].name)
+		i++;
+	ASSERT(i < OWN_ENTRIES + MAX_REGISTERED);
+	root_entries[i] = *e;
+}
 
 struct super *procfs_create(void)
 {
