@@ -142,7 +142,8 @@ static char state_char(const struct process *p, const struct thread *t)
 		return 'Z';
 	if (p->stopped || t->state == THREAD_STOPPED)
 		return 'T';
-	return READ_ONCE(t->sleep_kind) == SLEEP_NONE ? 'R' : 'S';
+	/* Who has a signal to handle sleeps no longer, though it may not have run yet. */
+	return READ_ONCE(t->sleep_kind) == SLEEP_NONE || READ_ONCE(t->signal_pending) ? 'R' : 'S';
 }
 
 static const char *state_name(char c)

@@ -330,6 +330,11 @@ static int remove_in(struct parent *p, bool directory)
 	return err;
 }
 
+int vfs_unlink(struct parent *p)
+{
+	return remove_in(p, false);
+}
+
 static long do_remove(int dirfd, const char *upath, bool directory)
 {
 	struct parent p;

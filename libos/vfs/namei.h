@@ -39,6 +39,7 @@ int vfs_create(const struct path *dir, struct dentry *d, u32 mode, u64 rdev);	/*
 /* denied.c: `rest` of a name was not found in dir, a directory of the root; told to the operator if it may be the host's. */
 void denied_note(const struct path *dir, const char *rest);
 void denied_watch(void);
+int vfs_unlink(struct parent *p);	/* p->dir inode locked */
 int vfs_symlink(struct parent *p, const char *target);	/* p->dir inode locked */
 int vfs_truncate(struct inode *inode, struct file *f, u64 size);
 

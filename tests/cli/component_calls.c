@@ -2,11 +2,13 @@
 #define _GNU_SOURCE
 #include <errno.h>
 #include <fcntl.h>
+#include <mqueue.h>
 #include <pthread.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
+#include <sys/shm.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -30,9 +32,11 @@ int main(void)
 
 	say("epoll", epoll_create1(0));
 	say("event", eventfd(0, 0));
+	say("mqueue", mq_open("/queue", O_CREAT | O_RDWR, 0600, NULL));
 	say("overlay", open("/made", O_CREAT | O_WRONLY, 0600));
 	say("pipe", pipe(ends));
 	say("procfs", open("/proc/self/status", O_RDONLY));
+	say("sysvipc", shmget(IPC_PRIVATE, 1, 0600));
 	say("tty", open("/dev/ptmx", O_RDWR));
 	say("null", open("/dev/null", O_RDWR));
 	say("shm", open("/dev/shm/x", O_CREAT | O_RDWR, 0600));

@@ -146,6 +146,21 @@ __attribute__((unused)) static void on_siginfo(int signo, void (*handler)(int, s
 		check_failed(__FILE__, __LINE__, "sigaction %d: %s", signo, strerror(errno));
 }
 
+/* True when the process sleeps in a call. */
+__attribute__((unused)) static int asleep(pid_t pid)
+{
+	char path[64], text[512] = "", *at;
+	int fd;
+
+	snprintf(path, sizeof(path), "/proc/%d/stat", (int)pid);
+	fd = open(path, O_RDONLY | O_CLOEXEC);
+	if (fd < 0 || read(fd, text, sizeof(text) - 1) <= 0)
+		check_failed(__FILE__, __LINE__, "%s cannot be read: %s", path, strerror(errno));
+	close(fd);
+	at = strrchr(text, ')');
+	return at && at[1] == ' ' && at[2] == 'S';
+}
+
 /* Waits (up to ten seconds) for what another thread or the kernel brings about; `condition` may have side
  * effects. */
 #define WAIT_FOR(condition)                                                                            \
