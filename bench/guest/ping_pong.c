@@ -1,0 +1,137 @@
+/*
+ * Nanoseconds of a round trip of one byte (or one semaphore) between two processes, each the median of batches; the same
+ * program runs natively and in a sandbox.  Prints a line each: NAME NANOSECONDS.
+ */
+#define _GNU_SOURCE
+#include <fcntl.h>
+#include <mqueue.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/ipc.h>
+#include <sys/msg.h>
+#include <sys/sem.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+#define BATCHES 15
+#define ROUNDS 500
+
+struct text {
+	long type;
+	char byte;
+};
+
+static int pipes[2][2], sems, queue;
+static mqd_t mq[2];
+
+static void pipe_turn(int side)
+{
+	char c = 0;
+
+	if (side == 0 && (write(pipes[0][1], &c, 1) != 1 || read(pipes[1][0], &c, 1) != 1))
+		abort();
+	if (side == 1 && (read(pipes[0][0], &c, 1) != 1 || write(pipes[1][1], &c, 1) != 1))
+		abort();
+}
+
+static void sem_turn(int side)
+{
+	struct sembuf up = {side, 1, 0}, down = {!side, -1, 0};
+
+	if (side == 0 && (semop(sems, &up, 1) || semop(sems, &down, 1)))
+		abort();
+	if (side == 1 && (semop(sems, &down, 1) || semop(sems, &up, 1)))
+		abort();
+}
+
+static void msg_turn(int side)
+{
+	struct text t = {.type = side + 1};
+
+	if (side == 0 && (msgsnd(queue, &t, 1, 0) || msgrcv(queue, &t, 1, 2, 0) != 1))
+		abort();
+	if (side == 1) {
+		if (msgrcv(queue, &t, 1, 1, 0) != 1)
+			abort();
+		t.type = 2;
+		if (msgsnd(queue, &t, 1, 0))
+			abort();
+	}
+}
+
+static void mq_turn(int side)
+{
+	char c[8] = {0};
+
+	if (side == 0 && (mq_send(mq[0], c, 1, 0) || mq_receive(mq[1], c, sizeof(c), NULL) != 1))
+		abort();
+	if (side == 1 && (mq_receive(mq[0], c, sizeof(c), NULL) != 1 || mq_send(mq[1], c, 1, 0)))
+		abort();
+}
+
+static double now_ns(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	return t.tv_sec * 1e9 + t.tv_nsec;
+}
+
+static int compare(const void *a, const void *b)
+{
+	double x = *(const double *)a, y = *(const double *)b;
+
+	return x < y ? -1 : x > y;
+}
+
+static void measure(const char *name, void (*turn)(int side))
+{
+	double ns[BATCHES];
+	pid_t other = fork();
+
+	if (other == 0)
+		for (;;)
+			turn(1);
+	turn(0);
+	for (int b = 0; b < BATCHES; b++) {
+		double start = now_ns();
+
+		for (int i = 0; i < ROUNDS; i++)
+			turn(0);
+		ns[b] = (now_ns() - start) / ROUNDS;
+	}
+	kill(other, SIGKILL);
+	waitpid(other, NULL, 0);
+	qsort(ns, BATCHES, sizeof(double), compare);
+	printf("%s %.1f\n", name, ns[BATCHES / 2]);
+}
+
+static mqd_t make_mq(const char *name)
+{
+	struct mq_attr attr = {.mq_maxmsg = 4, .mq_msgsize = 8};
+	mqd_t q = mq_open(name, O_CREAT | O_EXCL | O_RDWR, 0600, &attr);
+
+	mq_unlink(name);
+	return q;
+}
+
+int main(void)
+{
+	sems = semget(IPC_PRIVATE, 2, 0600);
+	queue = msgget(IPC_PRIVATE, 0600);
+	mq[0] = make_mq("/bartizan-ping");
+	mq[1] = make_mq("/bartizan-pong");
+	if (pipe(pipes[0]) || pipe(pipes[1]) || sems < 0 || queue < 0 || mq[0] < 0 || mq[1] < 0) {
+		perror("ping_pong");
+		return 1;
+	}
+	measure("pipe_ping_pong", pipe_turn);
+	measure("semop_ping_pong", sem_turn);
+	measure("msgsnd_ping_pong", msg_turn);
+	measure("mq_ping_pong", mq_turn);
+	semctl(sems, 0, IPC_RMID);
+	msgctl(queue, IPC_RMID, NULL);
+	return 0;
+}
