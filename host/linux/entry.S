@@ -75,7 +75,7 @@ host_syscall_entry_unsaved:
 	mov TCB_STACK_TOP(%r11), %rsp
 	pushfq
 	mov %rcx, BLOCK_BACK(%r11)
-	mov -8(%rcx), %rcx
+	add -8(%rcx), %rcx
 	mov %rdi, BLOCK_CTX+112(%r11)
 	lea BLOCK_CTX(%r11), %rdi
 	mov %rcx, BLOCK_BACK_RIP(%r11)

@@ -166,7 +166,7 @@ static bool on_entry_fault(struct sigcontext *s, struct block *b, const struct b
 	if (s->rip != (uint64_t)host_syscall_entry && exc->kind == SIGTRAP)
 		return false;
 	save_context(&b->ctx, s);
-	b->ctx.rip = b->ctx.rcx = ((const uint64_t *)s->rcx)[-1];
+	b->ctx.rip = b->ctx.rcx = s->rcx + ((const uint64_t *)s->rcx)[-1];
 	b->ctx.r11 = b->ctx.rflags;
 	leave_guest(b);
 	b->exc = (struct bz_exception){.kind = BZ_EXC_SYSCALL};

@@ -15,7 +15,7 @@ extern u64 quick_slow;
 void syscall_table_init(void);
 void syscall_dispatch(struct thread *t, struct bz_context *ctx);
 const struct syscall_entry *syscall_lookup(u64 nr);
-u64 syscall_entry_address(void);	/* what a stub is to call */
+u64 syscall_slot_address(void);	/* where stubs find what they call */
 void syscall_stats_trapped(void);
 void syscall_stats_patched(void);
 void syscall_stats_report(void);	/* the BZ_LOG_STATS text */

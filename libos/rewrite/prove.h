@@ -19,6 +19,7 @@
 #define PATCH_MAX 19		/* at most so many are replaced: 2 + 2 + an instruction of 15 */
 #define PATCH_MOVED 4		/* at most so many instructions behind the `syscall` are moved */
 #define STUB_SIZE 64
+#define SYSCALL_SLOT 0x0000200800400000ul	/* the library OS's first data (libos.lds): what stubs call */
 #define STUB_BACK 28		/* bytes of a stub that call the library OS */
 
 enum verdict {
@@ -101,7 +102,7 @@ static inline u64 patch_start(const struct patch_plan *p)
 /* Prove the site and fill plan->before, length, count, from, original. */
 enum verdict patch_prove(const struct code_source *s, const struct tables *tables, const struct targets *t, u64 site,
 			 struct patch_plan *plan);
-/* Lay out the stub for a place of its own and the jump to it.  `entry`: what the stub calls. */
-enum verdict patch_lay_out(struct patch_plan *plan, u64 stub, u64 entry);
+/* Lay out the stub for a place of its own and the jump to it. */
+enum verdict patch_lay_out(struct patch_plan *plan, u64 stub);
 
 #endif

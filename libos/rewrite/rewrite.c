@@ -183,7 +183,7 @@ static enum verdict patch_site(struct mm *mm, u64 site)
 	p = area_take_stub(mm, site, &index);
 	if (!p)
 		return PATCH_NO_ROOM;
-	verdict = patch_lay_out(&plan, p->stub, syscall_entry_address());
+	verdict = patch_lay_out(&plan, p->stub);
 	if (verdict == PATCH_FITS && put_in_place(mm, &plan, p, index))
 		verdict = PATCH_UNREADABLE;
 	if (verdict != PATCH_FITS)

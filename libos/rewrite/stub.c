@@ -1,13 +1,14 @@
 /*
  * A stub, which does what the replaced bytes did:
  *
- *	 0	movabs $entry, %r11
+ *	 0	movabs $slot, %r11		a fixed address, which holds the library OS's entry
  *	10	lea    back(%rip), %rcx
- *	17	jmp    *%r11
- *	20	.quad  site + 2			what the guest's rip is to look like
+ *	17	jmp    *(%r11)
+ *	20	.quad  site + 2 - back		what the guest's rip is to look like
  *	28 back: the moved instructions
  *		jmp    behind the patch
  *
+ * Nothing in it depends on where text and stubs lie, as long as their distance is the same: images hold stubs that are laid out.
  * If the jump stands before the site (patch_plan.before), the stub begins with the instruction that was there, and goes on behind
  * the `syscall`.  rcx and r11 are free at a `syscall`; flags and stack are not touched (see bz_abi.syscall_entry).
  */
@@ -75,22 +76,23 @@ static void move_insn(struct writer *w, const struct insn *i, const u8 *code, u6
 	}
 }
 
-enum verdict patch_lay_out(struct patch_plan *plan, u64 stub, u64 entry)
+enum verdict patch_lay_out(struct patch_plan *plan, u64 stub)
 {
 	struct writer w = {plan, stub, 0, false};
-	static const u8 lea[] = {0x48, 0x8d, 0x0d}, jmp_r11[] = {0x41, 0xff, 0xe3};
-	u64 shown = plan->site + 2;
+	static const u8 lea[] = {0x48, 0x8d, 0x0d}, jmp_slot[] = {0x41, 0xff, 0x23};
+	u64 shown = plan->site + 2, slot = SYSCALL_SLOT;
+	u64 distance = shown - (stub + plan->before + STUB_BACK);
 	struct insn i;
 	u64 behind = patch_start(plan) + PATCH_JUMP;
 	i32 word = stub - behind;
 
 	put(&w, plan->original, plan->before);
 	put(&w, (const u8[]){0x49, 0xbb}, 2);
-	put(&w, &entry, 8);
+	put(&w, &slot, 8);
 	put(&w, lea, sizeof(lea));
 	put_distance(&w, stub + plan->before + STUB_BACK, 0);
-	put(&w, jmp_r11, sizeof(jmp_r11));
-	put(&w, &shown, 8);
+	put(&w, jmp_slot, sizeof(jmp_slot));
+	put(&w, &distance, 8);
 	for (u32 n = 0; n < plan->count; n++) {
 		u8 code[15 + PATCH_MAX] = {0};
 

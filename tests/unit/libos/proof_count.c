@@ -102,7 +102,7 @@ static void prove_text(const struct code_source *s, const struct tables *u, u64 
 		enum verdict v = patch_prove(s, u, &t, site, &plan);
 
 		if (v == PATCH_FITS)
-			v = patch_lay_out(&plan, stub, 0x200000001000);
+			v = patch_lay_out(&plan, stub);
 		if (v == PATCH_FITS)
 			check_stub(&plan, stub);
 		if (getenv("SITES"))
