@@ -15,6 +15,7 @@
 #include "image/build.h"
 #include "image/elfscan.h"
 #include "image/progress.h"
+#include "image/text.h"
 
 #define BUFFER (1u << 20)
 
@@ -140,6 +141,19 @@ static int add_footer(struct writer *w, const char *sign_key)
 	return ret ? ret : write_at(w, &f, sizeof(f), w->at + bytes);
 }
 
+/* Directly behind the file system: there the library OS looks for it. */
+static int add_text(struct writer *w, uint64_t size)
+{
+	uint8_t *bytes;
+	size_t n;
+	int ret = text_make(w->fd, size, &bytes, &n, w->err);
+
+	if (!ret && bytes)
+		ret = add_section(w, BZ_SECTION_TEXT, bytes, n);
+	free(bytes);
+	return ret;
+}
+
 int assemble(int fd, uint64_t size, const struct parts *parts, struct image_error *err)
 {
 	struct writer w = {.fd = fd, .at = size, .count = 1, .err = err};
@@ -147,7 +161,9 @@ int assemble(int fd, uint64_t size, const struct parts *parts, struct image_erro
 	int ret = 0;
 
 	w.sections[0] = (struct bz_image_section){.type = BZ_SECTION_EROFS, .length = size};
-	if (parts->libos)
+	if (!parts->no_text)
+		ret = add_text(&w, size);
+	if (!ret && parts->libos)
 		ret = add_libos(&w, parts->libos);
 	if (!ret)
 		ret = add_section(&w, BZ_SECTION_MANIFEST, parts->manifest, parts->manifest_len);

@@ -20,6 +20,7 @@ struct parts {
 	const void *manifest;
 	size_t manifest_len;
 	const char *sign_key; /* path, or null */
+	bool no_text;	      /* no patched text */
 };
 /* Turns the file system in [0, size) of fd into an image. */
 int assemble(int fd, uint64_t size, const struct parts *parts, struct image_error *err);

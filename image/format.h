@@ -7,9 +7,9 @@
  *                  | EROFS file system (section EROFS)                |   its first 1024 bytes, which EROFS
  * leaves |   0..31: struct bz_image_header                  |   to boot loaders, begin with our header
  *                  +--------------------------------------------------+
- *     page-aligned | library OS, an ELF file (section LIBOS)          |   mapped and executed
+ *     page-aligned | patched text (section TEXT; optional)            |   libos/rewrite/textformat.h
  *                  +--------------------------------------------------+
- *     page-aligned | patched text (section TEXT; optional, later)     |
+ *     page-aligned | library OS, an ELF file (section LIBOS)          |   mapped and executed
  *                  +--------------------------------------------------+
  *     page-aligned | binary manifest (section MANIFEST)               |   struct bz_manifest_header
  *                  +--------------------------------------------------+
@@ -61,7 +61,7 @@ enum bz_section_type {
 	    1, /* MUST be the first, at offset 0; length a multiple of 4096, EROFS blocks of 4096 */
 	BZ_SECTION_LIBOS =
 	    2, /* ELF64, x86-64, linked for the ABI that its notes name; page-aligned; optional */
-	BZ_SECTION_TEXT = 3,	 /* patched text; page-aligned; optional */
+	BZ_SECTION_TEXT = 3,	 /* patched text; directly behind the file system; optional */
 	BZ_SECTION_MANIFEST = 4, /* MUST be there, once; at most BZ_MANIFEST_MAX bytes */
 };
 #define BZ_SECTION_OPTIONAL 1u /* a reader that does not know the type may ignore the section */

@@ -46,3 +46,11 @@ int rewrite_copy(struct mm *to, const struct mm *from)
 void rewrite_free(struct mm *mm)
 {
 }
+
+void rewrite_image_mounted(u64 base, u64 image_size)
+{
+}
+
+void rewrite_mapped(struct mm *mm, u64 addr)
+{
+}

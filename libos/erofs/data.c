@@ -181,4 +181,11 @@ static i64 file_mmap(struct file *f, u64 addr, u64 len, u32 prot, u32 flags, u64
 	return done;
 }
 
-const struct file_ops erofs_file_fops = {.read = file_read, .mmap = file_mmap};
+static i64 file_image_offset(struct file *f, u64 pos)
+{
+	u64 off, len;
+
+	return erofs_map(f->inode, pos, &off, &len) ? 0 : (i64)off;
+}
+
+const struct file_ops erofs_file_fops = {.read = file_read, .mmap = file_mmap, .image_offset = file_image_offset};

@@ -208,10 +208,10 @@ int mm_back_vma(struct vma *v)
 
 static void forget_range(struct mm *mm, u64 start, u64 end)
 {
-	struct vma *v = vma_find(mm, start), *next;
+	struct vma *v, *next;
 
 	rewrite_forget(mm, start, end);
-	for (; v && v->start < end; v = next) {
+	for (v = vma_find(mm, start); v && v->start < end; v = next) {
 		next = vma_next(mm, v);
 		vma_erase(mm, v);
 		vma_free(v);
@@ -487,6 +487,8 @@ static long map_locked(struct mm *mm, u64 addr, u64 len, u32 prot, u32 flags, st
 		vma_free(v);
 		return ret;
 	}
+	if (file && (prot & PROT_EXEC))
+		rewrite_mapped(mm, addr);
 	return addr;
 }
 

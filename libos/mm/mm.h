@@ -53,6 +53,7 @@ struct mm {
 	u64 def_flags;		/* VMA_LOCKED after mlockall(MCL_FUTURE) */
 	struct list requests;	/* what other processes ask of this one (remote.c) */
 	struct rewrite *rewrite; /* patched text, or null */
+	struct rewrite_image image[REWRITE_IMAGES];
 	struct hot_site hot[HOT_SITES]; /* traps; no lock, no harm */
 };
 

@@ -179,7 +179,15 @@ static void file_release(struct file *f)
 	kfree(of);
 }
 
+static i64 file_image_offset(struct file *f, u64 pos)
+{
+	struct file *real = real_of(f);
+
+	return real->ops->image_offset ? real->ops->image_offset(real, pos) : 0;
+}
+
 const struct file_ops overlay_file_fops = {
+	.image_offset = file_image_offset,
 	.read = file_read,
 	.write = file_write,
 	.llseek = file_llseek,

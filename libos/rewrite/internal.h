@@ -5,12 +5,17 @@
 #include "libos/mm/internal.h"
 #include "libos/rewrite/prove.h"
 
+/* What a stub's addresses stand for. */
+struct stub_map {
+	u64 site;
+	u8 before, length, moved;
+	u8 from[PATCH_MOVED], to[PATCH_MOVED];
+};
+
 struct patch {
-	u64 site;		/* 0: the stub is not used */
+	struct stub_map map;	/* site 0: the stub is not used */
 	u64 stub;
 	u32 live;		/* the jump is in place */
-	u8 before, length, moved;	/* as in patch_plan */
-	u8 from[PATCH_MOVED], to[PATCH_MOVED];
 	u8 original[PATCH_MAX];
 };
 
@@ -36,6 +41,20 @@ struct patch *patch_find(const struct rewrite *r, u64 site);
 struct patch *patch_around(const struct rewrite *r, u64 rip);	/* the one that displaced what was at rip */
 /* The n bytes at addr were read to buf: as if nothing were patched.  r may be null. */
 void patches_hide(const struct rewrite *r, u64 addr, u8 *buf, size_t n);
+
+bool stub_is_entering(u32 before, u32 offset);	/* the guest's next instruction is still to come */
+u64 stub_shown(const struct stub_map *m, u32 offset);
+
+/* image.c: as the functions of rewrite.h, for text that an image holds patched. */
+bool image_entering(const struct mm *mm, u64 rip, bool *entering);	/* false: it lies in no such stub */
+u64 image_shown(const struct mm *mm, u64 rip);
+u64 image_real(const struct mm *mm, u64 rip);
+/* The patch of which the address is among the displaced instructions, and these. */
+bool image_displaced(const struct mm *mm, u64 rip, struct stub_map *map, u8 original[PATCH_MAX]);
+void image_hide(const struct mm *mm, u64 addr, u8 *buf, size_t n);
+bool image_is_live(const struct mm *mm, u64 start, u64 end);
+void image_restore(struct mm *mm, u64 start, u64 end);
+void image_forget(struct mm *mm, u64 start, u64 end);
 
 /* area.c: a stub that the site can reach; NULL: no room. */
 struct patch *area_take_stub(struct mm *mm, u64 site, u32 *index);

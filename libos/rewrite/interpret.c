@@ -96,16 +96,23 @@ static bool interpret(struct bz_context *ctx, const u8 *at, u32 n)
 bool rewrite_interpret(const struct mm *mm, struct bz_context *ctx)
 {
 	const struct patch *p = mm->rewrite ? patch_around(mm->rewrite, ctx->rip) : NULL;
-	u64 offset = p ? ctx->rip - p->site : 0;
+	u8 original[PATCH_MAX];
+	struct stub_map map;
+	u64 offset;
 
-	if (!p || p->before || !READ_ONCE(p->live))
+	if (p && READ_ONCE(p->live)) {
+		map = p->map;
+		memcpy(original, p->original, sizeof(original));
+	} else if (!image_displaced(mm, ctx->rip, &map, original)) {
 		return false;
-	for (u32 n = 0; n < p->moved; n++) {
-		u32 end = n + 1 < p->moved ? p->from[n + 1] : p->length;
+	}
+	offset = ctx->rip - map.site;
+	for (u32 n = 0; n < map.moved; n++) {
+		u32 end = n + 1 < map.moved ? map.from[n + 1] : map.length;
 
-		if (p->from[n] != offset)
+		if (map.from[n] != offset)
 			continue;
-		if (!interpret(ctx, p->original + offset, end - offset))
+		if (!interpret(ctx, original + offset, end - offset))
 			return false;
 		ctx->rip += end - offset;
 		ctx->flags |= BZ_CTX_FULL;

@@ -27,7 +27,7 @@ struct patch *patch_find(const struct rewrite *r, u64 site)
 
 		if (!index)
 			return NULL;
-		if (patch_at(r, index - 1)->site == site)
+		if (patch_at(r, index - 1)->map.site == site)
 			return patch_at(r, index - 1);
 	}
 	return NULL;
@@ -35,7 +35,7 @@ struct patch *patch_find(const struct rewrite *r, u64 site)
 
 static void patch_publish(struct rewrite *r, u32 index)
 {
-	u32 h = hash_site(patch_at(r, index)->site);
+	u32 h = hash_site(patch_at(r, index)->map.site);
 
 	while (r->hash[h])
 		h = (h + 1) % PATCH_HASH;
@@ -46,19 +46,44 @@ static void patch_publish(struct rewrite *r, u32 index)
 /* --- shown and real addresses ------------------------------------------------------------------------- */
 
 /* A stub that begins with a mov of the guest's: when that has been executed, the guest is at its `syscall`. */
-static bool is_entering(const struct patch *p, u32 offset)
+bool stub_is_entering(u32 before, u32 offset)
 {
-	return offset < (u32)p->before + STUB_BACK && (!p->before || offset != p->before);
+	return offset < before + STUB_BACK && (!before || offset != before);
+}
+
+u64 stub_shown(const struct stub_map *m, u32 offset)
+{
+	if (offset < m->before)
+		return m->site - m->before;
+	if (offset < (u32)m->before + STUB_BACK)
+		return m->site;
+	for (u32 n = 0; n < m->moved; n++)
+		if (m->to[n] == offset)
+			return m->site + m->from[n];
+	return m->site + (m->before ? SYSCALL_LENGTH : m->length);
+}
+
+/* The patch whose stub the address lies in, or null. */
+static const struct patch *patch_of_stub(const struct mm *mm, u64 rip)
+{
+	const struct rewrite *r = READ_ONCE(mm->rewrite);
+
+	for (u32 i = 0; r && i < AREAS && r->area[i]; i++) {
+		u64 offset = rip - r->area[i]->start;
+		const struct patch *p = &r->area[i]->patch[(offset / STUB_SIZE) % AREA_STUBS];
+
+		if (offset < AREA_STUBS * STUB_SIZE)
+			return p->map.site ? p : NULL;
+	}
+	return NULL;
 }
 
 bool rewrite_is_entering(const struct mm *mm, u64 rip)
 {
-	const struct rewrite *r = READ_ONCE(mm->rewrite);
+	const struct patch *p = patch_of_stub(mm, rip);
+	bool entering = p && stub_is_entering(p->map.before, rip % STUB_SIZE);
 
-	for (u32 i = 0; r && i < AREAS && r->area[i]; i++)
-		if (rip - r->area[i]->start < AREA_STUBS * STUB_SIZE)
-			return is_entering(&r->area[i]->patch[(rip - r->area[i]->start) / STUB_SIZE], rip % STUB_SIZE);
-	return false;
+	return p || image_entering(mm, rip, &entering) ? entering : false;
 }
 
 struct patch *patch_around(const struct rewrite *r, u64 rip)
@@ -67,32 +92,16 @@ struct patch *patch_around(const struct rewrite *r, u64 rip)
 		struct patch *p = patch_find(r, rip - back);
 
 		if (p)
-			return back < p->length ? p : NULL;
+			return back < p->map.length ? p : NULL;
 	}
 	return NULL;
 }
 
 u64 rewrite_shown(const struct mm *mm, u64 rip)
 {
-	const struct rewrite *r = READ_ONCE(mm->rewrite);
+	const struct patch *p = patch_of_stub(mm, rip);
 
-	for (u32 i = 0; r && i < AREAS && r->area[i]; i++) {
-		u64 offset = rip - r->area[i]->start;
-		const struct patch *p = &r->area[i]->patch[(offset / STUB_SIZE) % AREA_STUBS];
-
-		if (offset >= AREA_STUBS * STUB_SIZE || !p->site)
-			continue;
-		offset %= STUB_SIZE;
-		if (offset < p->before)
-			return p->site - p->before;
-		if (offset < (u64)p->before + STUB_BACK)
-			return p->site;
-		for (u32 n = 0; n < p->moved; n++)
-			if (p->to[n] == offset)
-				return p->site + p->from[n];
-		return p->site + (p->before ? SYSCALL_LENGTH : p->length);
-	}
-	return rip;
+	return p ? stub_shown(&p->map, rip % STUB_SIZE) : image_shown(mm, rip);
 }
 
 u64 rewrite_real(const struct mm *mm, u64 rip)
@@ -101,10 +110,10 @@ u64 rewrite_real(const struct mm *mm, u64 rip)
 	const struct patch *p = r ? patch_around(r, rip) : NULL;
 
 	if (p && READ_ONCE(p->live))
-		for (u32 n = 0; n < p->moved; n++)
-			if (p->site + p->from[n] == rip)
-				return p->stub + p->to[n];
-	return rip;
+		for (u32 n = 0; n < p->map.moved; n++)
+			if (p->map.site + p->map.from[n] == rip)
+				return p->stub + p->map.to[n];
+	return image_real(mm, rip);
 }
 
 bool rewrite_displaced(const struct mm *mm, u64 rip)
@@ -146,22 +155,22 @@ static int put_in_place(struct mm *mm, struct patch_plan *plan, struct patch *p,
 
 	if (err)
 		return err;
-	p->before = plan->before;
-	p->length = plan->length;
-	p->moved = plan->count;
-	memcpy(p->from, plan->from, sizeof(p->from));
-	memcpy(p->to, plan->to, sizeof(p->to));
+	p->map.before = plan->before;
+	p->map.length = plan->length;
+	p->map.moved = plan->count;
+	memcpy(p->map.from, plan->from, sizeof(p->map.from));
+	memcpy(p->map.to, plan->to, sizeof(p->map.to));
 	memcpy(p->original, plan->original, sizeof(p->original));
 	if (!threads_hold_others())
 		return -EAGAIN;
-	WRITE_ONCE(p->site, plan->site);
+	WRITE_ONCE(p->map.site, plan->site);
 	err = write_text(patch_start(plan), plan->jump, plan->length);
 	if (!err) {
 		/* Before anybody runs there again: who was trapped at the site goes on in the stub. */
 		WRITE_ONCE(p->live, 1);
 		patch_publish(mm->rewrite, index);
 	} else {
-		WRITE_ONCE(p->site, 0);
+		WRITE_ONCE(p->map.site, 0);
 	}
 	threads_release_others();
 	return err;
@@ -195,18 +204,18 @@ static enum verdict patch_site(struct mm *mm, u64 site)
 /* A site that traps though it is patched: its page was dropped (MADV_DONTNEED) and is the file's again. */
 static bool patch_again(struct mm *mm, struct patch *p)
 {
-	u64 start = p->site - p->before;
+	u64 start = p->map.site - p->map.before;
 	u8 now[PATCH_MAX], jump[PATCH_MAX];
 	i32 distance = p->stub - (start + PATCH_JUMP);
 
-	if (!text_vma(mm, p->site) || copy_fault_safe(now, (void *)start, p->length) || memcmp(now, p->original, p->length))
+	if (!text_vma(mm, p->map.site) || copy_fault_safe(now, (void *)start, p->map.length) || memcmp(now, p->original, p->map.length))
 		return false;
 	jump[0] = 0xe9;
 	memcpy(jump + 1, &distance, 4);
 	memset(jump + PATCH_JUMP, 0x90, sizeof(jump) - PATCH_JUMP);
 	if (!threads_hold_others())
 		return false;
-	WRITE_ONCE(p->live, !write_text(start, jump, p->length));
+	WRITE_ONCE(p->live, !write_text(start, jump, p->map.length));
 	threads_release_others();
 	return p->live;
 }
@@ -229,7 +238,7 @@ static void look_at(struct mm *mm, struct hot_site *hot)
 		mutex_unlock(&mm->lock);
 		return;
 	}
-	if (p && p->site == hot->site)
+	if (p && p->map.site == hot->site)
 		verdict = patch_again(mm, p) ? PATCH_FITS : PATCH_UNREADABLE;
 	else
 		verdict = patch_site(mm, hot->site);
@@ -278,9 +287,9 @@ void rewrite_trapped(struct thread *t, const struct bz_context *ctx)
 
 static bool touches(const struct patch *p, u64 start, u64 end)
 {
-	u64 at = p->site - p->before;
+	u64 at = p->map.site - p->map.before;
 
-	return at < end && at + p->length > start;
+	return at < end && at + p->map.length > start;
 }
 
 void patches_hide(const struct rewrite *r, u64 addr, u8 *buf, size_t n)
@@ -288,9 +297,9 @@ void patches_hide(const struct rewrite *r, u64 addr, u8 *buf, size_t n)
 	for (u32 i = 0; r && i < AREAS && r->area[i]; i++)
 		for (u32 k = 0; k < r->area[i]->used; k++) {
 			const struct patch *p = &r->area[i]->patch[k];
-			u64 at = p->site - p->before;
+			u64 at = p->map.site - p->map.before;
 
-			for (u32 b = 0; p->live && touches(p, addr, addr + n) && b < p->length; b++)
+			for (u32 b = 0; p->live && touches(p, addr, addr + n) && b < p->map.length; b++)
 				if (at + b - addr < n)
 					buf[at + b - addr] = p->original[b];
 		}
@@ -298,11 +307,12 @@ void patches_hide(const struct rewrite *r, u64 addr, u8 *buf, size_t n)
 
 void rewrite_forget(struct mm *mm, u64 start, u64 end)
 {
+	image_forget(mm, start, end);
 	for (u32 i = 0; mm->rewrite && i < AREAS && mm->rewrite->area[i]; i++)
 		for (u32 n = 0; n < mm->rewrite->area[i]->used; n++) {
 			struct patch *p = &mm->rewrite->area[i]->patch[n];
 
-			if (p->site >= start && p->site < end)
+			if (p->map.site >= start && p->map.site < end)
 				WRITE_ONCE(p->live, 0);
 		}
 }
@@ -321,17 +331,18 @@ static bool any_live(const struct mm *mm, u64 start, u64 end)
 
 void rewrite_restore(struct mm *mm, u64 start, u64 end)
 {
-	if (!any_live(mm, start, end))
+	if (!any_live(mm, start, end) && !image_is_live(mm, start, end))
 		return;
 	while (!threads_hold_others())
 		;
-	for (u32 i = 0; i < AREAS && mm->rewrite->area[i]; i++)
+	image_restore(mm, start, end);
+	for (u32 i = 0; mm->rewrite && i < AREAS && mm->rewrite->area[i]; i++)
 		for (u32 n = 0; n < mm->rewrite->area[i]->used; n++) {
 			struct patch *p = &mm->rewrite->area[i]->patch[n];
 
 			if (!p->live || !touches(p, start, end))
 				continue;
-			write_text(p->site - p->before, p->original, p->length);
+			write_text(p->map.site - p->map.before, p->original, p->map.length);
 			WRITE_ONCE(p->live, 0);
 		}
 	threads_release_others();
@@ -341,6 +352,7 @@ int rewrite_copy(struct mm *to, const struct mm *from)
 {
 	const struct rewrite *r = from->rewrite;
 
+	memcpy(to->image, from->image, sizeof(to->image));
 	if (!r)
 		return 0;
 	to->rewrite = kmalloc(sizeof(*r));
@@ -363,5 +375,6 @@ void rewrite_free(struct mm *mm)
 		kfree(mm->rewrite->area[i]);
 	kfree(mm->rewrite);
 	mm->rewrite = NULL;
+	memset(mm->image, 0, sizeof(mm->image));
 	memset(mm->hot, 0, sizeof(mm->hot));
 }

@@ -21,6 +21,19 @@ struct hot_site {
 	u32 refused;	/* enum verdict: it was looked at, and left */
 };
 
+/* Text that the image holds patched is mapped at `text`, its stubs at `stubs`; no stubs: this place is free. */
+#define REWRITE_IMAGES 16
+struct image_file;
+struct rewrite_image {
+	u64 stubs, text;
+	const struct image_file *file;
+	u32 live;		/* the patched pages are in place */
+};
+/* The image's file system is mapped at base, with a page behind it. */
+void rewrite_image_mounted(u64 base, u64 image_size);
+/* With mm->lock held: something has been mapped at addr. */
+void rewrite_mapped(struct mm *mm, u64 addr);
+
 /* The trap at the context's rip is about to be served: count it, and patch its site when it is worth the work. */
 void rewrite_trapped(struct thread *t, const struct bz_context *ctx);
 

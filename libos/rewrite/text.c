@@ -25,6 +25,7 @@ static bool read_guest(const struct code_source *s, u64 addr, void *buf, size_t 
 {
 	if (addr >= BZ_GUEST_HIGH || copy_fault_safe(buf, (const void *)addr, n))
 		return false;
+	image_hide(current->process->mm, addr, buf, n);
 	patches_hide(current->process->mm->rewrite, addr, buf, n);
 	return true;
 }

@@ -3,6 +3,7 @@
  * /proc, /dev, /sys, /tmp.  Mounts never go away, so a struct mount needs no reference.  Also struct fs_context.
  */
 #include "libos/kernel/dispatch.h"
+#include "libos/rewrite/rewrite.h"
 #include "libos/vfs/namei.h"
 #include <linux/capability.h>
 
@@ -210,9 +211,11 @@ static struct super *make_root(const struct bz_mount *mounts)
 		denied_watch();
 		return upper ? upper : tmpfs_create(0, 0755);
 	}
-	err = host->stream_map(BZ_STREAM_IMAGE, BZ_IMAGE_BASE, PAGE_ALIGN(boot->image_size), BZ_PROT_READ, 0, 0);
+	/* There is more behind the file system, at least a footer: its patched text, perhaps. */
+	err = host->stream_map(BZ_STREAM_IMAGE, BZ_IMAGE_BASE, PAGE_ALIGN(boot->image_size) + PAGE_SIZE, BZ_PROT_READ, 0, 0);
 	if (err)
 		panic("the image cannot be mapped: %s", errno_name(-err));
+	rewrite_image_mounted(BZ_IMAGE_BASE, boot->image_size);
 	lower = erofs_mount(BZ_IMAGE_BASE, boot->image_size);
 	if (IS_ERR(lower))
 		panic("the image's file system cannot be read: %s", errno_name(-PTR_ERR(lower)));

@@ -196,6 +196,8 @@ struct file_ops {
 	 * rest of the range is mapped without access by mm), or -errno.  Null: -ENODEV. */
 	i64 (*mmap)(struct file *f, u64 addr, u64 len, u32 prot, u32 mapflags, u64 off);
 	void (*mapped)(struct file *f, int add);		/* a vma of it came (1) or went (-1); mm->lock may be held */
+	/* Where byte `pos` stands in the image, or 0; null: not there. */
+	i64 (*image_offset)(struct file *f, u64 pos);
 	int (*fsync)(struct file *f, bool data_only);
 	int (*fallocate)(struct file *f, u32 mode, u64 off, u64 len);
 	int (*open)(struct file *f);				/* character devices: called by chrdev_open */

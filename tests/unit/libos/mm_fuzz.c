@@ -236,6 +236,7 @@ extern const struct syscall_entry __start_syscalls[], __stop_syscalls[];
 void rewrite_forget(struct mm *mm, u64 from, u64 to) {}
 void rewrite_restore(struct mm *mm, u64 from, u64 to) {}
 void rewrite_free(struct mm *mm) {}
+void rewrite_mapped(struct mm *mm, u64 addr) {}
 int rewrite_copy(struct mm *to, const struct mm *from) { return 0; }
 
 static long call(u32 nr, u64 a, u64 b, u64 c, u64 d, u64 e, u64 f)

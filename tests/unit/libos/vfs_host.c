@@ -171,6 +171,8 @@ void epoll_file_released(struct file *f)
 
 /* --- boot --- */
 
+void rewrite_image_mounted(u64 base, u64 image_size) {}
+
 extern const struct syscall_entry __start_syscalls[], __stop_syscalls[];
 extern const struct initcall __start_initcalls[], __stop_initcalls[];
 
