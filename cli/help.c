@@ -90,9 +90,11 @@ static const struct {
     {"rm", "Usage: bartizan rm [-f] [--json] NAME...\n\nForgets sandboxes that ended: record and log.  With "
 	   "-f, kills those "
 	   "that run.\n\nExample:\n  bartizan rm -f web\n"},
-    {"inspect", "Usage: bartizan inspect [--json] NAME|IMAGE\n\nShows a sandbox's record as JSON, or what an "
+    {"inspect", "Usage: bartizan inspect [--json] [--sites] NAME|IMAGE\n\nShows a sandbox's record as JSON, or what an "
 		"image holds and "
-		"requests.\n\nExamples:\n  bartizan inspect web\n  bartizan inspect ./app.img\n"},
+		"requests.  With --sites, the system call\ninstructions of an image's files, or of an ELF file: which are "
+		"patched, and why the others are not.\n\nExamples:\n  bartizan inspect web\n  bartizan inspect ./app.img\n"
+		"  bartizan inspect --sites ./app.img\n"},
     {"images",
      "Usage: bartizan images [--json]\n\nLists the images of your store, $XDG_DATA_HOME/bartizan/images.\n\n"
      "Example:\n  bartizan images --json\n"},

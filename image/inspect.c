@@ -15,6 +15,7 @@
 #include "image/erofs.h"
 #include "image/buildid.h"
 #include "image/progress.h"
+#include "image/sites.h"
 
 struct inspection {
 	struct image img;
@@ -343,10 +344,10 @@ static int print_json(const struct inspection *x)
 
 struct options {
 	const char *name, *key;
-	bool json;
+	bool json, sites;
 };
 
-enum { OPT_JSON = 256, OPT_KEY };
+enum { OPT_JSON = 256, OPT_KEY, OPT_SITES };
 
 static error_t parse(int key, char *arg, struct argp_state *state)
 {
@@ -358,6 +359,9 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 		break;
 	case OPT_KEY:
 		o->key = arg;
+		break;
+	case OPT_SITES:
+		o->sites = true;
 		break;
 	case ARGP_KEY_ARG:
 		if (o->name)
@@ -374,9 +378,34 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 	return 0;
 }
 
+static int inspect_sites(struct inspection *x, const struct options *o, struct image_error *err)
+{
+	int fd = open_image(o->name), ret;
+
+	if (fd < 0)
+		return image_fail(err, -errno, "%s", strerror(errno));
+	if (image_probe(fd) == IMAGE_NOT) {
+		ret = sites_show(o->name, fd, NULL, o->json, err);
+	} else {
+		ret = inspect(x, o->name, IMAGE_VERIFY_FULL, err);
+		if (!ret) {
+			ret = x->damaged ? image_fail(err, -EBADMSG, "%s", x->damage.text)
+					 : sites_show(o->name, x->img.fd, &x->img, o->json, err);
+			close(x->img.fd);
+			image_close(&x->img);
+		}
+	}
+	close(fd);
+	return ret;
+}
+
 int inspect_main(int argc, char **argv)
 {
-	static const struct argp_option options[] = {{"json", OPT_JSON, NULL, 0, "Print JSON", 0}, {0}};
+	static const struct argp_option options[] = {
+	    {"json", OPT_JSON, NULL, 0, "Print JSON", 0},
+	    {"sites", OPT_SITES, NULL, 0,
+	     "List the system call instructions of its files, or of an ELF file: patched, or why not", 0},
+	    {0}};
 	static const struct argp argp = {options,
 					 parse,
 					 "IMAGE",
@@ -384,7 +413,7 @@ int inspect_main(int argc, char **argv)
 					 "match, file system, manifest.  IMAGE is a "
 					 "file or a name of your store."
 					 "\vExamples:\n  bartizan inspect hello.img\n  bartizan inspect "
-					 "--json hello.img | jq .manifest\n\n"
+					 "--json hello.img | jq .manifest\n  bartizan inspect --sites hello.img\n\n"
 					 "Exit status: 0, or 125 if the image is damaged or no image.",
 					 NULL,
 					 NULL,
@@ -394,6 +423,8 @@ int inspect_main(int argc, char **argv)
 	struct image_error err;
 
 	argp_parse(&argp, argc, argv, 0, NULL, &o);
+	if (o.sites)
+		return inspect_sites(&x, &o, &err) ? complain(argv[0], o.name, &err) : 0;
 	if (inspect(&x, o.name, IMAGE_VERIFY_FULL | IMAGE_VERIFY_REPORT, &err))
 		return complain(argv[0], o.name, &err);
 	if (o.json)

@@ -30,4 +30,9 @@ bool sites_find(const uint8_t *bytes, size_t size, struct sites *out);
 void sites_free(struct sites *s);
 const char *site_verdict(int verdict);
 
+struct image;
+struct image_error;
+/* Prints the sites of an image that has been opened, or, without one, of the ELF file that is open as fd. */
+int sites_show(const char *name, int fd, const struct image *img, bool json, struct image_error *err);
+
 #endif

@@ -25,6 +25,8 @@ quick_begin:
 	mov PROCESS_PID(%rcx), %ecx
 9:	mov %rcx, %rax
 quick_commit:
+	mov -8(%r11), %rcx		/* the address behind the call, as `syscall` leaves it */
+	lea (%rcx,%r11), %rcx
 	jmp *%r11
 quick_end:
 
