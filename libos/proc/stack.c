@@ -11,7 +11,6 @@
 
 #define STACK_EXTRA (128ul << 10)	/* mapped below what is used, as Linux does */
 #define ADDR_NO_RANDOMIZE 0x0040000
-#define HWCAP2_FSGSBASE 2
 
 struct builder {
 	struct exec_image *img;
@@ -69,7 +68,7 @@ static void fill_auxv(struct builder *b, u64 platform, u64 random, u64 execfn)
 	aux(b, AT_EGID, c->egid);
 	aux(b, AT_SECURE, img->secure);
 	aux(b, AT_RANDOM, random);
-	aux(b, AT_HWCAP2, HWCAP2_FSGSBASE);
+	aux(b, AT_HWCAP2, 0); /* not FSGSBASE: who writes GS by itself loses its thread block */
 	aux(b, AT_EXECFN, execfn);
 	aux(b, AT_PLATFORM, platform);
 	aux(b, AT_NULL, 0);
