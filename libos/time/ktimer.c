@@ -1,13 +1,14 @@
 /*
  * Kernel timers: a pairing heap in the arena (Fredman, Sedgewick, Sleator, Tarjan, 1986), the earliest at its root, run by
- * the template (proc/template.c): a guest may have a hundred thousand of them.  timers_lock protects the heap and
- * `running`; callbacks run without it.
+ * the template (proc/template.c): a guest may have a hundred thousand of them.  timers_lock protects the heap, `running`
+ * and runner_until; callbacks run without it.
  */
 #include "libos/proc/proc.h"
 
 static struct ktimer *root, *running;
 static u64 next_order;
 static i32 runner_tid;
+static i64 runner_until = BZ_NO_DEADLINE; /* it looks again by then: who is due later need not wake it */
 static struct mutex timers_lock = MUTEX_INIT(RANK_WAITQ);
 
 static bool earlier(const struct ktimer *a, const struct ktimer *b)
@@ -80,14 +81,16 @@ static void link_timer(struct ktimer *t, i64 expires)
 
 void ktimer_set(struct ktimer *t, i64 expires)
 {
-	bool first;
+	bool sooner;
 
 	mutex_lock(&timers_lock);
 	unlink_timer(t);
 	link_timer(t, expires);
-	first = root == t;
+	sooner = t->expires < runner_until;
+	if (sooner)
+		runner_until = t->expires;
 	mutex_unlock(&timers_lock);
-	if (first)
+	if (sooner)
 		template_kick();
 }
 
@@ -124,6 +127,7 @@ i64 ktimer_run(i64 now)
 		mutex_lock(&timers_lock);
 		running = NULL;
 	}
+	runner_until = next;
 	mutex_unlock(&timers_lock);
 	return next;
 }

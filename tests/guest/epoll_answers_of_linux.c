@@ -95,15 +95,29 @@ static int woken_by_write(int fd, int out, unsigned int events, long waiting)
 	return woken;
 }
 
+/* A thread that only comes when it is all over finds the event too: on a busy machine try again. */
+static int fewest_woken(int fd, int out, unsigned int events)
+{
+	int fewest = 2;
+
+	for (int i = 0; i < 10 && fewest > 1; i++) {
+		int n = woken_by_write(fd, out, events, 2);
+
+		CHECK(n >= 1);
+		fewest = n < fewest ? n : fewest;
+	}
+	return fewest;
+}
+
 static void exclusive(void)
 {
 	int ends[2], event = eventfd(0, 0);
 
 	CHECK_OK(pipe(ends));
-	CHECK_EQ(woken_by_write(ends[0], ends[1], EPOLLIN | EPOLLEXCLUSIVE, 2), 1);
-	CHECK_EQ(woken_by_write(ends[0], ends[1], EPOLLIN | EPOLLEXCLUSIVE | EPOLLET, 2), 1);
+	CHECK_EQ(fewest_woken(ends[0], ends[1], EPOLLIN | EPOLLEXCLUSIVE), 1);
+	CHECK_EQ(fewest_woken(ends[0], ends[1], EPOLLIN | EPOLLEXCLUSIVE | EPOLLET), 1);
 	CHECK_EQ(woken_by_write(ends[0], ends[1], EPOLLIN, 2), 2);
-	CHECK_EQ(woken_by_write(event, event, EPOLLIN | EPOLLEXCLUSIVE | EPOLLET, 2), 1);
+	CHECK_EQ(fewest_woken(event, event, EPOLLIN | EPOLLEXCLUSIVE | EPOLLET), 1);
 	/* The one that nobody waits for does not take the wake away. */
 	CHECK_EQ(woken_by_write(event, event, EPOLLIN | EPOLLEXCLUSIVE | EPOLLET, 1), 1);
 }
