@@ -2,10 +2,14 @@
  * Objects of the library OS: size classes of slabs, each a run of pages with its header at the start; larger requests
  * are runs of pages of their own.  Each class has its own lock, which protects its slabs.
  *
+ * A thread keeps a few freed ones of its own.
+ *
  *   slab:  | struct slab | object | object | ... |     free objects are linked through their first word
  */
 #include "libos/kernel/pages.h"
+#include "libos/kernel/alloc.h"
 #include "libos/kernel/lock.h"
+#include "libos/proc/proc.h"
 
 struct slab {
 	struct list node;	/* in class->partial while it has room */
@@ -25,6 +29,7 @@ struct class {
 static const u16 sizes[] = {16, 32, 48, 64, 96, 128, 192, 256, 384, 512, 768, 1024, 1536, 2048, 3072, 4096};
 #define CLASSES ARRAY_SIZE(sizes)
 static struct class classes[CLASSES];
+static u8 small_class[1024 / 16 + 1]; /* by size in sixteens */
 
 void alloc_init(void)
 {
@@ -35,12 +40,18 @@ void alloc_init(void)
 		classes[i].order = sizes[i] <= 256 ? 0 : sizes[i] <= 1024 ? 1 : sizes[i] <= 2048 ? 2 : 3;
 		list_init(&classes[i].partial);
 	}
+	for (u32 n = 0, i = 0; n < ARRAY_SIZE(small_class); n++) {
+		i += n * 16 > sizes[i];
+		small_class[n] = i;
+	}
 }
 
 static u32 class_for(size_t n)
 {
 	u32 i = 0;
 
+	if (n <= 1024)
+		return small_class[(n + 15) / 16];
 	while (sizes[i] < n)
 		i++;
 	return i;
@@ -118,6 +129,41 @@ static void class_free(void *p)
 	}
 }
 
+static struct alloc_cache *cache_of(u32 class_index)
+{
+	return class_index < CACHED_CLASSES && current ? &current->cache : NULL;
+}
+
+static void *object_alloc(u32 class_index)
+{
+	struct alloc_cache *c = cache_of(class_index);
+
+	if (c && c->count[class_index])
+		return c->object[class_index][--c->count[class_index]];
+	return class_alloc(class_index);
+}
+
+static void object_free(void *p)
+{
+	const struct slab *s = (void *)(BZ_ARENA_BASE + (u64)page_of(p)->slab * PAGE_SIZE);
+	u32 class_index = s->class_index;
+	struct alloc_cache *c = cache_of(class_index);
+
+	if (!c || c->count[class_index] == CACHED_OBJECTS) {
+		class_free(p);
+		return;
+	}
+	ASSERT(!c->count[class_index] || c->object[class_index][0] != p);
+	c->object[class_index][c->count[class_index]++] = p;
+}
+
+void alloc_cache_drop(struct alloc_cache *c)
+{
+	for (u32 i = 0; i < CACHED_CLASSES; i++)
+		while (c->count[i])
+			class_free(c->object[i][--c->count[i]]);
+}
+
 static unsigned int order_for(size_t n)
 {
 	unsigned int order = 0;
@@ -132,7 +178,7 @@ void *kmalloc(size_t n)
 	void *p;
 
 	if (n <= sizes[CLASSES - 1]) {
-		p = class_alloc(class_for(n));
+		p = object_alloc(class_for(n));
 	} else {
 		p = pages_alloc(order_for(n));
 		if (p)
@@ -186,7 +232,7 @@ void kfree(void *p)
 		return;
 	pg = page_of(p);
 	if (pg->state == PAGE_SLAB) {
-		class_free(p);
+		object_free(p);
 		return;
 	}
 	ASSERT(pg->state == PAGE_LARGE);

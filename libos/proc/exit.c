@@ -265,6 +265,7 @@ void thread_exit(u32 code)
 	}
 	tcb->resume_flag = 0;
 	tcb->libos = NULL;
+	alloc_cache_drop(&t->cache);
 	thread_put(t);
 	if (last)
 		host->process_exit(0);

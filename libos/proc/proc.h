@@ -5,6 +5,7 @@
 #ifndef LIBOS_PROC_H
 #define LIBOS_PROC_H
 
+#include "libos/kernel/alloc.h"
 #include "libos/kernel/wait.h"
 #include <linux/resource.h>
 
@@ -94,6 +95,7 @@ struct thread {
 	u64 timer_slack;
 	i32 pdeathsig;
 	struct trace *trace;	  /* --trace: its line */
+	struct alloc_cache cache;
 };
 
 struct process {
