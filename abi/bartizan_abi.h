@@ -494,7 +494,9 @@ struct bz_abi {
 	int (*stream_flush)(bz_stream s, uint32_t data_only);
 	/* flags: 1 no replace, 2 exchange.  Both names in the same root, else BZ_EXDEV. */
 	int (*stream_rename)(const struct bz_name *from, const struct bz_name *to, uint32_t flags);
-	int (*stream_link)(const struct bz_name *from, const struct bz_name *to);
+	/* Another name of `from`, or (s >= 0) the first one of a file that was opened with BZ_OPEN_UNNAMED for writing;
+	 * BZ_ENOENT: it had names, and has lost them all. */
+	int (*stream_link)(bz_stream s, const struct bz_name *from, const struct bz_name *to);
 	/* Remove a name; directory != 0: an empty directory, and nothing else. */
 	int (*stream_remove)(const struct bz_name *name, uint32_t directory);
 	/* The text of a symbolic link: returns its length; no NUL. */

@@ -59,7 +59,7 @@ enum bz_op {
 	BZ_REQ_RESIZE,	  /* handle; flags = op, off, len */
 	BZ_REQ_FLUSH,	  /* handle; flags = data_only */
 	BZ_REQ_RENAME,	  /* names a, b (same root); flags */
-	BZ_REQ_LINK,	  /* names a, b (same root) */
+	BZ_REQ_LINK,	  /* handle of a file without a name, or name a; name b (same root) */
 	BZ_REQ_REMOVE,	  /* name a; flags = directory */
 	BZ_REQ_READLINK,  /* name a -> payload */
 	BZ_REQ_ENUMERATE, /* name a; off = cookie; len = room, at most BZ_PAYLOAD_MAX -> payload of struct bz_dirent */

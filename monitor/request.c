@@ -312,7 +312,7 @@ static int serve_random(struct answer *answer)
 	return 64;
 }
 
-static int serve_with_handle(struct server *server, struct handle *handle, const struct parsed *p,
+static int serve_with_handle(struct server *server, struct handle *handle, struct parsed *p,
 			     struct answer *answer)
 {
 	bool readonly = server->volumes[handle->volume].readonly;
@@ -330,6 +330,10 @@ static int serve_with_handle(struct server *server, struct handle *handle, const
 		return serve_lock(handle->fd, &p->head.lock, &answer->reply.lock);
 	case BZ_REQ_XATTR:
 		return serve_xattr(server, p, handle, answer);
+	case BZ_REQ_LINK:
+		if (!p->b.volume || !name_clean(p->b.path, p->head.b_len))
+			return p->b.volume ? -EINVAL : -EACCES;
+		return volume_link_unnamed(server, handle, &p->b);
 	}
 	return -EINVAL;
 }

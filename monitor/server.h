@@ -107,6 +107,7 @@ int volume_getattr(struct server *server, const struct place *place, uint32_t wh
 int volume_setattr(struct server *server, const struct place *place, const struct bz_attr *attr);
 int volume_rename(struct server *server, const struct place *from, const struct place *to, uint32_t flags);
 int volume_link(struct server *server, const struct place *from, const struct place *to);
+int volume_link_unnamed(struct server *server, const struct handle *handle, const struct place *to);
 int volume_remove(struct server *server, const struct place *place, bool directory);
 int volume_readlink(struct server *server, const struct place *place, struct answer *answer);
 int volume_enumerate(struct server *server, const struct place *place, uint64_t cookie, uint64_t room,

@@ -469,6 +469,29 @@ int volume_link(struct server *server, const struct place *from, const struct pl
 	return act_on_two(server, from, to, true, 0);
 }
 
+/* The first name of an unnamed file.  No file that has names gets another so: whoever moved one out of the granted
+ * tree wants it out. */
+int volume_link_unnamed(struct server *server, const struct handle *handle, const struct place *to)
+{
+	struct stat st;
+	const char *last;
+	char name[16];
+	int dir, error;
+
+	if (&server->volumes[handle->volume] != to->volume)
+		return -EXDEV;
+	if (fstat(handle->fd, &st) < 0 || st.st_nlink)
+		return -ENOENT;
+	dir = place_parent(server, to, &last);
+	if (dir < 0)
+		return dir;
+	snprintf(name, sizeof(name), "%d", handle->fd);
+	/* Through /proc/self/fd, since AT_EMPTY_PATH asks for a capability. */
+	error = linkat(server->proc_fd, name, dir, last, AT_SYMLINK_FOLLOW) < 0 ? -errno : 0;
+	close(dir);
+	return error;
+}
+
 int volume_remove(struct server *server, const struct place *place, bool directory)
 {
 	const char *last;

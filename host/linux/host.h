@@ -262,7 +262,7 @@ int stream_setattr(bz_stream s, const struct bz_name *name, const struct bz_attr
 int stream_resize(bz_stream s, uint32_t op, uint64_t off, uint64_t len);
 int stream_flush(bz_stream s, uint32_t data_only);
 int stream_rename(const struct bz_name *from, const struct bz_name *to, uint32_t flags);
-int stream_link(const struct bz_name *from, const struct bz_name *to);
+int stream_link(bz_stream s, const struct bz_name *from, const struct bz_name *to);
 int stream_remove(const struct bz_name *name, uint32_t directory);
 int stream_readlink(const struct bz_name *name, char *buf, size_t len);
 int64_t stream_enumerate(const struct bz_name *name, uint64_t cookie, void *buf, size_t len);

@@ -19,14 +19,16 @@ static int about(struct control_call *call, enum bz_op op, bz_stream s, const st
 	return 0;
 }
 
-/* Of two names in one root. */
-static int about_two(struct control_call *call, enum bz_op op, const struct bz_name *from, const struct bz_name *to)
+/* Of two names in one root, or of a kept stream and a name. */
+static int about_two(struct control_call *call, enum bz_op op, bz_stream s, const struct bz_name *from,
+		     const struct bz_name *to)
 {
-	if (to->scheme != BZ_VOLUME || from->root != to->root)
+	if (to->scheme != BZ_VOLUME || (s < 0 && from->root != to->root))
 		return -BZ_EXDEV;
+	call->request.root = to->root;
 	call->b = to->path;
 	call->b_len = to->path_len;
-	return about(call, op, -1, from);
+	return about(call, op, s, from);
 }
 
 int stream_getattr(bz_stream s, const struct bz_name *name, uint32_t what, struct bz_attr *attr)
@@ -68,15 +70,15 @@ int stream_flush(bz_stream s, uint32_t data_only)
 int stream_rename(const struct bz_name *from, const struct bz_name *to, uint32_t flags)
 {
 	struct control_call call = {.request.flags = flags};
-	int ret = about_two(&call, BZ_REQ_RENAME, from, to);
+	int ret = about_two(&call, BZ_REQ_RENAME, -1, from, to);
 
 	return ret ? ret : control_call(&call);
 }
 
-int stream_link(const struct bz_name *from, const struct bz_name *to)
+int stream_link(bz_stream s, const struct bz_name *from, const struct bz_name *to)
 {
 	struct control_call call = {0};
-	int ret = about_two(&call, BZ_REQ_LINK, from, to);
+	int ret = about_two(&call, BZ_REQ_LINK, s, from, to);
 
 	return ret ? ret : control_call(&call);
 }

@@ -69,23 +69,47 @@ int hostfs_symlink(struct inode *dir, const char *name, u32 len, const char *tar
 	return err;
 }
 
-int hostfs_link(struct inode *dir, const char *name, u32 len, struct inode *inode)
+/* The first name of a file made by O_TMPFILE.  Whether it may have one (no O_EXCL) the caller has looked at. */
+static int link_unnamed(struct inode *dir, const char *name, u32 len, struct inode *inode)
 {
-	struct hname from, to;
+	struct hnode *n = hnode_of(inode);
+	struct hname to;
+	bz_stream s = hostfs_stream_take(n, true);
 	int err;
 
-	/* The ABI names what it links: a file made by O_TMPFILE has no name.  The caller copies it, as across devices. */
-	if (hnode_of(inode)->gone)
-		return -EXDEV;
-	err = hname_of(inode, &from);
+	if (s < 0)
+		return -ENOENT;
+	err = hname_child(dir, name, len, &to);
+	if (!err) {
+		err = host->stream_link(s, NULL, &to.n);
+		hname_put(&to);
+	}
+	hostfs_stream_drop(n, true);
+	if (!err)
+		n->gone = false;
+	return err;
+}
+
+static int link_named(struct inode *dir, const char *name, u32 len, struct inode *inode)
+{
+	struct hname from, to;
+	int err = hname_of(inode, &from);
+
 	if (err)
 		return err;
 	err = hname_child(dir, name, len, &to);
 	if (!err) {
-		err = host->stream_link(&from.n, &to.n);
+		err = host->stream_link(-1, &from.n, &to.n);
 		hname_put(&to);
 	}
 	hname_put(&from);
+	return err;
+}
+
+int hostfs_link(struct inode *dir, const char *name, u32 len, struct inode *inode)
+{
+	int err = hnode_of(inode)->gone ? link_unnamed(dir, name, len, inode) : link_named(dir, name, len, inode);
+
 	if (!err) {
 		inode->nlink++;
 		hnode_found(inode, dir, name, len);

@@ -71,7 +71,7 @@ static void streams(void)
 	host->stream_resize(any(), any(), any(), any());
 	host->stream_flush(any(), any());
 	host->stream_rename(&name, &name, any());
-	host->stream_link(&name, &name);
+	host->stream_link(any(), &name, &name);
 	host->stream_remove(&name, any());
 	host->stream_readlink(&name, buffer, sizeof(buffer));
 	host->stream_enumerate(&name, any(), buffer, sizeof(buffer));

@@ -118,7 +118,7 @@ static void sweep(void)
 	EXPECT(host->stream_setattr(-1, &a, &attr) == 0);
 	EXPECT(host->stream_getattr(-1, &a, BZ_ATTR_FS, &attr) == 0 && attr.mode == 0640 && attr.mtime == 1000000007);
 	EXPECT(host->stream_rename(&a, &b, 1) == 0);
-	EXPECT(host->stream_link(&b, &a) == 0);
+	EXPECT(host->stream_link(-1, &b, &a) == 0);
 	EXPECT(host->stream_open(&d, BZ_OPEN_CREATE | BZ_OPEN_SYMLINK, 0, "target", NULL) == 0);
 	EXPECT(host->stream_readlink(&d, text, sizeof(text)) == 6);
 	EXPECT(host->stream_remove(&d, 0) == 0);

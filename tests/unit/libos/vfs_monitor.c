@@ -153,8 +153,14 @@ static int h_rename(const struct bz_name *from, const struct bz_name *to, uint32
 	return two(BZ_REQ_RENAME, from, to, flags);
 }
 
-static int h_link(const struct bz_name *from, const struct bz_name *to)
+static int h_link(bz_stream s, const struct bz_name *from, const struct bz_name *to)
 {
+	struct bz_request r = {.op = BZ_REQ_LINK, .root = to->root, .b_len = to->path_len};
+
+	if (s >= 0) {
+		r.handle = handles[s];
+		return call(&r, NULL, to->path, NULL);
+	}
 	return two(BZ_REQ_LINK, from, to, 0);
 }
 

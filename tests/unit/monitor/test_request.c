@@ -312,6 +312,28 @@ static void grants_are_all_there_is(void **state)
 			 -EBUSY);
 }
 
+/* An unnamed file gets its first name, where it may, and no other by its handle. */
+static void links_by_handle(uint32_t handle)
+{
+	const struct bz_request link = { .op = BZ_REQ_LINK, .root = WRITABLE, .handle = handle };
+	struct bz_request bad = link;
+	const char *names[] = { "../x", "", "dir/../x", "/x", "link/x" };
+
+	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
+		assert_true(ask(link, NULL, names[i], NULL, 0) < 0);
+	bad.root = 0;
+	assert_int_equal(ask(bad, NULL, "x", NULL, 0), -EACCES);
+	bad.root = READONLY;
+	assert_int_equal(ask(bad, NULL, "x", NULL, 0), -EXDEV);
+	bad = link;
+	bad.handle ^= 0x10000;
+	assert_int_equal(ask(bad, NULL, "x", NULL, 0), -EBADF);
+	assert_int_equal(ask(link, NULL, "dir/first", NULL, 0), 0);
+	assert_int_equal(ask(link, NULL, "dir/second", NULL, 0), -ENOENT);
+	assert_int_equal(unlink(path("in/dir/first")), 0);
+	assert_int_equal(ask(link, NULL, "dir/third", NULL, 0), -ENOENT);
+}
+
 static void makes_and_removes(void **state)
 {
 	struct stat st;
@@ -344,6 +366,7 @@ static void makes_and_removes(void **state)
 						  .flags = BZ_OPEN_UNNAMED | BZ_OPEN_WRITE | BZ_OPEN_READ }, "dir", NULL, NULL, 0),
 			 0);
 	assert_true(answer.fd >= 0);
+	links_by_handle(answer.reply.handle);
 }
 
 static void handles_are_bounded_and_go_stale(void **state)
