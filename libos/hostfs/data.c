@@ -149,7 +149,8 @@ void hostfs_streams_close(struct hnode *n)
 	mutex_unlock(&hostfs_lock);
 	close_stream(n->rd.s);
 	close_stream(n->wr.s);
-	close_stream(n->lock_stream);
+	if (!n->lock_shared)
+		close_stream(n->lock_stream);
 }
 
 static bz_stream open_stream(struct inode *inode, u32 flags, struct bz_attr *a)
@@ -218,10 +219,19 @@ int hostfs_open(struct inode *inode, struct file *f)
 	return 0;
 }
 
+static void lock_stream_put(struct hnode *n, bz_stream s, bool shared)
+{
+	if (s >= 0 && shared)
+		hostfs_stream_drop(n, true);
+	else
+		close_stream(s);
+}
+
 static void file_release(struct file *f)
 {
 	struct hnode *n = hnode_of(f->inode);
 	bz_stream s = -1;
+	bool shared = false;
 
 	if (f->stream < 0)
 		return;
@@ -230,10 +240,12 @@ static void file_release(struct file *f)
 	if (!--n->open_files) {
 		/* With the last open file go the host's locks. */
 		s = n->lock_stream;
+		shared = n->lock_shared;
 		n->lock_stream = -1;
+		n->lock_shared = false;
 	}
 	mutex_unlock(&hostfs_lock);
-	close_stream(s);
+	lock_stream_put(n, s, shared);
 }
 
 /* The guest's buffer may be memory that is there only once it is asked for (mm_fault_in): worth a second try? */
@@ -403,50 +415,70 @@ int hostfs_resize(struct inode *inode, u64 size)
 	return err;
 }
 
+/* A stream of its own for locks: by name, so it may turn out to be another file's by now. */
+static bz_stream lock_stream_open(struct inode *inode)
+{
+	struct bz_attr a;
+	bz_stream s = -EROFS;
+
+	if (!(inode->sb->flags & SB_RDONLY))
+		s = open_stream(inode, BZ_OPEN_READ | BZ_OPEN_WRITE, &a);
+	if (s == -EROFS || s == -EACCES)
+		s = open_stream(inode, BZ_OPEN_READ | BZ_OPEN_KEEP, &a);
+	if (s >= 0 && !hnode_is(inode, &a)) {
+		close_stream(s);
+		return -ENOENT;
+	}
+	return s;
+}
+
 /*
- * Locks of the sandbox on this file are held by one stream, so that processes of one sandbox, whose locks the library OS
- * keeps apart by itself, never stand in each other's way on the host.
+ * All locks of the sandbox on this file are held by one stream, and what it holds is the union of them: vfs/locks.c lets a
+ * range go on the host once nobody inside holds it.  To those outside that is the same as one description for each owner,
+ * since an owner inside never asks for what another one inside hinders.
  */
 static bz_stream lock_stream(struct inode *inode)
 {
 	struct hnode *n = hnode_of(inode);
 	bz_stream s = READ_ONCE(n->lock_stream), extra = -1;
+	bool shared;
 
 	if (s >= 0)
 		return s;
-	s = -EROFS;
-	if (!(inode->sb->flags & SB_RDONLY))
-		s = open_stream(inode, BZ_OPEN_READ | BZ_OPEN_WRITE, NULL);
-	if (s < 0)
-		s = open_stream(inode, BZ_OPEN_READ | BZ_OPEN_KEEP, NULL);
+	s = hostfs_stream_take(n, true);
+	shared = s >= 0;
+	if (!shared)
+		s = lock_stream_open(inode);
 	if (s < 0)
 		return s;
 	mutex_lock(&hostfs_lock);
-	if (n->lock_stream >= 0)
+	if (n->lock_stream >= 0) {
 		extra = s;
-	else
+	} else {
 		n->lock_stream = s;
+		n->lock_shared = shared;
+	}
 	s = n->lock_stream;
 	mutex_unlock(&hostfs_lock);
-	close_stream(extra);
+	lock_stream_put(n, extra, shared);
 	return s;
 }
 
 static int file_lock(struct file *f, struct bz_lock *l)
 {
-	struct hnode *n = hnode_of(f->inode);
-	bz_stream s;
+	bz_stream s = -ENOENT;
 
-	/* Nobody outside sees the locks of a file without a name, or waits for those of one that nobody can write. */
-	if (n->gone || hostfs_of(f->inode)->immutable) {
-		if (l->flags & BZ_LOCK_TEST)
-			l->type = 2;
+	if (l->type == 2 && hnode_of(f->inode)->lock_stream < 0)
 		return 0;
-	}
-	if (l->type == 2 && n->lock_stream < 0)
-		return 0;
-	s = lock_stream(f->inode);
-	return s < 0 ? s : host->stream_lock(s, l);
+	/* Nobody waits for the locks of a file that nobody can write. */
+	if (!hostfs_of(f->inode)->immutable)
+		s = lock_stream(f->inode);
+	if (s != -ENOENT)
+		return s < 0 ? s : host->stream_lock(s, l);
+	/* Without a name to reach it by, the host cannot be asked: what is open here is kept apart all the same. */
+	if (l->flags & BZ_LOCK_TEST)
+		l->type = 2;
+	return 0;
 }
 
 const struct file_ops hostfs_file_fops = {

@@ -51,6 +51,7 @@ struct hnode {
 	struct hstream rd, wr;
 	struct list idle;	/* rd is open and unused */
 	bz_stream lock_stream;	/* locks of the whole sandbox on this file, -1: none yet */
+	bool lock_shared;	/* it is `wr`, and counts as a user of it */
 	u32 open_files;		/* atomic but for the last one */
 	i64 attr_time;		/* monotonic: the attributes are taken for true from then on; 0: they are out of date */
 	i64 known;		/* monotonic: what was told before that is older than what we know */

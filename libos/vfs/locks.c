@@ -1,7 +1,7 @@
 /*
  * File locks: POSIX record locks (owned by a process), OFD locks (owned by an open file description), flock(2) (whole
  * file, owned by a description).  One lock, locks_lock, protects all lists; waiters sleep on the inode's queue.  On host
- * volumes a granted lock is asked of the host too, so that programs outside respect it (file_ops.lock).
+ * volumes the host is asked too (file_ops.lock), so that programs outside respect it: it holds the union of the list.
  *
  *   inode->locks -> | range, type, owner | -> | ... |      sorted by owner, then start; ranges of one owner are apart
  */
@@ -27,6 +27,7 @@ struct lock {
 struct flock_list {
 	struct list locks;
 	struct waitq waitq;
+	struct mutex host;	/* volumes: held while list and host change together */
 };
 
 /* Processes that sleep for a POSIX lock, to find circles. */
@@ -49,6 +50,7 @@ static struct flock_list *list_of(struct inode *inode)
 		return NULL;
 	list_init(&fresh->locks);
 	waitq_init(&fresh->waitq);
+	mutex_init(&fresh->host, RANK_FILE);
 	mutex_lock(&locks_lock);
 	if (!inode->locks) {
 		inode->locks = fresh;
@@ -207,16 +209,121 @@ static int try_set(struct flock_list *l, const struct lock *want, bool unlock, c
 	return err;
 }
 
+/* --- the host's part --- */
+
 static int host_lock(struct file *f, const struct lock *want, bool unlock)
 {
 	struct bz_lock b = {.type = unlock ? 2 : want->write ? 1 : 0, .start = want->start};
 
-	if (!f->ops->lock)
-		return 0;
 	b.len = want->end == END ? 0 : want->end - want->start + 1;
 	if (want->class == CLASS_FLOCK)
 		b.flags = BZ_LOCK_WHOLE;
 	return f->ops->lock(f, &b);
+}
+
+/* Narrow [gap->start, gap->end] to its first part that no lock covers.  False: there is none. */
+static bool find_gap(struct flock_list *l, struct lock *gap)
+{
+	struct lock *k;
+	bool moved;
+
+	do {
+		moved = false;
+		list_for_each(k, &l->locks, node) {
+			if (!same_space(k, gap) || k->start > gap->start || k->end < gap->start)
+				continue;
+			if (k->end >= gap->end)
+				return false;
+			gap->start = k->end + 1;
+			moved = true;
+		}
+	} while (moved);
+	list_for_each(k, &l->locks, node)
+		if (same_space(k, gap) && k->start > gap->start && k->start <= gap->end)
+			gap->end = k->start - 1;
+	return true;
+}
+
+/* Let go on the host what nobody here holds any more. */
+static void host_release(struct file *f, struct flock_list *l, const struct lock *was)
+{
+	struct lock gap = *was;
+	bool found;
+
+	for (;;) {
+		mutex_lock(&locks_lock);
+		found = find_gap(l, &gap);
+		mutex_unlock(&locks_lock);
+		if (!found)
+			return;
+		host_lock(f, &gap, true);
+		if (gap.end == was->end)
+			return;
+		gap.start = gap.end + 1;
+		gap.end = was->end;
+	}
+}
+
+/* Ask those inside, then the host, and only then change anything here: a lock that is refused leaves the former one. */
+static int ask_both(struct file *f, struct flock_list *l, const struct lock *want, const void **holder)
+{
+	const struct lock *k;
+	int err;
+
+	mutex_lock(&locks_lock);
+	k = find_conflict(l, want);
+	*holder = k ? k->owner : NULL;
+	mutex_unlock(&locks_lock);
+	err = k ? -EAGAIN : host_lock(f, want, false);
+	if (err)
+		return err;
+	err = try_set(l, want, false, holder);
+	if (err)
+		host_release(f, l, want);
+	return err;
+}
+
+/* One attempt, as try_set, on the host too if the file is a volume's. */
+static int attempt(struct file *f, struct flock_list *l, const struct lock *want, bool unlock, const void **holder)
+{
+	int err;
+
+	if (!f->ops->lock)
+		return try_set(l, want, unlock, holder);
+	mutex_lock(&l->host);
+	if (unlock) {
+		err = try_set(l, want, true, holder);
+		host_release(f, l, want);
+	} else {
+		err = ask_both(f, l, want, holder);
+	}
+	mutex_unlock(&l->host);
+	return err;
+}
+
+/* --- setting --- */
+
+/* flock(2): a conversion gives the old lock up first, and is not sure to get another.  True: it is held as wanted. */
+static bool flock_convert(struct flock_list *l, const struct lock *want)
+{
+	struct lock *k, *own = NULL;
+	bool held = false;
+
+	mutex_lock(&locks_lock);
+	list_for_each(k, &l->locks, node)
+		if (mine(k, want))
+			own = k;
+	if (own) {
+		held = own->write == want->write;
+		if (!held) {
+			list_del(&own->node);
+			kfree(own);
+		}
+	}
+	mutex_unlock(&locks_lock);
+	if (own && !held)
+		waitq_wake_all(&l->waitq, ~0u);
+	return held;
 }
 
 static int wait_for(struct flock_list *l, const struct lock *want, const void *holder, i64 deadline)
@@ -262,23 +369,15 @@ static int lock_set(struct file *f, const struct lock *want, bool unlock, bool b
 
 	if (!l)
 		return -ENOLCK;
+	if (want->class == CLASS_FLOCK && !unlock && flock_convert(l, want))
+		return 0;
 	for (;;) {
-		i64 deadline = BZ_NO_DEADLINE;
-
 		holder = NULL;
-		err = try_set(l, want, unlock, &holder);
-		if (!err) {
-			err = host_lock(f, want, unlock);
-			if (!err || unlock)
-				return err;
-			try_set(l, want, true, &holder);
-			holder = NULL;
-			/* Somebody outside holds it; nobody tells us when it is free, so ask again. */
-			deadline = now_mono() + HOST_RETRY_NS;
-		}
+		err = attempt(f, l, want, unlock, &holder);
 		if (err != -EAGAIN || !block)
 			return err;
-		err = wait_for(l, want, holder, deadline);
+		/* Somebody outside holds it: nobody tells us when it is free, so ask again. */
+		err = wait_for(l, want, holder, holder ? BZ_NO_DEADLINE : now_mono() + HOST_RETRY_NS);
 		if (err)
 			return err;
 	}
@@ -388,21 +487,30 @@ static void drop_all(struct file *f, const void *owner, u8 class)
 {
 	struct lock want = {.start = 0, .end = END, .owner = owner, .class = class};
 	struct flock_list *l = f->inode ? READ_ONCE(f->inode->locks) : NULL;
-	bool held = false;
+	struct lock was = {.start = END, .class = class};
+	bool held = false, on_host = f->ops->lock;
 	struct lock *k;
 
 	if (!l)
 		return;
+	if (on_host)
+		mutex_lock(&l->host);
 	mutex_lock(&locks_lock);
 	list_for_each(k, &l->locks, node)
-		held = held || mine(k, &want);
+		if (mine(k, &want)) {
+			held = true;
+			was.start = min(was.start, k->start);
+			was.end = max(was.end, k->end);
+		}
 	if (held)
 		cut(l, &want, NULL);
 	mutex_unlock(&locks_lock);
-	if (!held)
-		return;
-	host_lock(f, &want, true);
-	waitq_wake_all(&l->waitq, ~0u);
+	if (held && on_host)
+		host_release(f, l, &was);
+	if (on_host)
+		mutex_unlock(&l->host);
+	if (held)
+		waitq_wake_all(&l->waitq, ~0u);
 }
 
 void locks_close(struct file *f)

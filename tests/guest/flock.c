@@ -15,6 +15,9 @@ int main(void)
 	CHECK_EQ(flock(copy, LOCK_SH), 0); /* down to shared */
 	CHECK_EQ(flock(b, LOCK_SH | LOCK_NB), 0);
 	CHECK_ERRNO(flock(b, LOCK_EX | LOCK_NB), EWOULDBLOCK);
+	/* A conversion that fails has given up what it had. */
+	CHECK_EQ(flock(copy, LOCK_EX | LOCK_NB), 0);
+	CHECK_ERRNO(flock(b, LOCK_SH | LOCK_NB), EWOULDBLOCK);
 	CHECK_EQ(close(copy), 0);
 	CHECK_EQ(flock(b, LOCK_EX | LOCK_NB), 0);
 	CHECK_EQ(flock(b, LOCK_UN), 0);

@@ -1,0 +1,167 @@
+"""A volume shared with a program outside: the same steps once with both programs on the host, once with one in a sandbox.
+A and B are two processes of that one, X and Y two of the one that stays outside. Answers have to be the same."""
+import os
+import subprocess
+import sys
+import tempfile
+import time
+
+BARTIZAN, CALLS = (os.path.abspath(path) for path in sys.argv[1:3])
+
+LOCKS = '''
+A open 0 data rw
+B open 0 data rw
+X open 0 data rw
+Y open 0 data rw
+# Two readers inside: outside sees a reader until both have let go.
+A lock 0 posix r 0 100
+B lock 0 posix r 50 100
+X lock 0 ofd w 60 1
+A lock 0 posix u 0 100
+X lock 0 ofd w 0 50
+X lock 0 ofd w 60 1
+X get 0 ofd w 60 1
+X lock 0 ofd u 0 50
+B lock 0 posix u 60 1
+X lock 0 ofd w 60 1
+X lock 0 ofd w 59 1
+B lock 0 posix r 60 1
+B get 0 posix r 60 1
+X lock 0 ofd u 0 0
+B lock 0 posix u 0 0
+# An upgrade that somebody outside hinders leaves the lock as it was.
+A lock 0 posix r 0 10
+X lock 0 posix r 0 10
+A lock 0 posix w 0 10
+B lock 0 posix w 0 10
+X lock 0 posix u 0 10
+Y lock 0 posix w 0 10
+B get 0 posix w 0 10
+A lock 0 posix w 0 10
+A lock 0 posix r 0 5
+X lock 0 posix r 0 5
+X lock 0 posix r 5 5
+A lock 0 posix u 0 0
+X lock 0 posix u 0 0
+# Descriptions of one process are apart; closing one lets go of its own, and of the process's record locks.
+A open 1 data rw
+A lock 0 ofd r 0 10
+A lock 1 ofd r 0 10
+A close 1
+X lock 0 ofd w 0 10
+A lock 0 ofd u 0 10
+X lock 0 ofd w 0 10
+X lock 0 ofd u 0 10
+A open 1 data r
+A lock 0 posix w 20 5
+B lock 0 posix w 30 5
+A close 1
+X lock 0 ofd w 20 5
+X lock 0 ofd w 30 5
+X lock 0 ofd u 0 0
+B lock 0 posix u 0 0
+# flock(2): a conversion that fails loses the lock; shared ones count each.
+A flock 0 sh
+B flock 0 sh
+X flock 0 ex
+A flock 0 un
+X flock 0 ex
+X flock 0 sh
+B flock 0 ex
+Y flock 0 sh
+X flock 0 un
+Y flock 0 ex
+B flock 0 sh
+Y flock 0 un
+B flock 0 ex
+A flock 0 sh
+B flock 0 sh
+A flock 0 sh
+A flock 0 ex
+X flock 0 sh
+B flock 0 ex
+X flock 0 un
+B flock 0 ex
+B close 0
+X flock 0 ex
+# The same file by another name, and a file that took over the name.
+A link 0 other
+X open 1 other rw
+A lock 0 ofd w 0 1
+X lock 1 ofd w 0 1
+X open 2 fresh new
+X rename fresh data
+X lock 2 ofd w 7 1
+A lock 0 ofd w 7 1
+. what was looked up is taken for true for a few milliseconds
+A open 2 data rw
+A lock 2 ofd w 7 1
+A lock 2 ofd w 8 1
+X lock 2 ofd w 8 1
+'''
+
+NAMES = '''
+A open 0 . tmp
+A nlink 0
+A write 0 hello
+A link 0 named
+A nlink 0
+X cat named
+B cat named
+A link 0 named
+A link 0 second
+X cat second
+A nlink 0
+A write 0 again
+X cat named
+A unlink named
+A unlink second
+A nlink 0
+A link 0 third
+A open 1 . tmpx
+A link 1 fourth
+A open 2 data r
+A link 2 data2
+X cat data2
+A unlink data
+A link 2 data3
+X cat data3
+A unlink data2
+A unlink data3
+A link 2 data4
+'''
+
+
+def transcript(script, in_sandbox):
+    with tempfile.TemporaryDirectory() as directory:
+        os.chmod(directory, 0o755)
+        with open(directory + '/data', 'w') as f:
+            f.write('x' * 20)
+        inside = [BARTIZAN, 'run', '-i', '-v', directory + ':/vol', '-w', '/vol', CALLS] if in_sandbox else [CALLS]
+        programs = [subprocess.Popen(command, cwd=directory, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, bufsize=1)
+                    for command in (inside, [CALLS])]
+        answers = []
+        for line in script.splitlines():
+            if not line or line[0] == '#':
+                continue
+            if line[0] == '.':
+                time.sleep(0.05)
+                continue
+            program = programs[line[0] in 'XY']
+            program.stdin.write({'X': 'A', 'Y': 'B'}.get(line[0], line[0]) + line[1:] + '\n')
+            answers.append('%s -> %s' % (line, program.stdout.readline().rstrip()))
+        for program in programs:
+            program.stdin.close()
+            program.wait(10)
+        return answers
+
+
+failed = 0
+for script in (LOCKS, NAMES):
+    for native, sandboxed in zip(transcript(script, False), transcript(script, True)):
+        if '-v' in sys.argv:
+            print(native)
+        if native != sandboxed:
+            failed += 1
+            print('natively', native, ', in the sandbox', sandboxed.split(' -> ')[1])
+sys.exit(failed != 0)
