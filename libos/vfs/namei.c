@@ -3,18 +3,10 @@
  * rest of the name in a heap buffer that a symbolic link's text is put in front of; dentries on the way are referenced
  * one at a time.
  */
-#include "libos/vfs/namei.h"
+#include "libos/vfs/walk.h"
 #include <linux/capability.h>
 
 #define LINKS_MAX 40
-
-struct walk {
-	struct path at, root;	/* both referenced */
-	char *buf;		/* owns the text that `rest` points into */
-	const char *rest;
-	u32 flags;
-	int links;
-};
 
 void path_get(struct path *p)
 {
@@ -86,7 +78,7 @@ struct dentry *child_lookup(struct dentry *dir, const char *name, u32 len)
 	return d;
 }
 
-static void enter_mounts(struct path *p)
+void path_enter_mounts(struct path *p)
 {
 	while (p->dentry->mounted) {
 		struct mount *m = p->dentry->mounted;
@@ -107,7 +99,7 @@ static int go_up(struct walk *w)
 			continue;
 		}
 		path_set(&w->at, w->at.mount, dentry_get(w->at.dentry->parent));
-		enter_mounts(&w->at);
+		path_enter_mounts(&w->at);
 		return 0;
 	}
 	return w->flags & LOOKUP_BENEATH ? -EXDEV : 0;
@@ -146,8 +138,7 @@ static int push_link(struct walk *w, struct inode *link)
 	return 0;
 }
 
-/* proc(5), protected_symlinks: in a sticky directory that all may write to, only links of their owner or of the directory's. */
-static int may_follow(const struct walk *w, const struct inode *link)
+int walk_may_follow(const struct walk *w, const struct inode *link)
 {
 	const struct inode *dir = w->at.dentry->inode;
 
@@ -156,8 +147,7 @@ static int may_follow(const struct walk *w, const struct inode *link)
 	return current_cred()->fsuid == link->uid ? 0 : -EACCES;
 }
 
-/* w->at is the link's directory.  Goes to where a magic link leads, or pushes the text of an ordinary one. */
-static int follow_link(struct walk *w, struct inode *link)
+int walk_follow(struct walk *w, struct inode *link)
 {
 	struct path to;
 	int err;
@@ -178,27 +168,6 @@ static int follow_link(struct walk *w, struct inode *link)
 		}
 	}
 	return push_link(w, link);
-}
-
-static u32 component_length(const char *s)
-{
-	u32 n = 0;
-
-	while (s[n] && s[n] != '/')
-		n++;
-	return n;
-}
-
-static bool is_dots(const char *s, u32 n)
-{
-	return (n == 1 && s[0] == '.') || (n == 2 && s[0] == '.' && s[1] == '.');
-}
-
-static const char *skip_slashes(const char *s)
-{
-	while (*s == '/')
-		s++;
-	return s;
 }
 
 static int check_directory(struct walk *w)
@@ -248,9 +217,9 @@ static int step(struct walk *w, const char *name, u32 n, bool last, bool slash)
 	}
 	link = S_ISLNK(d->inode->mode) && (!last || slash || (w->flags & LOOKUP_FOLLOW));
 	if (link) {
-		err = last ? may_follow(w, d->inode) : 0;
+		err = last ? walk_may_follow(w, d->inode) : 0;
 		if (!err)
-			err = follow_link(w, d->inode);
+			err = walk_follow(w, d->inode);
 		dentry_put(d);
 		return err;
 	}
@@ -259,12 +228,11 @@ static int step(struct walk *w, const char *name, u32 n, bool last, bool slash)
 		return -EXDEV;
 	}
 	path_set(&w->at, w->at.mount, d);
-	enter_mounts(&w->at);
+	path_enter_mounts(&w->at);
 	return 0;
 }
 
-/* Walk all components, or with `parent` all but the last, which stays in w->rest. */
-static int walk_components(struct walk *w, bool parent)
+int walk_components(struct walk *w, bool parent)
 {
 	for (;;) {
 		const char *name = skip_slashes(w->rest), *after;
@@ -299,7 +267,7 @@ static int walk_components(struct walk *w, bool parent)
 	}
 }
 
-static int walk_begin(struct walk *w, int dirfd, const char *name, u32 flags)
+int walk_begin(struct walk *w, int dirfd, const char *name, u32 flags)
 {
 	struct fs_context *fs = current ? current->process->fs : NULL;
 	struct file *f;
@@ -347,7 +315,7 @@ static int walk_begin(struct walk *w, int dirfd, const char *name, u32 flags)
 	return 0;
 }
 
-static void walk_end(struct walk *w)
+void walk_end(struct walk *w)
 {
 	path_put(&w->root);
 	dentry_put(w->at.dentry);
@@ -447,194 +415,4 @@ int may_delete(const struct path *dir, struct inode *victim, bool is_dir)
 	if (!is_dir && S_ISDIR(victim->mode))
 		return -EISDIR;
 	return 0;
-}
-
-/* --- open(2) --- */
-
-static int open_flags_check(u32 flags, struct inode *inode, const struct path *p)
-{
-	u32 acc = flags & O_ACCMODE, mask = acc == O_RDONLY ? 4 : acc == O_WRONLY ? 2 : 6;
-	int err;
-
-	if (S_ISLNK(inode->mode))
-		return -ELOOP;
-	if (S_ISDIR(inode->mode) && (mask & 2 || flags & (O_CREAT | O_TRUNC)))
-		return -EISDIR;
-	if ((flags & O_DIRECTORY) && !S_ISDIR(inode->mode))
-		return -ENOTDIR;
-	if (S_ISREG(inode->mode) && (mask & 2 || flags & O_TRUNC)) {
-		err = path_writable(p);
-		if (err)
-			return err;
-	}
-	if (flags & O_TRUNC)
-		mask |= 2;
-	err = inode_permission(inode, mask);
-	if (err)
-		return err;
-	if ((flags & O_NOATIME) && !inode_owner_or_capable(inode))
-		return -EPERM;
-	return 0;
-}
-
-/* The last component for O_CREAT: make it or take what is there.  *link: it is a link to be followed. */
-static int open_create(struct walk *w, u32 flags, u32 mode, struct path *out, bool *created, struct inode **link)
-{
-	u32 n = component_length(w->rest);
-	struct inode *dir = w->at.dentry->inode;
-	struct dentry *d;
-	int err = 0;
-
-	if (n > NAME_MAX)
-		return -ENAMETOOLONG;
-	if (w->rest[n] == '/')
-		return -EISDIR;
-	mutex_lock(&dir->lock);
-	d = child_lookup_locked(w->at.dentry, w->rest, n);
-	if (IS_ERR(d)) {
-		mutex_unlock(&dir->lock);
-		return PTR_ERR(d);
-	}
-	if (d->inode) {
-		if (flags & O_EXCL)
-			err = -EEXIST;
-		else if (S_ISLNK(d->inode->mode)) {
-			if (flags & O_NOFOLLOW) {
-				err = -ELOOP;
-			} else {
-				*link = d->inode;
-				inode_get(d->inode);
-			}
-		}
-	} else {
-		err = path_writable(&w->at);
-		if (!err)
-			err = may_create(&w->at);
-		if (!err)
-			err = vfs_create(&w->at, d, S_IFREG | (mode & 07777), 0);
-		*created = !err;
-	}
-	mutex_unlock(&dir->lock);
-	if (err || *link) {
-		dentry_put(d);
-		return err;
-	}
-	out->mount = w->at.mount;
-	out->dentry = d;
-	if (!*created)
-		enter_mounts(out);
-	return 0;
-}
-
-static int resolve_create(struct walk *w, u32 flags, u32 mode, struct path *out, bool *created)
-{
-	for (;;) {
-		struct inode *link = NULL;
-		u32 n;
-		int err = walk_components(w, true);
-
-		if (err)
-			return err;
-		n = component_length(w->rest);
-		if (n == 0 || is_dots(w->rest, n)) {
-			/* A directory itself: walk on to it, and let the checks say EISDIR (or EEXIST). */
-			if (flags & O_EXCL)
-				return -EEXIST;
-			err = walk_components(w, false);
-			if (!err) {
-				*out = w->at;
-				path_get(out);
-			}
-			return err;
-		}
-		err = open_create(w, flags, mode, out, created, &link);
-		if (err || !link)
-			return err;
-		w->rest += n;
-		err = may_follow(w, link);
-		if (!err)
-			err = follow_link(w, link);
-		inode_put(link);
-		if (err)
-			return err;
-		if (!*skip_slashes(w->rest)) {
-			/* A magic link led straight there. */
-			*out = w->at;
-			path_get(out);
-			return 0;
-		}
-	}
-}
-
-static struct file *open_tmpfile(const struct path *dir, u32 flags, u32 mode)
-{
-	struct inode *d = dir->dentry->inode, *inode;
-	struct dentry *dentry;
-	struct path p;
-	struct file *f;
-	int err;
-
-	if (!S_ISDIR(d->mode))
-		return ERR_PTR(-ENOTDIR);
-	err = path_writable(dir);
-	if (!err)
-		err = may_create(dir);
-	if (!err)
-		err = d->ops->tmpfile ? d->ops->tmpfile(d, S_IFREG | (mode & 07777), &inode) : -EOPNOTSUPP;
-	if (err)
-		return ERR_PTR(err);
-	/* Its name for /proc/PID/fd, as Linux prints it. */
-	dentry = dentry_alloc(dir->dentry, "#tmpfile", 8, inode);
-	if (!dentry) {
-		inode_put(inode);
-		return ERR_PTR(-ENOMEM);
-	}
-	if (!(flags & O_EXCL))
-		inode->flags |= INODE_LINKABLE;
-	p = (struct path){dir->mount, dentry};
-	f = file_open_path(&p, flags & ~(O_TMPFILE | O_CREAT | O_TRUNC));
-	dentry_put(dentry);
-	return f;
-}
-
-struct file *do_open(int dirfd, const char *name, u32 flags, u32 mode, u32 resolve)
-{
-	struct path p = {0};
-	struct file *f;
-	bool created = false;
-	struct walk w;
-	int err;
-
-	if (!*name)
-		return ERR_PTR(-ENOENT);
-	if (!(flags & (O_ACCMODE | O_CREAT | O_TRUNC | O_PATH | O_DIRECTORY)))
-		resolve |= LOOKUP_OPEN;
-	resolve |= flags & O_NOFOLLOW ? 0 : LOOKUP_FOLLOW;
-	if ((flags & O_CREAT) && !(flags & O_PATH)) {
-		err = walk_begin(&w, dirfd, name, resolve);
-		if (!err) {
-			if (current && !(mode & ~07777u))
-				mode &= ~current->process->fs->umask;
-			err = resolve_create(&w, flags, mode, &p, &created);
-		}
-		walk_end(&w);
-	} else {
-		err = path_lookup(dirfd, name, resolve, &p);
-	}
-	if (!err && (flags & O_TMPFILE) == O_TMPFILE) {
-		f = open_tmpfile(&p, flags, current ? mode & ~current->process->fs->umask : mode);
-	} else {
-		if (!err && (flags & O_PATH) && (flags & O_DIRECTORY) && !S_ISDIR(p.dentry->inode->mode))
-			err = -ENOTDIR;
-		if (!err && !created && !(flags & O_PATH))
-			err = open_flags_check(flags, p.dentry->inode, &p);
-		f = err ? ERR_PTR(err) : file_open_path(&p, created ? flags & ~O_TRUNC : flags);
-	}
-	path_put(&p);
-	return f;
-}
-
-struct file *file_open(int dirfd, const char *name, u32 flags, u32 mode)
-{
-	return do_open(dirfd, name, flags, mode, 0);
 }

@@ -2,13 +2,205 @@
 #include "libos/kernel/syscall.h"
 #include "libos/mm/mm.h"
 #include "libos/signal/signal.h"
-#include "libos/vfs/namei.h"
+#include "libos/vfs/walk.h"
 #include <linux/capability.h>
 #include <linux/inotify.h>
 #include <linux/openat2.h>
 
 #define O_VALID (O_ACCMODE | O_CREAT | O_EXCL | O_NOCTTY | O_TRUNC | O_APPEND | O_NONBLOCK | O_DSYNC | O_SYNC | 020000 | \
 		 O_DIRECT | O_LARGEFILE | O_DIRECTORY | O_NOFOLLOW | O_NOATIME | O_CLOEXEC | O_PATH | O_TMPFILE)
+
+/* --- finding and making what is opened --- */
+
+static int open_flags_check(u32 flags, struct inode *inode, const struct path *p)
+{
+	u32 acc = flags & O_ACCMODE, mask = acc == O_RDONLY ? 4 : acc == O_WRONLY ? 2 : 6;
+	int err;
+
+	if (S_ISLNK(inode->mode))
+		return -ELOOP;
+	if (S_ISDIR(inode->mode) && (mask & 2 || flags & (O_CREAT | O_TRUNC)))
+		return -EISDIR;
+	if ((flags & O_DIRECTORY) && !S_ISDIR(inode->mode))
+		return -ENOTDIR;
+	if (S_ISREG(inode->mode) && (mask & 2 || flags & O_TRUNC)) {
+		err = path_writable(p);
+		if (err)
+			return err;
+	}
+	if (flags & O_TRUNC)
+		mask |= 2;
+	err = inode_permission(inode, mask);
+	if (err)
+		return err;
+	if ((flags & O_NOATIME) && !inode_owner_or_capable(inode))
+		return -EPERM;
+	return 0;
+}
+
+/* The last component for O_CREAT: make it or take what is there.  *link: it is a link to be followed. */
+static int open_create(struct walk *w, u32 flags, u32 mode, struct path *out, bool *created, struct inode **link)
+{
+	u32 n = component_length(w->rest);
+	struct inode *dir = w->at.dentry->inode;
+	struct dentry *d;
+	int err = 0;
+
+	if (n > NAME_MAX)
+		return -ENAMETOOLONG;
+	if (w->rest[n] == '/')
+		return -EISDIR;
+	mutex_lock(&dir->lock);
+	d = child_lookup_locked(w->at.dentry, w->rest, n);
+	if (IS_ERR(d)) {
+		mutex_unlock(&dir->lock);
+		return PTR_ERR(d);
+	}
+	if (d->inode) {
+		if (flags & O_EXCL)
+			err = -EEXIST;
+		else if (S_ISLNK(d->inode->mode)) {
+			if (flags & O_NOFOLLOW) {
+				err = -ELOOP;
+			} else {
+				*link = d->inode;
+				inode_get(d->inode);
+			}
+		}
+	} else {
+		err = path_writable(&w->at);
+		if (!err)
+			err = may_create(&w->at);
+		if (!err)
+			err = vfs_create(&w->at, d, S_IFREG | (mode & 07777), 0);
+		*created = !err;
+	}
+	mutex_unlock(&dir->lock);
+	if (err || *link) {
+		dentry_put(d);
+		return err;
+	}
+	out->mount = w->at.mount;
+	out->dentry = d;
+	if (!*created)
+		path_enter_mounts(out);
+	return 0;
+}
+
+static int resolve_create(struct walk *w, u32 flags, u32 mode, struct path *out, bool *created)
+{
+	for (;;) {
+		struct inode *link = NULL;
+		u32 n;
+		int err = walk_components(w, true);
+
+		if (err)
+			return err;
+		n = component_length(w->rest);
+		if (n == 0 || is_dots(w->rest, n)) {
+			/* A directory itself: walk on to it, and let the checks say EISDIR (or EEXIST). */
+			if (flags & O_EXCL)
+				return -EEXIST;
+			err = walk_components(w, false);
+			if (!err) {
+				*out = w->at;
+				path_get(out);
+			}
+			return err;
+		}
+		err = open_create(w, flags, mode, out, created, &link);
+		if (err || !link)
+			return err;
+		w->rest += n;
+		err = walk_may_follow(w, link);
+		if (!err)
+			err = walk_follow(w, link);
+		inode_put(link);
+		if (err)
+			return err;
+		if (!*skip_slashes(w->rest)) {
+			/* A magic link led straight there. */
+			*out = w->at;
+			path_get(out);
+			return 0;
+		}
+	}
+}
+
+static struct file *open_tmpfile(const struct path *dir, u32 flags, u32 mode)
+{
+	struct inode *d = dir->dentry->inode, *inode;
+	struct dentry *dentry;
+	struct path p;
+	struct file *f;
+	int err;
+
+	if (!S_ISDIR(d->mode))
+		return ERR_PTR(-ENOTDIR);
+	err = path_writable(dir);
+	if (!err)
+		err = may_create(dir);
+	if (!err)
+		err = d->ops->tmpfile ? d->ops->tmpfile(d, S_IFREG | (mode & 07777), &inode) : -EOPNOTSUPP;
+	if (err)
+		return ERR_PTR(err);
+	/* Its name for /proc/PID/fd, as Linux prints it. */
+	dentry = dentry_alloc(dir->dentry, "#tmpfile", 8, inode);
+	if (!dentry) {
+		inode_put(inode);
+		return ERR_PTR(-ENOMEM);
+	}
+	if (!(flags & O_EXCL))
+		inode->flags |= INODE_LINKABLE;
+	p = (struct path){dir->mount, dentry};
+	f = file_open_path(&p, flags & ~(O_TMPFILE | O_CREAT | O_TRUNC));
+	dentry_put(dentry);
+	return f;
+}
+
+struct file *do_open(int dirfd, const char *name, u32 flags, u32 mode, u32 resolve)
+{
+	struct path p = {0};
+	struct file *f;
+	bool created = false;
+	struct walk w;
+	int err;
+
+	if (!*name)
+		return ERR_PTR(-ENOENT);
+	if (!(flags & (O_ACCMODE | O_CREAT | O_TRUNC | O_PATH | O_DIRECTORY)))
+		resolve |= LOOKUP_OPEN;
+	resolve |= flags & O_NOFOLLOW ? 0 : LOOKUP_FOLLOW;
+	if ((flags & O_CREAT) && !(flags & O_PATH)) {
+		err = walk_begin(&w, dirfd, name, resolve);
+		if (!err) {
+			if (current && !(mode & ~07777u))
+				mode &= ~current->process->fs->umask;
+			err = resolve_create(&w, flags, mode, &p, &created);
+		}
+		walk_end(&w);
+	} else {
+		err = path_lookup(dirfd, name, resolve, &p);
+	}
+	if (!err && (flags & O_TMPFILE) == O_TMPFILE) {
+		f = open_tmpfile(&p, flags, current ? mode & ~current->process->fs->umask : mode);
+	} else {
+		if (!err && (flags & O_PATH) && (flags & O_DIRECTORY) && !S_ISDIR(p.dentry->inode->mode))
+			err = -ENOTDIR;
+		if (!err && !created && !(flags & O_PATH))
+			err = open_flags_check(flags, p.dentry->inode, &p);
+		f = err ? ERR_PTR(err) : file_open_path(&p, created ? flags & ~O_TRUNC : flags);
+	}
+	path_put(&p);
+	return f;
+}
+
+struct file *file_open(int dirfd, const char *name, u32 flags, u32 mode)
+{
+	return do_open(dirfd, name, flags, mode, 0);
+}
+
+/* --- calls --- */
 
 static long open_fd(int dirfd, const char *uname, u32 flags, u32 mode, u32 resolve)
 {
