@@ -1,0 +1,95 @@
+/* Working directory and root of a process: chdir(2), chroot(2), getcwd(2).  fs_context->lock protects both. */
+#include "libos/kernel/syscall.h"
+#include "libos/vfs/namei.h"
+#include <linux/capability.h>
+
+static long set_path(struct path *field, struct path *to)
+{
+	struct fs_context *fs = current->process->fs;
+	struct path old;
+
+	mutex_lock(&fs->lock);
+	old = *field;
+	*field = *to;
+	mutex_unlock(&fs->lock);
+	path_put(&old);
+	return 0;
+}
+
+SYSCALL(chdir, const char *path)
+{
+	struct path p;
+	long err = path_lookup_user(AT_FDCWD, path, LOOKUP_FOLLOW | LOOKUP_DIRECTORY, &p);
+
+	if (err)
+		return err;
+	err = inode_permission(p.dentry->inode, 1);
+	if (err) {
+		path_put(&p);
+		return err;
+	}
+	return set_path(&current->process->fs->cwd, &p);
+}
+
+SYSCALL(fchdir, int fd)
+{
+	struct file *f = fd_get_any(fd);
+	struct path p;
+	long err;
+
+	if (!f)
+		return -EBADF;
+	err = !f->inode || !S_ISDIR(f->inode->mode) ? -ENOTDIR : inode_permission(f->inode, 1);
+	if (!err) {
+		p = f->path;
+		path_get(&p);
+		set_path(&current->process->fs->cwd, &p);
+	}
+	file_put(f);
+	return err;
+}
+
+SYSCALL(chroot, const char *path)
+{
+	struct path p;
+	long err = path_lookup_user(AT_FDCWD, path, LOOKUP_FOLLOW | LOOKUP_DIRECTORY, &p);
+
+	if (err)
+		return err;
+	err = inode_permission(p.dentry->inode, 1);
+	if (!err && !capable(CAP_SYS_CHROOT))
+		err = -EPERM;
+	if (err) {
+		path_put(&p);
+		return err;
+	}
+	return set_path(&current->process->fs->root, &p);
+}
+
+SYSCALL(getcwd, char *ubuf, unsigned long size)
+{
+	struct fs_context *fs = current->process->fs;
+	char *buf = kmalloc(PATH_MAX), *s;
+	struct path cwd;
+	long n;
+
+	if (!buf)
+		return -ENOMEM;
+	mutex_lock(&fs->lock);
+	cwd = fs->cwd;
+	path_get(&cwd);
+	mutex_unlock(&fs->lock);
+	if (dentry_unhashed(cwd.dentry)) {
+		n = -ENOENT;
+	} else {
+		s = path_string(&cwd, buf, PATH_MAX);
+		n = IS_ERR(s) ? PTR_ERR(s) : (long)strlen(s) + 1;
+		if (n > 0 && (unsigned long)n > size)
+			n = -ERANGE;
+		if (n > 0 && copy_to_user(ubuf, s, n))
+			n = -EFAULT;
+	}
+	path_put(&cwd);
+	kfree(buf);
+	return n;
+}
