@@ -35,15 +35,17 @@ static int open_flags(const char *how)
 	abort();
 }
 
-/* lock|get FD posix|ofd r|w|u START LEN */
+/* lock|wait|get FD posix|ofd r|w|u START LEN */
 static void lock(int fd)
 {
 	struct flock fl = {.l_type = *word[3] == 'r' ? F_RDLCK : *word[3] == 'w' ? F_WRLCK : F_UNLCK,
 			   .l_start = atoll(word[4]), .l_len = atoll(word[5])};
 	int ofd = *word[2] == 'o';
 
-	if (*word[0] == 'l') {
-		result(fcntl(fd, ofd ? F_OFD_SETLK : F_SETLK, &fl));
+	if (*word[0] != 'g') {
+		int wait = *word[0] == 'w';
+
+		result(fcntl(fd, ofd ? (wait ? F_OFD_SETLKW : F_OFD_SETLK) : wait ? F_SETLKW : F_SETLK, &fl));
 		return;
 	}
 	if (fcntl(fd, ofd ? F_OFD_GETLK : F_GETLK, &fl) < 0)
@@ -70,7 +72,7 @@ static void act(int n)
 		fds[atoi(word[1]) % 10] = fd;
 	} else if (!strcmp(word[0], "close")) {
 		result(close(fd));
-	} else if (!strcmp(word[0], "lock") || !strcmp(word[0], "get")) {
+	} else if (!strcmp(word[0], "lock") || !strcmp(word[0], "wait") || !strcmp(word[0], "get")) {
 		lock(fd);
 	} else if (!strcmp(word[0], "flock")) {
 		flock_(fd);

@@ -43,6 +43,18 @@ X lock 0 posix r 0 5
 X lock 0 posix r 5 5
 A lock 0 posix u 0 0
 X lock 0 posix u 0 0
+# Who waits is let in, from either side; a line with + is answered where its process has a line with -.
+X lock 0 posix w 0 5
++A wait 0 posix w 0 5
+X get 0 posix w 0 5
+X lock 0 posix u 0 5
+-A
++X wait 0 ofd w 2 5
+B get 0 posix w 0 5
+A lock 0 posix u 0 5
+-X
+A lock 0 posix w 0 5
+X lock 0 ofd u 0 0
 # Descriptions of one process are apart; closing one lets go of its own, and of the process's record locks.
 A open 1 data rw
 A lock 0 ofd r 0 10
@@ -147,8 +159,13 @@ def transcript(script, in_sandbox):
             if line[0] == '.':
                 time.sleep(0.05)
                 continue
-            program = programs[line[0] in 'XY']
-            program.stdin.write({'X': 'A', 'Y': 'B'}.get(line[0], line[0]) + line[1:] + '\n')
+            act = line.lstrip('+-')
+            program = programs[act[0] in 'XY']
+            if line[0] != '-':
+                program.stdin.write({'X': 'A', 'Y': 'B'}.get(act[0], act[0]) + act[1:] + '\n')
+            if line[0] == '+':
+                time.sleep(0.1)
+                continue
             answers.append('%s -> %s' % (line, program.stdout.readline().rstrip()))
         for program in programs:
             program.stdin.close()
