@@ -1,6 +1,8 @@
 /* Two system calls close together, where a branch behind the first leads behind the second, and a mov stands between two. */
 #include "check.h"
+#include <signal.h>
 #include <sys/syscall.h>
+#include <ucontext.h>
 #include <unistd.h>
 
 #define TIMES 3000
@@ -44,6 +46,37 @@ __asm__(".text\n"
 	".cfi_endproc\n"
 	".size call_both, . - call_both\n");
 
+static unsigned long step[256];
+static volatile int steps;
+
+static void on_step(int sig, siginfo_t *info, void *context)
+{
+	unsigned long rip = ((ucontext_t *)context)->uc_mcontext.gregs[REG_RIP];
+
+	CHECK((unsigned long)info->si_addr == rip);
+	if (rip - (unsigned long)call_either < 64 || rip - (unsigned long)call_both < 64)
+		step[steps++ % 256] = rip - (unsigned long)call_either;
+}
+
+/* Stepped, the functions show each of their instructions and no other address: printed, for the native run's to be compared. */
+static void walk(long parent, long self)
+{
+	on_siginfo(SIGTRAP, on_step, 0);
+	for (int i = 0; i < 3; i++) {
+		long either, both;
+
+		__asm__ volatile("pushfq; orq $0x100, (%%rsp); popfq" ::: "memory", "cc");
+		either = call_either(SYS_sched_yield, SYS_getppid);
+		both = call_both();
+		__asm__ volatile("pushfq; andq $~0x100, (%%rsp); popfq" ::: "memory", "cc");
+		CHECK_EQ(either, parent + 7);
+		CHECK_EQ(both, parent + self);
+	}
+	for (int i = 0; i < steps; i++)
+		printf("%lx ", step[i]);
+	printf("%d\n", steps);
+}
+
 int main(void)
 {
 	long parent = getppid(), self = getpid();
@@ -56,5 +89,6 @@ int main(void)
 		CHECK_EQ(call_either(SYS_getpid, SYS_getppid), self + 7);
 	for (int i = 0; i < TIMES; i++)
 		CHECK_EQ(call_both(), parent + self);
+	walk(parent, self);
 	return 0;
 }
