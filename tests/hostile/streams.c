@@ -109,7 +109,7 @@ static void clocks(void)
 /* ------------------------------------------------------------------------------------------------------ */
 
 #define FROZEN 120 /* ms: the operator stops and continues us twenty times in 80 */
-static uint32_t word, waiting;
+static uint32_t word, waiting, ready;
 
 static void joined(void)
 {
@@ -118,29 +118,45 @@ static void joined(void)
 	host->process_exit(0);
 }
 
+/* The next thing that this one does is to wait. */
+static void about_to_wait(void)
+{
+	__atomic_add_fetch(&ready, 1, __ATOMIC_SEQ_CST);
+}
+
 static void frozen_wait(void)
 {
+	about_to_wait();
 	EXPECT(host->wait(&word, 0, ~0u, BZ_WAIT_SHARED, BZ_CLOCK_MONOTONIC, in_ms(FROZEN)) == -BZ_ETIMEDOUT);
 	joined();
 }
 
 static void frozen_wait_forever(void)
 {
-	EXPECT(host->wait(&word, 0, ~0u, BZ_WAIT_SHARED, BZ_CLOCK_MONOTONIC, BZ_NO_DEADLINE) == 0);
+	int ret;
+
+	about_to_wait();
+	ret = host->wait(&word, 0, ~0u, BZ_WAIT_SHARED, BZ_CLOCK_MONOTONIC, BZ_NO_DEADLINE);
+	EXPECT(ret == 0 || ret == -BZ_EAGAIN); /* on a busy machine the word may change before it is back at its sleep */
 	joined();
 }
 
 static void frozen_read(void)
 {
+	bz_stream r = open_name("r", 1, BZ_OPEN_READ, NULL);
 	char c = 0;
 
-	EXPECT(get(open_name("r", 1, BZ_OPEN_READ, NULL), &c, 1, BZ_OFFSET_NONE, 0) == 1 && c == 'x');
+	about_to_wait();
+	EXPECT(get(r, &c, 1, BZ_OFFSET_NONE, 0) == 1 && c == 'x');
 	joined();
 }
 
 static void frozen_poll(void)
 {
-	EXPECT(host->stream_wait(open_name("w", 1, BZ_OPEN_WRITE, NULL), BZ_WAIT_IN, in_ms(FROZEN)) == 0);
+	bz_stream w = open_name("w", 1, BZ_OPEN_WRITE, NULL);
+
+	about_to_wait();
+	EXPECT(host->stream_wait(w, BZ_WAIT_IN, in_ms(FROZEN)) == 0);
 	joined();
 }
 
@@ -189,15 +205,15 @@ void test_main(void)
 	waiting = FROZEN_COUNT;
 	for (uint64_t i = 0; i < FROZEN_COUNT; i++)
 		EXPECT(host->process_create((void *)i) > 0);
-	until = in_ms(20);
-	while (host->clock_read(BZ_CLOCK_MONOTONIC) < until)
+	/* While it freezes the launcher answers no request: all that comes before a wait must be over. */
+	while (__atomic_load_n(&ready, __ATOMIC_SEQ_CST) < FROZEN_COUNT)
 		host->thread_yield();
 	say("freeze");
 	until = in_ms(FROZEN);
 	while (host->clock_read(BZ_CLOCK_MONOTONIC) < until)
 		EXPECT(host->control_next(&ctl, &word, 0, until) == 0);
 	word = 1;
-	EXPECT(host->wake(&word, 1, ~0u, BZ_WAIT_SHARED) == 1);
+	EXPECT((unsigned int)host->wake(&word, 1, ~0u, BZ_WAIT_SHARED) <= 1);
 	w = open_name("w", 1, BZ_OPEN_WRITE, NULL);
 	EXPECT(put(w, "x", 1, BZ_OFFSET_NONE, 0) == 1);
 	await_done();
