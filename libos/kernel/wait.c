@@ -99,6 +99,10 @@ int thread_sleep(u32 seq, i64 deadline)
 	struct thread *t = current;
 	int ret;
 
+	/* Who is to wake this thread may wait for this very processor: if it comes now, neither sleep nor wake costs a call. */
+	host->thread_yield();
+	if (thread_wake_seq() != seq)
+		return 0;
 	WRITE_ONCE(current_tcb()->interrupted, 0);
 	__atomic_store_n(&t->sleep_kind, SLEEP_FUTEX, __ATOMIC_SEQ_CST);
 	if (signal_is_pending())
