@@ -109,7 +109,7 @@ static void clocks(void)
 /* ------------------------------------------------------------------------------------------------------ */
 
 #define FROZEN 120 /* ms: the operator stops and continues us twenty times in 80 */
-static uint32_t word, waiting, ready;
+static uint32_t word, never, waiting, ready;
 
 static void joined(void)
 {
@@ -127,7 +127,7 @@ static void about_to_wait(void)
 static void frozen_wait(void)
 {
 	about_to_wait();
-	EXPECT(host->wait(&word, 0, ~0u, BZ_WAIT_SHARED, BZ_CLOCK_MONOTONIC, in_ms(FROZEN)) == -BZ_ETIMEDOUT);
+	EXPECT(host->wait(&never, 0, ~0u, BZ_WAIT_SHARED, BZ_CLOCK_MONOTONIC, in_ms(FROZEN)) == -BZ_ETIMEDOUT);
 	joined();
 }
 
