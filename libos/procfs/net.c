@@ -1,5 +1,6 @@
-/* /proc/net: what programs look for before they use a network; the loopback device alone until sockets come. */
+/* /proc/net: what programs look for before they use a network; the loopback device, and AF_UNIX sockets. */
 #include "libos/procfs/procfs.h"
+#include "libos/unix/unix.h"
 
 static int net_show(struct seq *s, const struct pnode *n)
 {
@@ -18,12 +19,22 @@ static int net_show(struct seq *s, const struct pnode *n)
 			 "rx_queue tr tm->when retrnsmt   uid  timeout inode\n"},
 		{"udp", "   sl  local_address rem_address   st tx_queue rx_queue tr tm->when retrnsmt   uid  timeout inode "
 			"ref pointer drops\n"},
-		{"unix", "Num       RefCount Protocol Flags    Type St Inode Path\n"},
 	};
 
 	for (u32 i = 0; i < ARRAY_SIZE(texts); i++)
 		if (!strcmp(texts[i].name, n->entry->name))
 			seq_puts(s, texts[i].text);
+	return 0;
+}
+
+static int unix_show(struct seq *s, const struct pnode *n)
+{
+	char line[256];
+	u64 cursor = 0;
+
+	seq_puts(s, "Num       RefCount Protocol Flags    Type St Inode Path\n");
+	while (unix_next_line(&cursor, line, sizeof(line)))
+		seq_puts(s, line);
 	return 0;
 }
 
@@ -34,5 +45,5 @@ const struct pseudo_entry proc_net_entries[] = {
 	{.name = "tcp", .mode = S_IFREG | 0444, .show = net_show},
 	{.name = "tcp6", .mode = S_IFREG | 0444, .show = net_show},
 	{.name = "udp", .mode = S_IFREG | 0444, .show = net_show},
-	{.name = "unix", .mode = S_IFREG | 0444, .show = net_show},
+	{.name = "unix", .mode = S_IFREG | 0444, .show = unix_show},
 	{0}};

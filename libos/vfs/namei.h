@@ -40,6 +40,7 @@ int vfs_create(const struct path *dir, struct dentry *d, u32 mode, u64 rdev);	/*
 void denied_note(const struct path *dir, const char *rest);
 void denied_watch(void);
 int vfs_unlink(struct parent *p);	/* p->dir inode locked */
+int vfs_make_socket(const char *name, u32 mode, struct path *made);	/* kernel string; the umask takes from mode */
 int vfs_symlink(struct parent *p, const char *target);	/* p->dir inode locked */
 int vfs_truncate(struct inode *inode, struct file *f, u64 size);
 

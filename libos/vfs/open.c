@@ -302,11 +302,44 @@ int vfs_create(const struct path *dir, struct dentry *d, u32 mode, u64 rdev)
 	return 0;
 }
 
+/* made: where it is then, referenced; may be null. */
+static int make_node(struct parent *p, u32 mode, u64 dev, struct path *made)
+{
+	struct dentry *d;
+	int err;
+
+	mode &= ~current->process->fs->umask;
+	mutex_lock(&p->dir.dentry->inode->lock);
+	d = p->special ? ERR_PTR(-EEXIST) : child_lookup_locked(p->dir.dentry, p->name, p->len);
+	if (IS_ERR(d)) {
+		err = PTR_ERR(d);
+	} else {
+		err = d->inode ? -EEXIST : p->slash ? -ENOENT : path_writable(&p->dir);
+		if (!err)
+			err = may_create(&p->dir);
+		if (!err)
+			err = vfs_create(&p->dir, d, mode, dev);
+		if (!err && made)
+			*made = (struct path){p->dir.mount, dentry_get(d)};
+		dentry_put(d);
+	}
+	mutex_unlock(&p->dir.dentry->inode->lock);
+	parent_put(p);
+	return err;
+}
+
+int vfs_make_socket(const char *name, u32 mode, struct path *made)
+{
+	struct parent p;
+	int err = path_parent_kernel(AT_FDCWD, name, 0, &p);
+
+	return err ? err : make_node(&p, mode, 0, made);
+}
+
 static long do_mknod(int dirfd, const char *upath, u32 mode, u64 dev)
 {
 	struct parent p;
-	struct dentry *d;
-	long err;
+	int err;
 
 	switch (mode & S_IFMT) {
 	case 0:
@@ -327,24 +360,7 @@ static long do_mknod(int dirfd, const char *upath, u32 mode, u64 dev)
 		return -EINVAL;
 	}
 	err = path_parent(dirfd, upath, 0, &p);
-	if (err)
-		return err;
-	mode &= ~current->process->fs->umask;
-	mutex_lock(&p.dir.dentry->inode->lock);
-	d = p.special ? ERR_PTR(-EEXIST) : child_lookup_locked(p.dir.dentry, p.name, p.len);
-	if (IS_ERR(d)) {
-		err = PTR_ERR(d);
-	} else {
-		err = d->inode ? -EEXIST : p.slash ? -ENOENT : path_writable(&p.dir);
-		if (!err)
-			err = may_create(&p.dir);
-		if (!err)
-			err = vfs_create(&p.dir, d, mode, dev);
-		dentry_put(d);
-	}
-	mutex_unlock(&p.dir.dentry->inode->lock);
-	parent_put(&p);
-	return err;
+	return err ? err : make_node(&p, mode, dev, NULL);
 }
 
 SYSCALL(mknod, const char *path, u32 mode, unsigned int dev)
