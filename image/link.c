@@ -5,17 +5,15 @@
  */
 #include <dirent.h>
 #include <errno.h>
-#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
-#include <sys/prctl.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include "image/build.h"
 #include "image/suggest.h"
+#include "image/tool.h"
 
 #define OPTIONAL_MAX 64
 #define ABSENT "absent-"
@@ -111,73 +109,32 @@ static int choose(struct components *c, const struct bartizan_list *want, struct
 	return 0;
 }
 
-static void run_ld(const struct components *c, const char *out, int messages) __attribute__((noreturn));
-static void run_ld(const struct components *c, const char *out, int messages)
+static int link_to(const struct components *c, int out, struct image_error *err)
 {
+	char path[64], *file[OPTIONAL_MAX];
 	/* As meson.build links the whole one. */
-	const char *argv[OPTIONAL_MAX + 24] = {"ld",
-					       "-nostdlib",
-					       "-static",
-					       "--build-id=none",
-					       "--gc-sections",
-					       "-z",
-					       "noexecstack",
-					       "-z",
-					       "max-page-size=4096",
-					       "--no-warn-rwx-segments",
-					       "-s",
-					       "-o",
-					       out,
-					       "-T",
-					       "libos.lds",
-					       "core.o"};
-	size_t n = 0;
-	char *file;
+	const char *argv[OPTIONAL_MAX + 24] = {"ld", "-nostdlib", "-static", "--build-id=none", "--gc-sections", "-z",
+					       "noexecstack", "-z", "max-page-size=4096", "--no-warn-rwx-segments",
+					       "-s", "-o", path, "-T", "libos.lds", "core.o"};
+	const struct tool tool = {
+	    .shown = "components: the linker ld", .package = "binutils", .dir = c->dir, .argv = (char **)argv};
+	size_t n = 0, files = 0;
+	int ret;
 
+	snprintf(path, sizeof(path), "/proc/self/fd/%d", out);
 	while (argv[n])
 		n++;
 	for (size_t i = 0; i < c->count; i++) {
 		if (!c->wanted[i] && !exists(c, ABSENT, c->name[i]))
 			continue; /* nobody calls it */
-		if (asprintf(&file, "%s%s.o", c->wanted[i] ? "" : ABSENT, c->name[i]) < 0)
-			_exit(125);
-		argv[n++] = file;
+		if (asprintf(&file[files], "%s%s.o", c->wanted[i] ? "" : ABSENT, c->name[i]) < 0)
+			exit(EXIT_FAILED);
+		argv[n++] = file[files++];
 	}
-	dup2(messages, STDERR_FILENO);
-	dup2(messages, STDOUT_FILENO);
-	setenv("LC_ALL", "C", 1);
-	prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0);
-	execvp(argv[0], (char **)argv);
-	_exit(127);
-}
-
-static int link_to(const struct components *c, int out, struct image_error *err)
-{
-	char text[512], shown[400], path[64];
-	int pipe_ends[2], status = -1;
-	ssize_t n, len = 0;
-	pid_t pid;
-
-	snprintf(path, sizeof(path), "/proc/self/fd/%d", out);
-	if (pipe2(pipe_ends, O_CLOEXEC))
-		return image_fail(err, -errno, "cannot run ld: %s", strerror(errno));
-	pid = fork();
-	if (pid == 0)
-		if (chdir(c->dir) == 0)
-			run_ld(c, path, pipe_ends[1]);
-	close(pipe_ends[1]);
-	while ((n = read(pipe_ends[0], text + len, sizeof(text) - len)) > 0)
-		len = len + n < (ssize_t)sizeof(text) ? len + n : 0; /* the last words tell most */
-	close(pipe_ends[0]);
-	while (pid > 0 && waitpid(pid, &status, 0) < 0 && errno == EINTR)
-		;
-	if (pid > 0 && WIFEXITED(status) && WEXITSTATUS(status) == 0)
-		return 0;
-	if (pid > 0 && WIFEXITED(status) && WEXITSTATUS(status) == 127)
-		return image_fail(err, -ENOENT,
-				  "components: the linker ld is not installed; install the package binutils");
-	return image_fail(err, -EIO, "components: ld failed: %s",
-			  image_escape(shown, sizeof(shown), text, len));
+	ret = tool_run(&tool, err);
+	while (files)
+		free(file[--files]);
+	return ret;
 }
 
 int link_libos(const char *libos, const struct bartizan_list *want, char **path, struct image_error *err)
