@@ -44,8 +44,6 @@ static int create(const struct parent *p, struct dentry *d, u32 mode, const stru
 	if (err)
 		return err;
 	dcache_instantiate(d, inode);
-	if (dentry_unhashed(d))
-		dcache_insert(d);
 	fsnotify(inode, d, IN_CREATE, 0);
 	return 0;
 }

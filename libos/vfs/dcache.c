@@ -273,6 +273,8 @@ void dcache_instantiate(struct dentry *d, struct inode *inode)
 	d->sb = inode->sb;
 	__atomic_store_n(&d->inode, inode, __ATOMIC_RELEASE);
 	mutex_unlock(&dcache_lock);
+	if (dentry_unhashed(d)) /* of a file system that keeps no absent names */
+		dcache_insert(d);
 }
 
 void dcache_prune(struct dentry *dir)

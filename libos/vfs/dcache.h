@@ -12,7 +12,7 @@ bool dcache_walk(struct path *at, const char *name, bool follow);	/* at: referen
 void dcache_insert(struct dentry *d);
 void dcache_unhash(struct dentry *d);		/* its name is gone; it lives on while it is referenced */
 bool dentry_unhashed(const struct dentry *d);
-void dcache_instantiate(struct dentry *d, struct inode *inode);	/* negative -> positive; takes the reference */
+void dcache_instantiate(struct dentry *d, struct inode *inode);	/* negative -> positive, and found by its name; takes the reference */
 void dcache_prune(struct dentry *dir);		/* forget unused children */
 /* Rename: d gets a new parent and name.  Both directories' inodes are locked. */
 int dcache_move(struct dentry *d, struct dentry *parent, const char *name, u32 len);

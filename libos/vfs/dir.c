@@ -162,8 +162,6 @@ int vfs_symlink(struct parent *p, const char *target)
 		err = dir->ops->symlink ? dir->ops->symlink(dir, p->name, p->len, target, &inode) : -EPERM;
 	if (!err) {
 		dcache_instantiate(d, inode);
-		if (dentry_unhashed(d))
-			dcache_insert(d);
 		fsnotify(inode, d, IN_CREATE, 0);
 	}
 	dentry_put(d);
@@ -234,8 +232,6 @@ static long link_in(struct parent *p, const struct path *from)
 		inode->flags &= ~INODE_LINKABLE;
 		inode_get(inode);
 		dcache_instantiate(d, inode);
-		if (dentry_unhashed(d))
-			dcache_insert(d);
 		fsnotify(inode, NULL, IN_ATTRIB, 0);
 		fsnotify(inode, d, IN_CREATE, 0);
 	}

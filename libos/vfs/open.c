@@ -296,8 +296,6 @@ int vfs_create(const struct path *dir, struct dentry *d, u32 mode, u64 rdev)
 	if (err)
 		return err;
 	dcache_instantiate(d, inode);
-	if (dentry_unhashed(d))
-		dcache_insert(d);
 	fsnotify(inode, d, IN_CREATE, 0);
 	return 0;
 }
