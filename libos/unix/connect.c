@@ -157,7 +157,7 @@ static int connect_stream(struct unix_sock *u, const struct socket_name *name, b
 	return err;
 }
 
-/* A datagram socket's peer is just whom it sends to; what came from another before is dropped. */
+/* A datagram socket's peer is just whom it sends to.  What an earlier peer sent stays in the queue, where Linux drops it. */
 static int connect_datagram(struct unix_sock *u, const struct socket_name *name)
 {
 	struct unix_sock *to = NULL, *old;
