@@ -192,22 +192,26 @@ void boot_main(void)
 	const struct bz_upcalls *(*entry)(const struct bz_abi *);
 
 	host.is_template = true;
-	vdso_move();
-	clear_address_space();
+	/* First what the filter has no call for. */
 	map_arena();
-	libos_map();
-	entry = (void *)libos_entry_point();
-	SYS(close, BZ_FD_LIBOS);
 	reserve_numbers();
 	setup_thread();
 	random_setup();
 	signal_setup();
 	host.dispatch = !(host.boot->flags & BZ_BOOT_NO_DISPATCH);
+	filter_load();
+
+	/* While the monitor is told, on another processor, what can be done under the filter. */
+	vdso_move();
+	clear_address_space();
+	libos_map();
+	entry = (void *)libos_entry_point();
+	SYS(close, BZ_FD_LIBOS);
 	clock_setup();
 	abi.guest_clock_gettime = (uint64_t)host.vdso_clock_gettime;
 	abi.guest_gettimeofday = host.vdso_gettimeofday;
 	abi.guest_time = host.vdso_time;
-	filter_load();
+	filter_await_go();
 
 	/* From here on code of others runs. */
 	if (dispatch_arm() < 0)

@@ -203,6 +203,7 @@ uint64_t libos_entry_point(void);
 
 /* sandbox.c */
 void filter_load(void);
+void filter_await_go(void);
 int dispatch_arm(void);
 
 /* signal.c */

@@ -86,7 +86,6 @@ void filter_load(void)
 	struct sock_fprog program = {boot->filter_count,
 				     (struct sock_filter *)((char *)boot + boot->filter_offset)};
 	bool notify = boot->flags & BZ_BOOT_NOTIFY;
-	uint32_t alive;
 	long fd;
 
 	if (host_clone_helper(CLONE_HELPER, helper_stack + HELPER_STACK, &helper_alive, helper_main) < 0)
@@ -101,6 +100,13 @@ void filter_load(void)
 		host_stats = (void *)(BZ_ARENA_BASE + BZ_HOST_STATS_OFFSET);
 	__atomic_store_n(&helper_listener, notify ? (int32_t)fd : LISTENER_NONE, __ATOMIC_SEQ_CST);
 	wake((uint32_t *)&helper_listener, 1, ~0u, BZ_WAIT_SHARED);
+}
+
+/* Until then only the host layer's own code may run: the helper shares its memory, and has no filter. */
+void filter_await_go(void)
+{
+	uint32_t alive;
+
 	await_go();
 	/* The helper sent all it had to: it only has to be gone.  The kernel clears its number and wakes us. */
 	while ((alive = __atomic_load_n(&helper_alive, __ATOMIC_SEQ_CST)) != 0)

@@ -8,7 +8,7 @@
 #include "libos/signal/signal.h"
 #include <linux/tty.h>
 
-static struct pty *ptys[PTY_MAX];
+static struct pty **ptys; /* PTY_MAX of them, from the first on that is opened */
 static struct mutex pty_lock = MUTEX_INIT(RANK_OBJECT);
 
 static struct pty *pty_of(struct tty *t)
@@ -292,9 +292,13 @@ static int ptmx_open(struct file *f)
 		return -ENOMEM;
 	p->locked = true;
 	mutex_lock(&pty_lock);
-	while (i < PTY_MAX && ptys[i])
+	if (!ptys)
+		ptys = kzalloc(PTY_MAX * sizeof(*ptys));
+	while (ptys && i < PTY_MAX && ptys[i])
 		i++;
-	if (i < PTY_MAX)
+	if (!ptys)
+		i = PTY_MAX;
+	else if (i < PTY_MAX)
 		ptys[i] = p;
 	mutex_unlock(&pty_lock);
 	if (i == PTY_MAX) {
@@ -319,7 +323,7 @@ static int pts_open(struct file *f)
 	int err;
 
 	mutex_lock(&pty_lock);
-	if (i < PTY_MAX && ptys[i] && ref_get_unless_zero(&ptys[i]->tty.refs))
+	if (ptys && i < PTY_MAX && ptys[i] && ref_get_unless_zero(&ptys[i]->tty.refs))
 		p = ptys[i];
 	mutex_unlock(&pty_lock);
 	if (!p)
