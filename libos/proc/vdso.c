@@ -1,4 +1,5 @@
 /* The vDSO's pages: one copy in the arena, with the host's functions filled in, mapped into each guest process. */
+#include "libos/kernel/dispatch.h"
 #include "libos/mm/mm.h"
 #include "libos/proc/internal.h"
 
@@ -7,7 +8,7 @@
 /* As vdso/vdso.c declares it. */
 struct vdso_data {
 	u64 magic;
-	u64 clock_gettime, gettimeofday, time;
+	u64 clock_gettime, gettimeofday, time, slot;
 	u32 cpus;
 };
 
@@ -35,6 +36,7 @@ static void vdso_init(void)
 		d->clock_gettime = host->guest_clock_gettime;
 		d->gettimeofday = host->guest_gettimeofday;
 		d->time = host->guest_time;
+		d->slot = host->syscall_entry && !(boot->flags & BZ_START_TRAP_ONLY) ? syscall_slot_address() : 0;
 		d->cpus = boot->cpus;
 		return;
 	}
