@@ -4,11 +4,12 @@
  * The order of a start (monitor_main in start.c):
  *
  *   caller            monitor                                   template
- *   sandbox_start --> keep what is needed, reopen stdio,
- *                     arena, boot block, host layer memfd
- *                     clone ---------------------------------->  (new namespaces, waits)
+ *   sandbox_start --> clone ---------------------------------->  (new namespaces, waits)
  *                     uid_map, gid_map, go on ---------------->  ids, empty root, limits, no caps, Landlock
- *                     Landlock, no caps, filter                  exec of the host layer
+ *                     keep what is needed, reopen stdio,         |
+ *                     arena, boot block, host layer memfd        |
+ *                     descriptors ---------------------------->  exec of the host layer
+ *                     Landlock, no caps, filter                  |
  *                     <---------------------------- BZ_HELLO     filter in force
  *                     BZ_GO ---------------------------------->  library OS
  *   <---- STARTED     serve_loop
@@ -21,6 +22,7 @@
 #include "monitor/server.h"
 
 #define CLIENTS_MAX 8
+#define SANDBOX_TABLE (BZ_FD_LIBOS + 1) /* descriptors of a sandbox at its exec */
 
 /* A sandbox started by root runs as SANDBOX_UID_BASE + the monitor's pid: above what systemd-nspawn and
  * subordinate ids use (up to 1879048191), below 2^31, and no two live sandboxes of a pid namespace share one.
@@ -57,6 +59,7 @@ struct monitor {
 	int template_pidfd;
 	int control, events, log, notify, listen;
 	int host_layer_fd, libos_fd, image_fd;
+	int table[SANDBOX_TABLE]; /* by number in the sandbox: what goes there; -1: nothing */
 	int clients[CLIENTS_MAX]; /* [0] is the caller's control socket */
 	uint32_t client_count;
 
@@ -64,7 +67,7 @@ struct monitor {
 	int stdio_fd[3]; /* reopened; kept for files, to tell the caller their last offset */
 };
 
-#define FD_LOWEST 16 /* of what the monitor keeps; below lies the sandbox's own table */
+#define FD_LOWEST 16 /* of what the monitor keeps: numbers of standard streams are nobody's */
 
 /* plan.c */
 int plan_make(const struct sandbox_spec *spec, struct plan *plan, char *err, size_t err_size);
@@ -83,6 +86,7 @@ int arena_make(struct monitor *m);
 int host_layer_make(struct monitor *m);
 /* template.c */
 void template_start(struct monitor *m);
+void template_equip(struct monitor *m); /* with m->table and the host layer: it goes on to execute that */
 /* Why the template cannot start: what it sends instead of BZ_HELLO. */
 struct template_failure {
 	struct bz_request head; /* op 0, mode: errno */

@@ -100,7 +100,8 @@ static void keep_needed(struct monitor *m)
 	m->libos_fd = keep(m, &list, spec->libos_fd);
 	m->image_fd = keep(m, &list, spec->image_fd);
 	m->listen = keep(m, &list, spec->listen_fd);
-	m->plan.cgroup_fd = keep(m, &list, m->plan.cgroup_fd);
+	m->control = keep(m, &list, m->control);
+	m->template_pidfd = keep(m, &list, m->template_pidfd);
 	for (int i = 0; i < 3; i++)
 		m->stdio_fd[i] = keep(m, &list, m->stdio_fd[i]);
 	for (size_t i = 0; i < spec->mount_count; i++) {
@@ -121,66 +122,51 @@ static void keep_needed(struct monitor *m)
 	close_others(&list);
 }
 
-static void place(struct monitor *m, int fd, int number)
-{
-	if (fd >= 0 && dup2(fd, number) < 0)
-		monitor_fail(m, errno, "cannot place a descriptor");
-}
-
+/* One end is the sandbox's, under `number`. */
 static int pair(struct monitor *m, int number)
 {
 	int ends[2];
 
 	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends) < 0)
 		monitor_fail(m, errno, "socketpair");
-	place(m, ends[1], number);
-	close(ends[1]);
+	m->table[number] = ends[1];
 	return ends[0];
 }
 
 static void make_sandbox_table(struct monitor *m)
 {
-	int arena;
+	int arena = arena_make(m);
 
-	/* Occupy them, so that nothing else lands there; exec closes those that keep this filling. */
-	for (int i = 0; i < FD_LOWEST; i++)
-		if (dup3(m->libos_fd, i, O_CLOEXEC) < 0)
-			monitor_fail(m, errno, "cannot make room for the sandbox's descriptors");
-	arena = arena_make(m);
 	if (arena < 0)
 		monitor_fail(m, -arena,
 			     arena == -E2BIG ? "arguments, environment and mounts are too large"
 					     : "cannot make the arena");
-	place(m, arena, BZ_FD_ARENA);
-	close(arena);
 	m->host_layer_fd = host_layer_make(m);
 	if (m->host_layer_fd < 0)
 		monitor_fail(m, -m->host_layer_fd, "cannot make a sealed memfd of the host layer");
-	m->control = pair(m, BZ_FD_CONTROL);
 	m->events = pair(m, BZ_FD_EVENTS);
 	m->log = pair(m, BZ_FD_LOG);
-	place(m, m->libos_fd, BZ_FD_LIBOS);
-	place(m, m->image_fd, BZ_FD_IMAGE);
+	m->table[BZ_FD_ARENA] = arena;
+	m->table[BZ_FD_LIBOS] = m->libos_fd;
+	m->table[BZ_FD_IMAGE] = m->image_fd;
 	for (int i = 0; i < 3; i++)
-		place(m, m->stdio_fd[i], BZ_STREAM_STDIN + i);
+		m->table[BZ_STREAM_STDIN + i] = m->stdio_fd[i];
 }
 
-/* Behind the clone: the sandbox's own descriptors are no business of the monitor's. */
+/* Behind the hand-over: the sandbox's own descriptors are no business of the monitor's. */
 static void forget_sandbox_table(struct monitor *m)
 {
-	syscall(SYS_close_range, 0, FD_LOWEST - 1, 0);
 	close(m->host_layer_fd);
-	close(m->libos_fd);
-	if (m->plan.cgroup_fd >= 0)
-		close(m->plan.cgroup_fd);
-	if (m->image_fd >= 0)
-		close(m->image_fd);
 	for (int i = 0; i < 3; i++) {
-		if (m->stdio_fd[i] < 0 || m->stdio[i].kind == BZ_STDIO_FILE)
-			continue; /* files: their last offset is told to the caller at the end */
-		close(m->stdio_fd[i]);
-		m->stdio_fd[i] = -1;
+		/* Files: their last offset is told to the caller at the end. */
+		if (m->stdio_fd[i] >= 0 && m->stdio[i].kind == BZ_STDIO_FILE)
+			m->table[BZ_STREAM_STDIN + i] = -1;
+		else
+			m->stdio_fd[i] = -1;
 	}
+	for (int i = 0; i < SANDBOX_TABLE; i++)
+		if (m->table[i] >= 0)
+			close(m->table[i]);
 }
 
 /* ------------------------------------------------------------------------------------------------------ */
@@ -282,10 +268,13 @@ static void monitor_main(struct monitor *m)
 		plan_ids(&m->plan);
 	prepare_signals();
 	umask(0); /* modes arrive masked by the guest's umask */
+	for (int i = 0; i < SANDBOX_TABLE; i++)
+		m->table[i] = -1;
+	template_start(m); /* first: it gives up what it has while we make what it shall have */
 	prepare_server(m);
 	keep_needed(m);
 	make_sandbox_table(m);
-	template_start(m);
+	template_equip(m);
 	forget_sandbox_table(m);
 	forget_secrets(m);
 	serve_prepare(m);

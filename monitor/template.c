@@ -15,7 +15,6 @@
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/eventfd.h>
 #include <sys/mount.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
@@ -27,13 +26,15 @@
 #include "monitor/files.h"
 #include "monitor/process.h"
 
+static int control; /* in the template: its end of the channel to the monitor */
+
 static void fail(const char *what) __attribute__((noreturn));
 static void fail(const char *what)
 {
 	struct template_failure report = {.head = {.op = 0, .mode = errno}};
 
 	snprintf(report.what, sizeof(report.what), "%s", what);
-	send(BZ_FD_CONTROL, &report, sizeof(report), MSG_NOSIGNAL);
+	send(control, &report, sizeof(report), MSG_NOSIGNAL);
 	_exit(125);
 }
 
@@ -118,15 +119,71 @@ static void take_signals(void)
 		signal(sig, kept >> sig & 1 ? SIG_DFL : SIG_IGN);
 }
 
-static void template_main(struct monitor *m, int go) __attribute__((noreturn));
-static void template_main(struct monitor *m, int go)
+/* What the monitor sends, once it has them: descriptors, and their numbers in the sandbox; the last one is the host layer. */
+struct equipment {
+	uint32_t count;
+	uint8_t number[SANDBOX_TABLE + 1];
+};
+
+static int receive_equipment(struct equipment *e, int fds[SANDBOX_TABLE + 1])
+{
+	char space[CMSG_SPACE(sizeof(int) * (SANDBOX_TABLE + 1))] __attribute__((aligned(8)));
+	struct iovec iov = {e, sizeof(*e)};
+	struct msghdr msg = {.msg_iov = &iov, .msg_iovlen = 1, .msg_control = space, .msg_controllen = sizeof(space)};
+	ssize_t len = recvmsg(control, &msg, MSG_CMSG_CLOEXEC);
+	struct cmsghdr *cmsg = len == sizeof(*e) ? CMSG_FIRSTHDR(&msg) : NULL;
+
+	if (len <= 0)
+		_exit(125); /* the monitor gave up, and said why */
+	if (!cmsg || e->count < 1 || e->count > SANDBOX_TABLE + 1 || cmsg->cmsg_len != CMSG_LEN(sizeof(int) * e->count))
+		fail("taking its descriptors");
+	memcpy(fds, CMSG_DATA(cmsg), sizeof(int) * e->count);
+	return fds[e->count - 1];
+}
+
+/*
+ * Nothing that was inherited stays, and each descriptor gets its number.  All low numbers are occupied first, so that none that
+ * arrives lies on another's place; those that keep this filling are closed by the exec.  Returns the host layer.
+ */
+static int take_descriptors(void)
+{
+	struct equipment e;
+	int fds[SANDBOX_TABLE + 1], host, high = fcntl(control, F_DUPFD_CLOEXEC, SANDBOX_TABLE);
+
+	if (high < 0)
+		fail("closing descriptors");
+	control = high;
+	if (high > SANDBOX_TABLE && syscall(SYS_close_range, SANDBOX_TABLE, high - 1, 0) < 0)
+		fail("closing descriptors");
+	if (syscall(SYS_close_range, high + 1, ~0u, 0) < 0)
+		fail("closing descriptors");
+	for (int i = 0; i < SANDBOX_TABLE; i++)
+		if (dup3(control, i, O_CLOEXEC) < 0)
+			fail("making room for its descriptors");
+	host = receive_equipment(&e, fds);
+	for (uint32_t i = 0; i + 1 < e.count; i++)
+		if (dup2(fds[i], e.number[i]) < 0)
+			fail("placing its descriptors");
+	if (dup2(control, BZ_FD_CONTROL) < 0)
+		fail("placing its descriptors");
+	/* All else has O_CLOEXEC; this makes sure of it. */
+	if ((host > SANDBOX_TABLE && syscall(SYS_close_range, SANDBOX_TABLE, host - 1, 0) < 0) ||
+	    syscall(SYS_close_range, host + 1, ~0u, 0) < 0)
+		fail("closing descriptors");
+	control = BZ_FD_CONTROL;
+	return host;
+}
+
+static void template_main(struct monitor *m, int end) __attribute__((noreturn));
+static void template_main(struct monitor *m, int end)
 {
 	char *const empty[] = {"", NULL};
-	uint64_t count;
-	int host = m->host_layer_fd;
+	char go;
+	int host;
 
-	if (read(go, &count, sizeof(count)) != sizeof(count))
-		fail("the wait for its user namespace");
+	control = end;
+	if (recv(control, &go, 1, 0) != 1)
+		_exit(125);
 	setsid();
 	take_signals();
 	umask(077);
@@ -144,10 +201,7 @@ static void template_main(struct monitor *m, int go)
 	/* Behind the change of ids, which clears it. */
 	if (prctl(PR_SET_PDEATHSIG, SIGKILL) < 0)
 		fail("tying its life to the monitor");
-	/* All that is not the sandbox's own has O_CLOEXEC; this makes sure of it. */
-	if (syscall(SYS_close_range, BZ_FD_LIBOS + 1, host - 1, 0) < 0 ||
-	    syscall(SYS_close_range, host + 1, ~0u, 0) < 0)
-		fail("closing descriptors");
+	host = take_descriptors();
 	syscall(SYS_execveat, host, "", empty, empty + 1, AT_EMPTY_PATH);
 	fail("executing the host layer");
 }
@@ -202,12 +256,12 @@ static long clone_template(struct monitor *m, unsigned long flags)
 void template_start(struct monitor *m)
 {
 	unsigned long flags = CLONE_PIDFD;
-	int go = eventfd(0, EFD_CLOEXEC);
-	uint64_t one = 1;
+	int ends[2];
 	long pid;
 
-	if (go < 0)
-		monitor_fail(m, errno, "eventfd");
+	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends) < 0)
+		monitor_fail(m, errno, "socketpair");
+	m->control = ends[0];
 	if (m->plan.userns)
 		flags |= CLONE_NEWUSER;
 	/* No network namespace: the filter has no call that could make or connect a socket, and one costs 0.4
@@ -217,12 +271,42 @@ void template_start(struct monitor *m)
 	pid = clone_template(m, flags);
 	if (pid < 0)
 		clone_failed(m, errno);
-	if (pid == 0)
-		template_main(m, go);
+	if (pid == 0) {
+		close(ends[0]);
+		template_main(m, ends[1]);
+	}
 	m->template_pid = pid;
+	close(ends[1]);
+	if (m->plan.cgroup_fd >= 0)
+		close(m->plan.cgroup_fd);
+	m->plan.cgroup_fd = -1;
 	if (m->plan.userns)
 		map_ids(m);
-	if (write(go, &one, sizeof(one)) < 0)
+	if (send(m->control, "", 1, MSG_NOSIGNAL) != 1)
 		monitor_fail(m, errno, "cannot let the sandbox's first process go");
-	close(go);
+}
+
+void template_equip(struct monitor *m)
+{
+	struct equipment e = {0};
+	int fds[SANDBOX_TABLE + 1];
+	char space[CMSG_SPACE(sizeof(fds))] __attribute__((aligned(8))) = {0};
+	struct iovec iov = {&e, sizeof(e)};
+	struct msghdr msg = {.msg_iov = &iov, .msg_iovlen = 1, .msg_control = space};
+	struct cmsghdr *cmsg = (struct cmsghdr *)space;
+
+	for (int i = 0; i < SANDBOX_TABLE; i++) {
+		if (m->table[i] < 0)
+			continue;
+		e.number[e.count] = i;
+		fds[e.count++] = m->table[i];
+	}
+	fds[e.count++] = m->host_layer_fd;
+	msg.msg_controllen = CMSG_SPACE(sizeof(int) * e.count);
+	*cmsg = (struct cmsghdr){
+	    .cmsg_len = CMSG_LEN(sizeof(int) * e.count), .cmsg_level = SOL_SOCKET, .cmsg_type = SCM_RIGHTS};
+	memcpy(CMSG_DATA(cmsg), fds, sizeof(int) * e.count);
+	/* If it is gone it has said why: control_hello will read it. */
+	if (sendmsg(m->control, &msg, MSG_NOSIGNAL) < 0 && errno != EPIPE)
+		monitor_fail(m, errno, "cannot hand the sandbox's descriptors over");
 }
