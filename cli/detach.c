@@ -88,6 +88,7 @@ int run_detached(struct run *r)
 	int started[2];
 	pid_t pid;
 
+	record_must_claim(record);
 	make_stdio(r);
 	if (pipe2(started, O_CLOEXEC) < 0)
 		fail(EXIT_BARTIZAN, "-d: %s", strerror(errno));

@@ -130,51 +130,62 @@ static bool is_stale(const struct record *record, const struct sockaddr_un *addr
 	return dead && faccessat(record->dir, name, F_OK, 0) < 0;
 }
 
-static int listen_at(struct record *record)
+static int listen_at(struct record *record, int fd)
 {
 	struct sockaddr_un address;
-	int fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0), tries = 0;
+	int tries = 0;
 
 	socket_address(record->dir, record->name, &address);
-	while (fd >= 0 && bind(fd, (struct sockaddr *)&address, sizeof(address)) < 0) {
-		if (errno != EADDRINUSE || tries++ || !is_stale(record, &address)) {
-			close(fd);
+	while (bind(fd, (struct sockaddr *)&address, sizeof(address)) < 0) {
+		if (errno != EADDRINUSE || tries++ || !is_stale(record, &address))
 			return errno == EADDRINUSE || tries ? -EEXIST : -errno;
-		}
 		remove_file(record, ".sock");
 	}
-	if (fd >= 0 && listen(fd, 8) < 0) {
-		close(fd);
-		return -errno;
-	}
-	return fd < 0 ? -errno : fd;
+	return listen(fd, 8) < 0 ? -errno : 0;
 }
 
 struct record *record_begin(const char *name, bool detached, bool keep, int *listen_fd)
 {
 	struct record *record = must_alloc(sizeof(*record));
-	char log[80];
 
 	snprintf(record->name, sizeof(record->name), "%s", name);
 	record->detached = detached;
 	record->keep = keep;
-	record->dir = state_open();
-	*listen_fd = -1;
-	if (record->dir < 0 && detached)
-		fail(EXIT_BARTIZAN, "-d: no directory for the state of sandboxes: %s; set XDG_RUNTIME_DIR",
-		     strerror(-record->dir));
-	if (record->dir < 0) {
-		free(record);
-		return NULL;
-	}
-	file_name(record, ".log", log);
-	*listen_fd = faccessat(record->dir, log, F_OK, 0) == 0 ? -EEXIST : listen_at(record);
-	if (*listen_fd == -EEXIST)
-		fail(EXIT_BARTIZAN,
-		     "--name: a sandbox named '%s' exists; see 'bartizan ps -a', 'bartizan rm'", name);
+	record->dir = -1;
+	record->listen = *listen_fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 	if (*listen_fd < 0)
-		fail(EXIT_BARTIZAN, "the state directory cannot be used: %s", strerror(-*listen_fd));
+		fail(EXIT_BARTIZAN, "socket: %s", strerror(errno));
 	return record;
+}
+
+int record_claim(struct record *record)
+{
+	char log[80];
+	int dir = state_open(), error;
+
+	if (dir < 0)
+		return dir;
+	record->dir = dir;
+	file_name(record, ".log", log);
+	error = faccessat(dir, log, F_OK, 0) == 0 ? -EEXIST : listen_at(record, record->listen);
+	if (error) {
+		close(dir);
+		record->dir = -1;
+	}
+	return error;
+}
+
+void record_must_claim(struct record *record)
+{
+	int error = record_claim(record);
+
+	if (!error || (record->dir < 0 && !record->detached && error != -EEXIST))
+		return; /* in the foreground it goes without */
+	if (error == -EEXIST)
+		fail(EXIT_BARTIZAN, "--name: a sandbox named '%s' exists; see 'bartizan ps -a', 'bartizan rm'",
+		     record->name);
+	fail(EXIT_BARTIZAN, "-d: the directory for the state of sandboxes cannot be used: %s; set XDG_RUNTIME_DIR",
+	     strerror(-error));
 }
 
 static void json_mounts(FILE *out, const struct view *v)
@@ -219,7 +230,7 @@ void record_running(struct record *record, const struct run *r, const struct san
 	size_t size;
 	FILE *out;
 
-	if (!record)
+	if (record->dir < 0)
 		return;
 	record->monitor = (struct process){sandbox->pid, process_start(sandbox->pid)};
 	record->keeper = (struct process){getpid(), process_start(getpid())};
@@ -251,6 +262,7 @@ void record_running(struct record *record, const struct run *r, const struct san
 		record->keeper.start);
 	fclose(out);
 	write_document(record, "  \"state\": \"running\"\n}\n");
+	sandbox_tell(sandbox, MONITOR_LISTEN, 0, 0, 0);
 }
 
 void record_ended(struct record *record, int code, const char *why)
@@ -275,7 +287,7 @@ const char *const record_suffixes[] = {".sock", ".json", ".denied", ".log", ".lo
 
 void record_discard(struct record *record)
 {
-	if (!record)
+	if (record->dir < 0)
 		return;
 	for (size_t i = 0; i < (record->detached ? 5 : 3); i++)
 		remove_file(record, record_suffixes[i]);
@@ -286,7 +298,7 @@ void record_denied(struct record *record, const char *prefix, const char *text)
 	char name[80];
 	int fd;
 
-	if (!record)
+	if (!record || record->dir < 0)
 		return;
 	file_name(record, ".denied", name);
 	fd = openat(record->dir, name, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600);

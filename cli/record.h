@@ -24,7 +24,8 @@ struct process {
 
 struct record {
 	char name[64];
-	int dir;
+	int dir;    /* -1: not claimed */
+	int listen; /* the socket that the monitor listens at, once it is claimed */
 	bool detached, keep; /* keep: stays after the end, until rm */
 	struct process monitor, keeper;
 	char *document; /* the JSON text of record_running, without what changes at the end */
@@ -32,9 +33,13 @@ struct record {
 
 /* --- The side of `run` --------------------------------------------------------------------------------- */
 const char *record_new_id(void);
-/* Takes the name and makes the listener.  NULL, with *listen_fd -1, when there is no state directory and
- * `detached` is false. */
+/* Makes the socket for the monitor, and nothing in the state directory yet. */
 struct record *record_begin(const char *name, bool detached, bool keep, int *listen_fd);
+/* Takes the name and binds the socket.  0, or a negative error number; -EEXIST: another has the name. */
+int record_claim(struct record *record);
+/* Ends the command where the name is taken, or where one that is detached cannot have a record. */
+void record_must_claim(struct record *record);
+/* Writes the record, if it is claimed, and tells the monitor. */
 void record_running(struct record *record, const struct run *r, const struct sandbox *sandbox);
 void record_ended(struct record *record, int code, const char *why);
 void record_discard(struct record *record);

@@ -162,6 +162,20 @@ static void attach_stdio(struct run *r)
 	r->spec.flags |= SANDBOX_TTY;
 }
 
+/* It lives long enough to be seen: most runs are over before anybody could look, and go without a record. */
+static void settled(struct session *s)
+{
+	struct run *r = (struct run *)((char *)s - offsetof(struct run, session));
+
+	if (record_claim(s->record))
+		return;
+	record_running(s->record, r, &s->sandbox);
+	for (size_t i = 0; i < s->missing.count; i++)
+		record_denied(s->record, DENIED_MISSING, s->missing.item[i]);
+	for (size_t i = 0; i < s->denials.count; i++)
+		record_denied(s->record, "", s->denials.item[i]);
+}
+
 static int run_attached(struct run *r)
 {
 	struct record *record;
@@ -170,6 +184,10 @@ static int run_attached(struct run *r)
 
 	attach_stdio(r);
 	record = record_begin(r->id, false, false, &r->spec.listen_fd);
+	if (r->options.name)
+		record_must_claim(record);
+	else
+		r->session.settled = settled;
 	error = sandbox_start(&r->spec, &r->session.sandbox, err, sizeof(err));
 	if (error < 0) {
 		record_discard(record);

@@ -11,6 +11,7 @@
 #include <sys/signalfd.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "cli/log.h"
@@ -156,7 +157,7 @@ static void take_message(struct session *s, const struct monitor_msg *m)
 		break;
 	case MONITOR_LOG:
 		if (m->arg == BZ_LOG_DENIED)
-			add_denial(s, &s->missing, MISSING_MAX, "not granted: ", m);
+			add_denial(s, &s->missing, MISSING_MAX, DENIED_MISSING, m);
 		else if (m->arg != BZ_LOG_PANIC)
 			show(s, m->arg == BZ_LOG_TRACE ? "" : "bartizan: ", m->text, m->len);
 		break;
@@ -225,9 +226,33 @@ static void explain_end(struct session *s)
 	show(s, "bartizan: ", line, n < (int)sizeof(line) ? n : (int)sizeof(line) - 1);
 }
 
+static uint64_t now_ms(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	return t.tv_sec * 1000ull + t.tv_nsec / 1000000;
+}
+
+/* Returns how long to wait until there is something to do without being told; -1: for ever. */
+static int settle(struct session *s, uint64_t since)
+{
+	uint64_t passed;
+
+	if (!s->settled)
+		return -1;
+	passed = now_ms() - since;
+	if (passed < SETTLED_MS)
+		return SETTLED_MS - passed;
+	s->settled(s);
+	s->settled = NULL;
+	return -1;
+}
+
 int session_serve(struct session *s)
 {
 	struct pollfd fds[7];
+	uint64_t since = now_ms();
 	int signals = signals_open();
 
 	if (s->console)
@@ -241,7 +266,7 @@ int session_serve(struct session *s)
 			fds[2 + i] = (struct pollfd){.fd = s->output[i], .events = POLLIN};
 		if (s->console && !s->log)
 			console_poll(s->console, fds + 4);
-		if (poll(fds, 7, -1) < 0)
+		if (poll(fds, 7, settle(s, since)) < 0)
 			continue;
 		for (int i = 0; i < 2; i++)
 			if (fds[2 + i].revents && !log_take(s->log, s->output[i]))

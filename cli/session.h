@@ -14,11 +14,15 @@
 struct log;
 struct record;
 
+#define SETTLED_MS 20
+#define DENIED_MISSING "not granted: " /* before a name that the guest did not find, where denials are noted */
+
 struct session {
 	struct sandbox sandbox;
 	struct console *console; /* NULL without -t */
 	struct log *log;	 /* NULL: messages go to standard error */
 	struct record *record;	 /* where what was denied is noted; NULL: nowhere */
+	void (*settled)(struct session *s); /* called once, when it has run for SETTLED_MS; NULL: not (any more) */
 	int output[2];		 /* -d: reading ends of the guest's stdout and stderr; else -1 */
 	bool show_stats;
 	const char *stats_file;

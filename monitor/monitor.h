@@ -83,7 +83,8 @@ struct sandbox_spec {
 	int stdio[3];		/* -1: closed.  Reopened with just the access needed, see monitor/stdio.c */
 	uint16_t rows, cols;	/* of the console */
 	uint32_t flags;		/* SANDBOX_* */
-	int listen_fd;		/* AF_UNIX SOCK_SEQPACKET listener for later `stop`, `kill`, `stats`; -1: none.
+	int listen_fd;		/* AF_UNIX SOCK_SEQPACKET socket for later `stop`, `kill`, `stats`; -1: none.  It may be
+				 * bound later, see MONITOR_LISTEN.
 				 * Peers must have the caller's uid or be root; each gets every message. */
 };
 #define SANDBOX_MOUNTS_MAX 256
@@ -118,6 +119,7 @@ enum monitor_kind {
 	MONITOR_STOP,		/* arg: grace in milliseconds; SIGTERM to the guest now, SIGKILL to the sandbox then */
 	MONITOR_KILL,		/* SIGKILL to the sandbox now */
 	MONITOR_STATS,		/* answered with MONITOR_STATS */
+	MONITOR_LISTEN,		/* listen_fd is bound and listens: serve it from now on */
 	MONITOR_ASK,		/* with a stream socket for the library OS (bartizan_ask.h); closed while another waits */
 
 	/* from the monitor */

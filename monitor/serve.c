@@ -303,6 +303,9 @@ static void client_message(struct monitor *m, const struct monitor_msg *msg)
 		event_send(m, BZ_CTL_SIGNAL, SIGTERM, 0, 0);
 		run.grace_ns = now_ns() + msg->arg * 1000000ull;
 		break;
+	case MONITOR_LISTEN:
+		m->listening = m->listen >= 0;
+		break;
 	case MONITOR_STATS:
 		event_send(m, BZ_CTL_STATS, 0, 0, 0);
 		break;
@@ -467,7 +470,7 @@ static nfds_t fill_poll(struct monitor *m, struct pollfd *fds)
 	fds[AT_TEMPLATE] = (struct pollfd){m->template_pidfd, in, 0};
 	fds[AT_LOG] = (struct pollfd){clients_blocked(m) ? -1 : m->log, in, 0};
 	fds[AT_NOTIFY] = (struct pollfd){m->notify, in, 0};
-	fds[AT_LISTEN] = (struct pollfd){m->listen, in, 0};
+	fds[AT_LISTEN] = (struct pollfd){m->listening ? m->listen : -1, in, 0};
 	for (uint32_t i = 0; i < m->client_count; i++)
 		fds[AT_CLIENTS + i] = (struct pollfd){m->clients[i], in, 0};
 	if (clients_blocked(m))
