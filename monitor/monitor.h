@@ -119,7 +119,7 @@ enum monitor_kind {
 	MONITOR_STOP,		/* arg: grace in milliseconds; SIGTERM to the guest now, SIGKILL to the sandbox then */
 	MONITOR_KILL,		/* SIGKILL to the sandbox now */
 	MONITOR_STATS,		/* answered with MONITOR_STATS */
-	MONITOR_LISTEN,		/* listen_fd is bound and listens: serve it from now on */
+	MONITOR_LISTEN,		/* listen_fd, which did not at the start, listens now */
 	MONITOR_ASK,		/* with a stream socket for the library OS (bartizan_ask.h); closed while another waits */
 
 	/* from the monitor */

@@ -58,7 +58,7 @@ struct monitor {
 	pid_t template_pid;
 	int template_pidfd;
 	int control, events, log, notify, listen;
-	bool listening; /* somebody may come by `listen` */
+	int listening; /* somebody may come by `listen` */
 	int host_layer_fd, libos_fd, image_fd;
 	int table[SANDBOX_TABLE]; /* by number in the sandbox: what goes there; -1: nothing */
 	int clients[CLIENTS_MAX]; /* [0] is the caller's control socket */

@@ -100,6 +100,7 @@ static void keep_needed(struct monitor *m)
 	m->libos_fd = keep(m, &list, spec->libos_fd);
 	m->image_fd = keep(m, &list, spec->image_fd);
 	m->listen = keep(m, &list, spec->listen_fd);
+	getsockopt(m->listen, SOL_SOCKET, SO_ACCEPTCONN, &m->listening, &(socklen_t){sizeof(m->listening)});
 	m->control = keep(m, &list, m->control);
 	m->template_pidfd = keep(m, &list, m->template_pidfd);
 	for (int i = 0; i < 3; i++)
