@@ -228,10 +228,15 @@ void host_signal(int sig, const void *siginfo, void *ucontext, struct block *b)
 	leave_quick(s);
 	switch (sig) {
 	case HOST_SIGNAL_TEMPLATE:
-		/* Of interest to control_next alone: other calls of the template go on. */
+		/* Of interest to control_next alone: other calls of the template go on, and so do its other threads, of which the
+		 * kernel may have chosen one to tell of a death. */
 		host.template_woken = 1;
-		if (host.template_watching)
+		if (!host.template_watching)
+			return;
+		if (b->tcb.tid == sandbox->template_tid)
 			on_interrupt(s, b);
+		else
+			SYS(tgkill, sandbox->template_tid, sandbox->template_tid, HOST_SIGNAL_TEMPLATE);
 		return;
 	case HOST_SIGNAL_INTERRUPT:
 		on_interrupt(s, b);
