@@ -49,11 +49,12 @@ static void keeper(struct run *r, struct record *record)
 {
 	struct session *s = &r->session;
 	char err[512];
-	int error, code;
+	int error, code, signals;
 
 	setsid();
 	s->log = record_log(record);
 	r->spec.flags |= SANDBOX_DETACHED;
+	signals = session_signals();
 	error = sandbox_start(&r->spec, &s->sandbox, err, sizeof(err));
 	leave_terminal();
 	if (error < 0) {
@@ -67,7 +68,7 @@ static void keeper(struct run *r, struct record *record)
 	close(r->spec.listen_fd);
 	record_running(record, r, &s->sandbox);
 	s->record = record;
-	code = session_serve(s);
+	code = session_serve(s, signals);
 	if (!s->failed)
 		hints_show(r, code);
 	if (s->failed)

@@ -180,7 +180,7 @@ static int run_attached(struct run *r)
 {
 	struct record *record;
 	char err[512];
-	int error, code;
+	int error, code, signals;
 
 	attach_stdio(r);
 	record = record_begin(r->id, false, false, &r->spec.listen_fd);
@@ -188,6 +188,7 @@ static int run_attached(struct run *r)
 		record_must_claim(record);
 	else
 		r->session.settled = settled;
+	signals = session_signals();
 	error = sandbox_start(&r->spec, &r->session.sandbox, err, sizeof(err));
 	if (error < 0) {
 		record_discard(record);
@@ -195,7 +196,7 @@ static int run_attached(struct run *r)
 	}
 	record_running(record, r, &r->session.sandbox);
 	r->session.record = record;
-	code = session_serve(&r->session);
+	code = session_serve(&r->session, signals);
 	record_discard(record);
 	if (!r->session.failed)
 		hints_show(r, code);

@@ -26,7 +26,7 @@ static const int relayed[] = {SIGHUP,  SIGINT,	SIGQUIT, SIGTERM, SIGUSR1,
 			      SIGUSR2, SIGALRM, SIGCONT, SIGTSTP, SIGWINCH};
 
 /* Signals that the command was started to ignore (nohup, a shell's background) stay ignored. */
-static int signals_open(void)
+int session_signals(void)
 {
 	struct sigaction old;
 	sigset_t set;
@@ -249,11 +249,10 @@ static int settle(struct session *s, uint64_t since)
 	return -1;
 }
 
-int session_serve(struct session *s)
+int session_serve(struct session *s, int signals)
 {
 	struct pollfd fds[7];
 	uint64_t since = now_ms();
-	int signals = signals_open();
 
 	if (s->console)
 		console_raw(s->console);

@@ -39,8 +39,11 @@ struct session {
 	struct strings missing; /* names that the guest did not find, as the monitor escaped them */
 };
 
+/* From here on signals wait for session_serve: before the sandbox starts, so that none kills the command when the guest runs
+ * already. */
+int session_signals(void);
 /* Serves the sandbox until it has ended; returns the exit code for the command. */
-int session_serve(struct session *s);
+int session_serve(struct session *s, int signals);
 
 /* A line of the command's own, to where its other messages go. */
 void session_say(const struct session *s, const char *text);
