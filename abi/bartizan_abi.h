@@ -309,6 +309,9 @@ enum bz_advice { BZ_ADV_NORMAL, BZ_ADV_RANDOM, BZ_ADV_SEQUENTIAL, BZ_ADV_WILLNEE
 enum bz_clock { BZ_CLOCK_REALTIME = 0, BZ_CLOCK_MONOTONIC = 1, BZ_CLOCK_PROCESS_CPU = 2, BZ_CLOCK_THREAD_CPU = 3,
 		BZ_CLOCK_REALTIME_COARSE = 5, BZ_CLOCK_MONOTONIC_COARSE = 6, /* as of the last tick; quicker */
 		BZ_CLOCK_BOOTTIME = 7 };
+/* The processor time of another process of the sandbox, by the tid of its first thread; BZ_EINVAL: there is none, or this host
+ * cannot tell (a sandbox without a process namespace of its own). */
+#define BZ_CLOCK_CPU_OF(tid) (0x80000000u | (tid))
 #define BZ_NO_DEADLINE INT64_MAX
 
 /* What stream_wait and wait sets tell and take: Linux's EPOLL bits. */

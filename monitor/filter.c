@@ -52,6 +52,7 @@ struct rule {
 	uint32_t action;	/* 0: allow */
 	bool granted;		/* only with options->accept */
 	bool orphans;		/* only with options->orphans */
+	bool namespace;		/* only without */
 	const char *words;	/* what is checked, for people; null: nothing */
 	struct check checks[CHECKS_MAX];
 };
@@ -113,6 +114,8 @@ static const struct rule rules[] = {
 	{ HOST_NR_restart_syscall, .words = NULL },
 	{ HOST_NR_clock_gettime, .words = "the caller's own processor time",
 	  .checks = { { INT_ONE_OF, 0, .list = clocks } } },
+	{ HOST_NR_clock_gettime, .namespace = true, .words = "or that of another process of the sandbox",
+	  .checks = { { LONG_BITS, 0, 0x80000002, 0x80000007 } } },
 	{ HOST_NR_epoll_ctl, .words = "add, remove, change", .checks = { { INT_ONE_OF, 1, .list = epoll_ops } } },
 	{ HOST_NR_tgkill, .words = "no signal (a probe), SIGUSR1 (interrupt), SIGCHLD (wake the template), SIGKILL",
 	  .checks = { { INT_ONE_OF, 2, .list = signals } } },
@@ -244,7 +247,8 @@ static void emit_rule(struct program *p, const struct rule *rule)
 
 static bool rule_in_force(const struct filter_options *options, const struct rule *rule)
 {
-	return (!rule->granted || options->accept) && (!rule->orphans || options->orphans);
+	return (!rule->granted || options->accept) && (!rule->orphans || options->orphans) &&
+	       (!rule->namespace || !options->orphans);
 }
 
 /* The number is known to be within [rules[first].nr, rules[last].nr] or unlisted. */

@@ -24,7 +24,7 @@
 	X(prctl, 157, "arm Syscall User Dispatch in a new thread or picoprocess, and nothing else")          \
 	X(futex, 202, "wait and wake")                                                                       \
 	X(restart_syscall, 219, "the kernel resumes a timed wait with it after SIGSTOP and SIGCONT")         \
-	X(clock_gettime, 228, "processor time of the calling thread and process; the vDSO has the rest")     \
+	X(clock_gettime, 228, "processor time of a thread or process of the sandbox; the vDSO has the rest")     \
 	X(epoll_ctl, 233, "wait sets")                                                                       \
 	X(tgkill, 234, "interrupt or probe a thread; end the calling picoprocess")                           \
 	X(preadv2, 327, "data in, from descriptors that the monitor handed over")                            \

@@ -89,6 +89,12 @@ int64_t clock_read(uint32_t clock)
 	struct host_timespec ts;
 	long ret;
 
+	if (clock & BZ_CLOCK_CPU_OF(0)) {
+		if (!host.boot->pid_namespace)
+			return -BZ_EINVAL;
+		ret = SYS(clock_gettime, ~(clock & ~BZ_CLOCK_CPU_OF(0)) << 3 | 2, &ts); /* clock_getcpuclockid(3) */
+		return ret < 0 ? ret : ts.sec * BILLION + ts.nsec;
+	}
 	switch (clock) {
 	case BZ_CLOCK_REALTIME:
 	case BZ_CLOCK_MONOTONIC:

@@ -130,7 +130,8 @@ static void upcall_thread_start(void *arg, struct bz_context *ctx)
 	t->host_tid = tcb->tid;
 	t->ctx = ctx;
 	if (!t->process->exe) {
-		init_enter(t, ctx);
+		t->process->host_pid = tcb->tid;
+		launch_enter(t, ctx);
 	} else {
 		*ctx = t->start_ctx;
 		write_fs_base(t->start_fs);

@@ -34,6 +34,14 @@ static long set_limit(struct process *p, unsigned int res, const struct rlimit64
 	return ret;
 }
 
+u64 process_cpu(const struct process *p)
+{
+	i64 ns = current && p == current->process ? host->clock_read(BZ_CLOCK_PROCESS_CPU) :
+		 p->thread_count && p->host_pid > 0 ? host->clock_read(BZ_CLOCK_CPU_OF((u32)p->host_pid)) : -EINVAL;
+
+	return ns < 0 ? p->utime_dead : (u64)ns;
+}
+
 SYSCALL(getrlimit, unsigned int res, struct rlimit64 *ulimit)
 {
 	struct rlimit64 l;

@@ -76,8 +76,21 @@ static int fd_follow(const struct pnode *n, struct path *out)
 	return out->dentry ? 0 : -ENXIO;
 }
 
+/* The bits tell how it is open; lsof(8) and ls -l show them. */
+static u32 fd_mode(const struct pnode *n)
+{
+	struct file *f = node_file(n);
+	u32 mode = S_IFLNK | 0100;
+
+	if (!f)
+		return S_IFLNK | 0700;
+	mode |= (FMODE_CAN_READ(f) ? 0400 : 0) | (FMODE_CAN_WRITE(f) ? 0200 : 0);
+	file_put(f);
+	return mode;
+}
+
 static const struct pseudo_entry fd_link = {
-	.name = "fd", .mode = S_IFLNK | 0700, .readlink = fd_readlink, .follow = fd_follow, .alive = fd_alive};
+	.name = "fd", .mode = S_IFLNK | 0700, .mode_now = fd_mode, .readlink = fd_readlink, .follow = fd_follow, .alive = fd_alive};
 
 static int fdinfo_show(struct seq *s, const struct pnode *n)
 {

@@ -162,10 +162,7 @@ static const char *state_name(char c)
 
 static i64 cpu_ticks(const struct process *p)
 {
-	/* The host tells the CPU time of the calling process alone. */
-	if (p == current->process)
-		return host->clock_read(BZ_CLOCK_PROCESS_CPU) / (NSEC_PER_SEC / USER_HZ);
-	return 0;
+	return process_cpu(p) / (NSEC_PER_SEC / USER_HZ);
 }
 
 static void pending_sets(const struct process *p, const struct thread *t, u64 *ign, u64 *cgt)

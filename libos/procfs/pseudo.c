@@ -90,7 +90,7 @@ static void node_owner(struct inode *inode, const struct pnode *n)
 static struct inode *node_inode(struct super *sb, const struct pnode *n)
 {
 	struct pnode *copy = kmalloc(sizeof(*copy));
-	struct inode *inode = copy ? inode_alloc(sb, n->entry->mode) : NULL;
+	struct inode *inode = copy ? inode_alloc(sb, n->entry->mode_now ? n->entry->mode_now(n) : n->entry->mode) : NULL;
 
 	if (!inode) {
 		kfree(copy);
@@ -145,6 +145,8 @@ static bool pseudo_revalidate(struct dentry *dentry)
 	if (!dentry->inode)
 		return false;
 	n = dentry->inode->priv;
+	if (n->entry->mode_now && n->entry->mode_now(n) != dentry->inode->mode)
+		return false;
 	return !n->entry->alive || n->entry->alive(n);
 }
 

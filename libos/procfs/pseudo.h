@@ -33,6 +33,7 @@ typedef bool (*pseudo_emit)(void *arg, const char *name, u32 len, u64 ino, u32 d
 struct pseudo_entry {
 	const char *name;
 	u32 mode;				/* with S_IFMT; a null name ends a table */
+	u32 (*mode_now)(const struct pnode *n);	/* null: it is always `mode` */
 	int (*show)(struct seq *s, const struct pnode *n);
 	ssize_t (*store)(const struct pnode *n, char *text, size_t len); /* NUL-terminated copy; null: EACCES by mode */
 	const struct pseudo_entry *children;	/* static part of a directory */

@@ -50,7 +50,13 @@ static int node_range_show(struct seq *s, const struct pnode *n)
 
 static int node_meminfo_show(struct seq *s, const struct pnode *n)
 {
-	seq_printf(s, "Node 0 MemTotal:       %lu kB\n", (unsigned long)boot->memory_limit >> 10);
+	struct memory_use use;
+	unsigned long total = boot->memory_limit >> 10, used;
+
+	memory_use(&use);
+	used = min(use.used_pages * 4, (u64)total);
+	seq_printf(s, "Node 0 MemTotal:       %8lu kB\nNode 0 MemFree:        %8lu kB\nNode 0 MemUsed:        %8lu kB\n", total,
+		   total - used, used);
 	return 0;
 }
 
