@@ -10,6 +10,8 @@ const struct command commands[] = {
     {"wait", command_wait, "wait for sandboxes to end"},
     {"stop", command_stop, "ask sandboxes to end, then kill them"},
     {"kill", command_kill, "kill sandboxes, or send them a signal"},
+    {"exec", command_exec, "run another program in a running sandbox"},
+    {"top", command_top, "show what runs in a sandbox"},
     {"cp", command_cp, "copy files between this host and a sandbox"},
     {"rm", command_rm, "forget sandboxes that ended"},
     {"inspect", command_inspect, "show a sandbox's record, or what an image holds and requests"},

@@ -31,7 +31,7 @@ static void bash(bool zsh)
 	options_print_long(" ");
 	printf("' -- \"$word\")) ;;\n"
 	       "	run:*) COMPREPLY=($(compgen -f -c -- \"$word\")) ;;\n"
-	       "	logs:*|wait:*|stop:*|kill:*|rm:*) COMPREPLY=($(compgen -W \"$(bartizan ps -a | "
+	       "	logs:*|wait:*|stop:*|kill:*|rm:*|top:*|exec:*) COMPREPLY=($(compgen -W \"$(bartizan ps -a | "
 	       "awk 'NR > 1 { print $1 }')\" -- \"$word\")) ;;\n"
 	       "	cp:*) COMPREPLY=($(compgen -f -- \"$word\") $(compgen -S : -W \"$(bartizan ps -a | "
 	       "awk 'NR > 1 { print $1 }')\" -- \"$word\")) ;;\n"
@@ -54,7 +54,7 @@ static void fish(void)
 	options_print_long(" ");
 	printf("\n	complete -c bartizan -n '__fish_seen_subcommand_from run' -l (string sub -s 3 -- "
 	       "$option)\nend\n"
-	       "complete -c bartizan -f -n '__fish_seen_subcommand_from logs wait stop kill rm' "
+	       "complete -c bartizan -f -n '__fish_seen_subcommand_from logs wait stop kill rm top exec' "
 	       "-a \"(bartizan ps -a | awk 'NR > 1 { print \\$1 }')\"\n"
 	       "complete -c bartizan -n '__fish_seen_subcommand_from cp' "
 	       "-a \"(bartizan ps -a | awk 'NR > 1 { print \\$1 \\\":\\\" }')\"\n");

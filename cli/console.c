@@ -38,28 +38,38 @@ void console_size(struct console *c)
 	ioctl(c->master, TIOCSWINSZ, &size);
 }
 
-struct console *console_make(void)
+struct console *console_of(int stream)
 {
 	struct console *c = must_alloc(sizeof(*c));
-	struct termios raw;
-	int unlock = 0;
 
 	c->rows = 24;
 	c->cols = 80;
-	c->master = open("/dev/ptmx", O_RDWR | O_NOCTTY | O_CLOEXEC);
-	if (c->master < 0 || ioctl(c->master, TIOCSPTLCK, &unlock) < 0)
+	c->master = stream;
+	c->slave = -1;
+	if (stream >= 0)
+		fcntl(stream, F_SETFL, O_NONBLOCK);
+	c->input_open = true;
+	c->user_is_terminal = isatty(STDIN_FILENO);
+	console_size(c);
+	return c;
+}
+
+struct console *console_make(void)
+{
+	struct console *c;
+	struct termios raw;
+	int unlock = 0, master = open("/dev/ptmx", O_RDWR | O_NOCTTY | O_CLOEXEC);
+
+	if (master < 0 || ioctl(master, TIOCSPTLCK, &unlock) < 0)
 		fail(EXIT_BARTIZAN, "-t: cannot make a terminal: %s", strerror(errno));
-	c->slave = ioctl(c->master, TIOCGPTPEER, O_RDWR | O_NOCTTY | O_CLOEXEC);
+	c = console_of(master);
+	c->slave = ioctl(master, TIOCGPTPEER, O_RDWR | O_NOCTTY | O_CLOEXEC);
 	if (c->slave < 0)
 		fail(EXIT_BARTIZAN, "-t: cannot make a terminal: %s", strerror(errno));
-	fcntl(c->master, F_SETFL, O_NONBLOCK);
 	if (tcgetattr(c->slave, &raw) == 0) {
 		cfmakeraw(&raw);
 		tcsetattr(c->slave, TCSANOW, &raw);
 	}
-	c->input_open = true;
-	c->user_is_terminal = isatty(STDIN_FILENO);
-	console_size(c);
 	return c;
 }
 
@@ -79,7 +89,7 @@ void console_raw(struct console *c)
 }
 
 /* False at the end of what can be read. */
-static bool fill(struct pipeline *p, int fd)
+bool pipeline_fill(struct pipeline *p, int fd)
 {
 	ssize_t n;
 
@@ -90,17 +100,21 @@ static bool fill(struct pipeline *p, int fd)
 	return n > 0 || (n < 0 && (errno == EAGAIN || errno == EINTR));
 }
 
-static void flush(struct pipeline *p, int fd)
+bool pipeline_flush(struct pipeline *p, int fd)
 {
 	ssize_t n = write(fd, p->data + p->start, p->end - p->start);
 
-	if (n > 0)
+	if (n > 0) {
 		p->start += n;
-	else if (errno != EAGAIN && errno != EINTR)
-		p->start = p->end;
+		return true;
+	}
+	if (errno == EAGAIN || errno == EINTR)
+		return true;
+	p->start = p->end;
+	return false;
 }
 
-static bool pending(const struct pipeline *p)
+bool pipeline_pending(const struct pipeline *p)
 {
 	return p->start < p->end;
 }
@@ -108,12 +122,12 @@ static bool pending(const struct pipeline *p)
 void console_poll(struct console *c, struct pollfd fds[3])
 {
 	fds[0] =
-	    (struct pollfd){.fd = c->input_open && !pending(&c->in) ? STDIN_FILENO : -1, .events = POLLIN};
+	    (struct pollfd){.fd = c->input_open && !pipeline_pending(&c->in) ? STDIN_FILENO : -1, .events = POLLIN};
 	fds[1] = (struct pollfd){.fd = c->master};
-	fds[2] = (struct pollfd){.fd = pending(&c->out) ? STDOUT_FILENO : -1, .events = POLLOUT};
-	if (pending(&c->in))
+	fds[2] = (struct pollfd){.fd = pipeline_pending(&c->out) ? STDOUT_FILENO : -1, .events = POLLOUT};
+	if (pipeline_pending(&c->in))
 		fds[1].events |= POLLOUT;
-	if (!pending(&c->out))
+	if (!pipeline_pending(&c->out))
 		fds[1].events |= POLLIN;
 	if (!fds[1].events)
 		fds[1].fd = -1;
@@ -121,18 +135,18 @@ void console_poll(struct console *c, struct pollfd fds[3])
 
 void console_relay(struct console *c, const struct pollfd fds[3])
 {
-	if (fds[0].revents && !fill(&c->in, STDIN_FILENO)) {
+	if (fds[0].revents && !pipeline_fill(&c->in, STDIN_FILENO)) {
 		c->input_open = false;
 		c->in.data[0] = 4; /* the end of input reaches a terminal's reader as Ctrl-D */
 		c->in.start = 0;
 		c->in.end = 1;
 	}
-	if ((fds[1].revents & POLLIN) && !pending(&c->out))
-		fill(&c->out, c->master);
-	if ((fds[1].revents & POLLOUT) || (pending(&c->in) && !fds[1].events))
-		flush(&c->in, c->master);
+	if ((fds[1].revents & POLLIN) && !pipeline_pending(&c->out))
+		pipeline_fill(&c->out, c->master);
+	if ((fds[1].revents & POLLOUT) || (pipeline_pending(&c->in) && !fds[1].events))
+		pipeline_flush(&c->in, c->master);
 	if (fds[2].revents)
-		flush(&c->out, STDOUT_FILENO);
+		pipeline_flush(&c->out, STDOUT_FILENO);
 }
 
 void console_drain(struct console *c)
@@ -140,11 +154,11 @@ void console_drain(struct console *c)
 	struct pollfd out = {.fd = STDOUT_FILENO, .events = POLLOUT};
 
 	for (;;) {
-		while (pending(&c->out)) {
+		while (pipeline_pending(&c->out)) {
 			poll(&out, 1, 1000);
-			flush(&c->out, STDOUT_FILENO);
+			pipeline_flush(&c->out, STDOUT_FILENO);
 		}
-		if (!fill(&c->out, c->master) || !pending(&c->out))
+		if (!pipeline_fill(&c->out, c->master) || !pipeline_pending(&c->out))
 			break;
 	}
 }

@@ -23,8 +23,16 @@ struct console {
 	struct pipeline in, out;
 };
 
+/* False at the end of what can be read. */
+bool pipeline_fill(struct pipeline *p, int fd);
+/* Writes what there is; false, and it is dropped, if nobody can read it any more. */
+bool pipeline_flush(struct pipeline *p, int fd);
+bool pipeline_pending(const struct pipeline *p);
+
 /* Makes the pty, of the person's terminal's size. */
 struct console *console_make(void);
+/* The relay alone, for a stream whose other end is the library OS's terminal (exec -t). */
+struct console *console_of(int stream);
 void console_raw(struct console *c);
 /* Gives the terminal back; safe to call at any time, and more than once. */
 void console_restore(void);

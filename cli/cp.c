@@ -15,7 +15,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-#include "cli/manage.h"
+#include "cli/ask.h"
 #include "cli/tar.h"
 #include "monitor/monitor.h"
 
@@ -72,50 +72,30 @@ static const char *holder_of(const char *path, const char *base)
 
 /* --- The sandbox's end --------------------------------------------------------------------------------- */
 
-static void hand_over(int monitor, int fd)
+/* Its answer: of what is there. */
+static int ask_files(int state, const struct entry *e, uint32_t op, uint32_t flags, const struct place *p, uint32_t *mode)
 {
-	struct monitor_msg m = {.kind = MONITOR_ASK};
-	struct iovec iov = {&m, sizeof(m)};
-	char space[CMSG_SPACE(sizeof(int))] __attribute__((aligned(8))) = {0};
-	struct msghdr msg = {.msg_iov = &iov, .msg_iovlen = 1, .msg_control = space, .msg_controllen = sizeof(space)};
-	struct cmsghdr *cmsg = CMSG_FIRSTHDR(&msg);
-
-	*cmsg = (struct cmsghdr){
-	    .cmsg_len = CMSG_LEN(sizeof(int)), .cmsg_level = SOL_SOCKET, .cmsg_type = SCM_RIGHTS};
-	memcpy(CMSG_DATA(cmsg), &fd, sizeof(int));
-	if (sendmsg(monitor, &msg, MSG_NOSIGNAL) < 0)
-		fail(EXIT_BARTIZAN, "cp: the sandbox's monitor: %s", strerror(errno));
-}
-
-/* A stream to the library OS, on which the request is. */
-static int ask(int state, const struct entry *e, uint32_t op, uint32_t flags, const char *path)
-{
-	int monitor = entry_connect(state, e), ends[2];
 	struct bz_ask what = {.op = op, .flags = flags};
+	int monitor = ask_connect(state, e), fd, error;
 
-	if (strlen(path) >= sizeof(what.path))
+	if (strlen(p->path) >= sizeof(what.path))
 		fail(EXIT_BARTIZAN, "cp: the path in the sandbox is too long");
-	strcpy(what.path, path);
-	if (monitor < 0)
-		fail(EXIT_BARTIZAN, "%s: its monitor does not answer", e->name);
-	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends) < 0)
-		fail(EXIT_BARTIZAN, "cp: %s", strerror(errno));
-	tar_send(ends[0], &what, sizeof(what));
-	hand_over(monitor, ends[1]);
-	close(ends[1]);
-	return ends[0]; /* the monitor is told no more: its end of the connection closes with the command */
+	strcpy(what.path, p->path);
+	fd = ask(monitor, e->name, &what, NULL, 0, mode, &error);
+	if (error)
+		fail(1, "%s:%s: %s", p->sandbox, p->path, strerror(error));
+	close(monitor);
+	return fd;
 }
 
 static uint32_t take_answer(int fd, const struct place *p)
 {
-	struct bz_answer answer;
+	uint32_t mode;
+	int error = ask_answer(fd, p->sandbox, &mode);
 
-	if (!tar_receive(fd, &answer, sizeof(answer)))
-		fail(EXIT_BARTIZAN, "%s: the sandbox does not answer, or serves others just now", p->sandbox);
-	if (answer.error)
-		fail(1, "%s:%s: %s", p->sandbox, p->path,
-		     answer.error < 0 && answer.error > -4096 ? strerror(-answer.error) : "failed");
-	return answer.mode;
+	if (error)
+		fail(1, "%s:%s: %s", p->sandbox, p->path, strerror(error));
+	return mode;
 }
 
 static int open_inside(int root, const char *path, uint64_t flags)
@@ -126,7 +106,7 @@ static int open_inside(int root, const char *path, uint64_t flags)
 }
 
 /* What a sandbox that ended left in its overlay, sent by a child as the library OS would. */
-static int ask_overlay(const struct entry *e, const struct place *p)
+static int ask_overlay(const struct entry *e, const struct place *p, uint32_t *mode)
 {
 	const char *overlay = entry_text(e, "overlay"), *base = base_name(p->path);
 	int root, fd, ends[2];
@@ -148,21 +128,21 @@ static int ask_overlay(const struct entry *e, const struct place *p)
 		struct bz_answer answer = {.mode = st.st_mode};
 
 		close(ends[0]);
-		tar_send(ends[1], &answer, sizeof(answer));
 		tar_write(ends[1], fd, S_ISDIR(st.st_mode) ? "." : base, base, true);
 		tar_send(ends[1], &answer, sizeof(answer));
 		_exit(0);
 	}
 	close(ends[1]);
+	*mode = st.st_mode;
 	return ends[0];
 }
 
 /* --- The two ways -------------------------------------------------------------------------------------- */
 
-static void copy_out(int fd, const struct place *from, const char *to, bool owners)
+static void copy_out(int fd, uint32_t mode, const struct place *from, const char *to, bool owners)
 {
 	char *first = base_name(from->path), *top = first;
-	const bool tree = S_ISDIR(take_answer(fd, from));
+	const bool tree = S_ISDIR(mode);
 	struct stat st;
 	int dir;
 
@@ -199,10 +179,9 @@ static void relay_in(int fd)
 	shutdown(fd, SHUT_WR);
 }
 
-static void copy_in(int fd, const char *from, const struct place *to)
+static void copy_in(int fd, uint32_t mode, const char *from, const struct place *to)
 {
 	char *base = base_name(from), *top = base;
-	const uint32_t mode = take_answer(fd, to);
 	struct stat st;
 	int dir;
 
@@ -238,6 +217,8 @@ int command_cp(int argc, char **argv)
 	int state = state_open();
 	struct entry e;
 	struct args a;
+	uint32_t mode;
+	int fd;
 
 	args_parse(&a, "cp", argc, argv, 0, 2);
 	if (a.count < 2)
@@ -252,12 +233,13 @@ int command_cp(int argc, char **argv)
 	entry_find(&e, state, from.sandbox ? from.sandbox : to.sandbox);
 	signal(SIGPIPE, SIG_IGN);
 	if (from.sandbox) {
-		copy_out(e.running ? ask(state, &e, BZ_ASK_GET, 0, from.path) : ask_overlay(&e, &from), &from, to.path,
-			 a.all);
+		fd = e.running ? ask_files(state, &e, BZ_ASK_GET, 0, &from, &mode) : ask_overlay(&e, &from, &mode);
+		copy_out(fd, mode, &from, to.path, a.all);
 		return 0;
 	}
 	if (!e.running)
 		fail(EXIT_BARTIZAN, "%s: it ended: nothing can be copied to it", e.name);
-	copy_in(ask(state, &e, BZ_ASK_PUT, a.all ? BZ_ASK_OWNERS : 0, to.path), from.path, &to);
+	fd = ask_files(state, &e, BZ_ASK_PUT, a.all ? BZ_ASK_OWNERS : 0, &to, &mode);
+	copy_in(fd, mode, from.path, &to);
 	return 0;
 }

@@ -233,7 +233,7 @@ void args_parse(struct args *a, const char *command, int argc, char **argv, int 
 	};
 	static const struct {
 		const char *command, *takes;
-	} known[] = {{"ps", "Ja"},   {"logs", "fRnD"}, {"cp", "a"}, {"wait", "J"},	{"stop", "Jt"},
+	} known[] = {{"ps", "Ja"},   {"logs", "fRnD"}, {"cp", "a"}, {"top", "J"}, {"wait", "J"},	{"stop", "Jt"},
 		     {"kill", "Js"}, {"rm", "Jf"},    {"inspect", "J"}, {"images", "J"},
 		     {"rmi", "J"},   {"check", "J"},  {"version", "J"}};
 	const char *takes = "", *last;

@@ -46,6 +46,8 @@ int command_logs(int argc, char **argv);
 int command_wait(int argc, char **argv);
 int command_stop(int argc, char **argv);
 int command_kill(int argc, char **argv);
+int command_exec(int argc, char **argv);
+int command_top(int argc, char **argv);
 int command_cp(int argc, char **argv);
 int command_rm(int argc, char **argv);
 int command_inspect(int argc, char **argv);

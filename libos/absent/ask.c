@@ -1,4 +1,4 @@
-/* In place of libos/ask: `bartizan cp` is told that this library OS cannot. */
+/* In place of libos/ask: `bartizan cp`, exec and top are told that this library OS cannot. */
 #include "libos/ask/ask.h"
 
 void ask_serve(void)

@@ -30,3 +30,29 @@ void tty_set_winsize(u16 rows, u16 cols)
 void tty_put(struct tty *t)
 {
 }
+
+struct tty *tty_create_wired(bz_stream stream, u16 rows, u16 cols)
+{
+	return ERR_PTR(-ENXIO);
+}
+
+u32 tty_wired_index(const struct tty *t)
+{
+	return 0;
+}
+
+void tty_serve_wired(struct tty *t)
+{
+}
+
+void tty_drain_wired(struct tty *t, i64 deadline)
+{
+}
+
+void tty_resize(struct tty *t, const struct winsize_kernel *size)
+{
+}
+
+void tty_hangup(struct tty *t)
+{
+}

@@ -13,19 +13,33 @@ void ask_serve(void);
 
 /* --- between the files --- */
 struct ask {
-	bz_stream stream;
+	bz_stream stream;	/* -1: somebody else's by now */
 	struct bz_ask what;
 	int error;		/* the first one; the stream is in order as long as it is not ASK_BROKEN */
-	char name[4096];	/* the tar's name, and the guest's path of the same file */
-	char path[4096 + 4096];
-	char buf[64 << 10];
+	/* of GET and PUT */
+	char *name;		/* NAME_SIZE: the tar's name, and the guest's path of the same file */
+	char *path;		/* PATH_SIZE */
+	char *buf;		/* BUF_SIZE */
 };
 #define ASK_BROKEN (-EPIPE)
+#define NAME_SIZE 4096u
+#define PATH_SIZE (4096u + 4096u)
+#define BUF_SIZE (64u << 10)
 
 int ask_read(struct ask *a, void *buf, size_t n);	/* all of it, or ASK_BROKEN */
 int ask_write(struct ask *a, const void *buf, size_t n);
 int ask_answer(struct ask *a, int error, u32 mode);
 void ask_get(struct ask *a);
 void ask_put(struct ask *a);
+void ask_exec(struct ask *a);
+void ask_stream(struct ask *a);
+void ask_top(struct ask *a);
+
+/* Whom a process is to be: USER[:GROUP], names or numbers, by the guest's own /etc/passwd and /etc/group. */
+struct identity {
+	u32 uid, gid, ngroups, groups[64];
+	char home[256];		/* "": not known */
+};
+int identity_find(struct identity *id, const char *text);
 
 #endif

@@ -91,7 +91,7 @@ static int send_file(struct ask *a, const struct path *p, const struct kstat *st
 		return note(a, PTR_ERR(f));
 	err = put_entry(a, st, '0', st->size, NULL);
 	for (u64 at = 0; !err && at < st->size;) {
-		size_t n = min(st->size - at, (u64)sizeof(a->buf));
+		size_t n = min(st->size - at, (u64)BUF_SIZE);
 		ssize_t got = file_read_kernel(f, a->buf, n, at);
 
 		if (got < (ssize_t)n) {
@@ -178,10 +178,10 @@ static int send_child(struct ask *a, const char *name, u32 depth)
 	struct path p;
 	int err;
 
-	if (at + n + 2 > sizeof(a->name) || path_at + n + 2 > sizeof(a->path))
+	if (at + n + 2 > NAME_SIZE || path_at + n + 2 > PATH_SIZE)
 		return note(a, -ENAMETOOLONG);
-	snprintf(a->name + at, sizeof(a->name) - at, "/%s", name);
-	snprintf(a->path + path_at, sizeof(a->path) - path_at, "/%s", name);
+	snprintf(a->name + at, NAME_SIZE - at, "/%s", name);
+	snprintf(a->path + path_at, PATH_SIZE - path_at, "/%s", name);
 	err = path_lookup(AT_FDCWD, a->path, 0, &p);
 	if (!err) {
 		err = is_kernels(&p) ? 0 : send_path(a, &p, depth);
@@ -240,7 +240,7 @@ static void first_name(struct ask *a)
 	for (start = end; start > path && start[-1] != '/';)
 		start--;
 	if (start == end || (end - start == 2 && start[0] == '.' && start[1] == '.'))
-		strlcpy(a->name, ".", sizeof(a->name));
+		strlcpy(a->name, ".", NAME_SIZE);
 	else
 		strlcpy(a->name, start, end - start + 1);
 }
@@ -263,7 +263,7 @@ void ask_get(struct ask *a)
 		ask_answer(a, err, 0);
 		return;
 	}
-	strlcpy(a->path, a->what.path, sizeof(a->path));
+	strlcpy(a->path, a->what.path, PATH_SIZE);
 	first_name(a);
 	err = ask_answer(a, 0, st.mode);
 	if (!err)

@@ -15,7 +15,7 @@ struct entry {
 	char *name, *link;	/* in a->buf's last part */
 };
 #define TEXT 4096u	/* room for each of the two */
-#define DATA (sizeof(((struct ask *)0)->buf) - 2 * TEXT)
+#define DATA (BUF_SIZE - 2 * TEXT)
 
 static u64 get_number(const char *field, u32 n)
 {
@@ -148,7 +148,7 @@ static int place(struct ask *a, size_t base, const char *name)
 		if (n == 2 && name[0] == '.' && name[1] == '.')
 			return -EINVAL;
 		if (n && !(n == 1 && name[0] == '.')) {
-			if (len + n + 2 > sizeof(a->path))
+			if (len + n + 2 > PATH_SIZE)
 				return -ENAMETOOLONG;
 			a->path[len++] = '/';
 			memcpy(a->path + len, name, n);
@@ -286,7 +286,7 @@ static int find_base(struct ask *a, u32 *mode)
 	*mode = err ? 0 : p.dentry->inode->mode;
 	if (!err)
 		path_put(&p);
-	snprintf(a->path, sizeof(a->path), "%s%s", a->what.path[0] == '/' ? "" : "/", a->what.path);
+	snprintf(a->path, PATH_SIZE, "%s%s", a->what.path[0] == '/' ? "" : "/", a->what.path);
 	n = strlen(a->path);
 	while (n && a->path[n - 1] == '/')
 		n--;

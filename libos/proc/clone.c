@@ -26,7 +26,7 @@ static int check_flags(const struct clone_args *a)
 		return -EINVAL;
 	if ((f & CLONE_THREAD) && (f & (CLONE_NEWUSER | CLONE_NEWPID)))
 		return -EINVAL;
-	if ((f & CLONE_PARENT) && current->process == init_process)
+	if ((f & CLONE_PARENT) && !current->process->parent)
 		return -EINVAL;
 	if ((f & CLONE_PIDFD) && (f & CLONE_THREAD))
 		return -EINVAL;
@@ -201,7 +201,7 @@ static int process_inherit(struct process *p, struct process *parent, u64 flags)
 	return 0;
 }
 
-static void process_undo(struct process *p)
+void process_undo(struct process *p)
 {
 	if (p->files)
 		files_put(p->files);
@@ -221,6 +221,7 @@ static void child_begin(struct thread *t, const struct clone_args *a)
 	tcb->resume_flag = (u64)&t->in_guest;
 	t->begun = 1;
 	WRITE_ONCE(t->host_tid, tcb->tid);
+	WRITE_ONCE(t->process->host_pid, tcb->tid);
 	t->ctx = tcb->ctx;
 	mm_fork_child(t->process->mm);
 	if (a->stack)

@@ -260,7 +260,7 @@ static int follow_script(struct exec_image *img, const char *script)
 }
 
 /* Find out how img->file is to be run. */
-static int resolve_format(struct exec_image *img)
+int exec_image_check(struct exec_image *img)
 {
 	int err = read_head(img);
 	char *prev;
@@ -419,9 +419,9 @@ static int change_program(struct exec_image *img, struct bz_context *ctx)
 	vfork_release(p);
 	if (err) {
 		/* As Linux ends who execs it; the operator's own program is told of, and ends as what cannot be run. */
-		u32 status = img->lacks ? STATUS_NOT_EXECUTABLE : BZ_EXC_SEGV;
+		u32 status = img->first ? STATUS_NOT_EXECUTABLE : BZ_EXC_SEGV;
 
-		printk(img->lacks ? BZ_LOG_WARN : BZ_LOG_INFO, "%s: cannot be loaded: it is damaged or truncated (%s)",
+		printk(img->first ? BZ_LOG_WARN : BZ_LOG_INFO, "%s: cannot be loaded: it is damaged or truncated (%s)",
 		       img->filename, errno_name(-err));
 		exec_image_free(img);
 		process_exit_group(status);
@@ -456,14 +456,23 @@ void exec_image_free(struct exec_image *img)
 }
 
 /* img has its file and arguments; it is consumed. */
-int exec_image_run(struct exec_image *img, struct bz_context *ctx)
+static int exec_image_run(struct exec_image *img, struct bz_context *ctx)
 {
-	int err = resolve_format(img);
+	int err = exec_image_check(img);
 
 	if (!err)
 		err = change_program(img, ctx);
 	exec_image_free(img);
 	return err;
+}
+
+void exec_image_start(struct exec_image *img, struct bz_context *ctx)
+{
+	int err = change_program(img, ctx);
+
+	exec_image_free(img);
+	if (err)
+		process_exit_group(STATUS_NOT_EXECUTABLE); /* it was killed before it began */
 }
 
 static long do_exec(int dirfd, char *name, const char *const *uargv, const char *const *uenvp, int flags)

@@ -189,6 +189,15 @@ static void orphan_children(struct process *p)
 	}
 }
 
+/* Nobody in the sandbox waits for a process that the operator started: who did is told.  Tasklist locked. */
+static bool leave_no_parent(struct process *p)
+{
+	p->zombie = 1;
+	waitq_wake_all(&p->pidfd_waitq, ~0u);
+	process_unhash(p);
+	return true;
+}
+
 static void process_finish(struct process *p)
 {
 	struct files *files = p->files;
@@ -218,10 +227,12 @@ static void process_finish(struct process *p)
 	p->mm = NULL;
 	if (p != init_process) {
 		orphan_children(p);
-		reaped = notify_parent(p);
+		reaped = p->parent ? notify_parent(p) : leave_no_parent(p);
 	}
 	mutex_unlock(&tasklist_lock);
 	mm_put(mm);
+	if (p->launched)
+		p->launched->ended(p->launched, p);
 	if (reaped)
 		process_put(p);
 }

@@ -1,6 +1,6 @@
 /*
- * The first guest process: made by the template from what the security monitor wrote down (struct bz_start), loaded by
- * itself in its own picoprocess.
+ * Processes without a parent: the first one, made by the template from what the security monitor wrote down (struct bz_start),
+ * and those of `bartizan exec` (ask/exec.c).  Each loads its program itself, in its own picoprocess.
  */
 #include "libos/mm/mm.h"
 #include "libos/proc/internal.h"
@@ -50,30 +50,25 @@ static void default_limits(struct process *p)
 	}
 }
 
-static void boot_cred(struct cred *c)
+static void launch_cred(struct cred *c, const struct launch *l)
 {
-	const u32 *groups = (const u32 *)((const char *)boot + boot->groups);
-
-	c->uid = c->euid = c->suid = c->fsuid = boot->uid;
-	c->gid = c->egid = c->sgid = c->fsgid = boot->gid;
-	c->ngroups = min(boot->group_count, (u32)NGROUPS);
-	memcpy(c->groups, groups, c->ngroups * sizeof(u32));
+	c->uid = c->euid = c->suid = c->fsuid = l->uid;
+	c->gid = c->egid = c->sgid = c->fsgid = l->gid;
+	c->ngroups = min(l->ngroups, (u32)NGROUPS);
+	memcpy(c->groups, l->groups, c->ngroups * sizeof(u32));
 	c->cap_bounding = (2ull << CAP_LAST_CAP) - 1;
-	if (!boot->uid)
+	if (!l->uid)
 		c->cap_permitted = c->cap_effective = c->cap_bounding;
 }
 
 /* The current directory that the operator named. */
-static int enter_cwd(struct fs_context *fs)
+static int enter_cwd(struct fs_context *fs, const char *name)
 {
-	const char *name = boot->cwd ? boot_string(boot->cwd) : "/";
 	struct path path;
 	int err = path_lookup(AT_FDCWD, name, LOOKUP_FOLLOW | LOOKUP_DIRECTORY, &path);
 
-	if (err) {
-		printk(BZ_LOG_WARN, "working directory %s: %s", name, err == -ENOENT ? "does not exist" : "cannot be entered");
+	if (err)
 		return err;
-	}
 	path_put(&fs->cwd);
 	fs->cwd = path;
 	return 0;
@@ -97,16 +92,13 @@ static int open_stdio(void)
 	return 0;
 }
 
-static const char *env_value(const char *name)
+static const char *env_value(const struct launch *l, const char *name)
 {
 	size_t n = strlen(name);
 
-	for (u32 i = 0; i < boot->envc; i++) {
-		const char *s = boot_vector(boot->envp, i);
-
-		if (!strncmp(s, name, n) && s[n] == '=')
-			return s + n + 1;
-	}
+	for (u32 i = l->envc; i-- > 0;)
+		if (!strncmp(l->envp[i], name, n) && l->envp[i][n] == '=')
+			return l->envp[i] + n + 1;
 	return NULL;
 }
 
@@ -123,9 +115,9 @@ static struct file *open_in(const char *dir, size_t dir_len, const char *name, c
 }
 
 /* The program, by path or along PATH; buf gets the name it was found by. */
-static struct file *find_program(const char *name, char *buf)
+static struct file *find_program(const struct launch *l, char *buf)
 {
-	const char *path = env_value("PATH"), *end;
+	const char *name = l->program, *path = env_value(l, "PATH"), *end;
 	struct file *f, *worst = ERR_PTR(-ENOENT);
 
 	strlcpy(buf, name, PATH_MAX);
@@ -148,60 +140,43 @@ static struct file *find_program(const char *name, char *buf)
 	}
 }
 
-static struct exec_image *init_image;
-
-static u32 explain(const char *name, const char *lacks, int err)
-{
-	const char *why = err == -ENOENT || err == -ENOTDIR ? "not found" :
-			  err == -EACCES ? "permission denied, or not an executable file" :
-			  err == -ENOEXEC ? "not an x86-64 Linux program" :
-			  err == -ELIBBAD ? "its interpreter is damaged" : NULL;
-
-	if (lacks && *lacks)
-		printk(BZ_LOG_WARN, "%s: needs the interpreter %s, which %s", name, lacks,
-		       err == -ENOENT || err == -ENOTDIR ? "is not in the sandbox" : why ? why : "cannot be opened");
-	else if (why)
-		printk(BZ_LOG_WARN, "%s: %s", name, why);
-	else
-		printk(BZ_LOG_WARN, "%s: cannot be run (error %d)", name, -err);
-	return err == -ENOENT || err == -ENOTDIR ? STATUS_NOT_FOUND : STATUS_NOT_EXECUTABLE;
-}
-
 /* Open the program and collect its arguments. */
-static int prepare_image(u32 *status)
+static int prepare_image(struct process *p, struct launch *l)
 {
-	const char *name = boot_string(boot->exe);
 	char *found = kmalloc(PATH_MAX);
+	struct exec_image *img;
 	struct file *f;
 	int err = 0;
 
 	if (!found)
 		return -ENOMEM;
-	f = find_program(name, found);
+	f = find_program(l, found);
 	if (IS_ERR(f)) {
-		*status = explain(name, NULL, PTR_ERR(f));
 		kfree(found);
 		return PTR_ERR(f);
 	}
-	init_image = exec_image_new(found);
+	img = p->image = exec_image_new(found);
 	kfree(found);
-	if (!init_image) {
+	if (!img) {
 		file_put(f);
 		return -ENOMEM;
 	}
-	init_image->file = f;
-	for (u32 i = 0; i < boot->argc && !err; i++)
-		err = exec_args_add(&init_image->args, boot_vector(boot->argv, i), false);
-	if (!err && !boot->argc)
-		err = exec_args_add(&init_image->args, name, false);
-	for (u32 i = 0; i < boot->envc && !err; i++)
-		err = exec_args_add(&init_image->args, boot_vector(boot->envp, i), true);
-	if (err)
-		*status = explain(name, NULL, err);
+	img->file = f;
+	img->first = true;
+	img->lacks = l->lacks;
+	for (u32 i = 0; i < l->argc && !err; i++)
+		err = exec_args_add(&img->args, l->argv[i], false);
+	if (!err && !l->argc)
+		err = exec_args_add(&img->args, l->program, false);
+	for (u32 i = 0; i < l->envc && !err; i++)
+		err = exec_args_add(&img->args, l->envp[i], true);
+	if (!err)
+		err = exec_image_check(img);
+	img->lacks = NULL;
 	return err;
 }
 
-static struct thread *make_first(void)
+static struct thread *make_first(const struct launch *l)
 {
 	struct process *p = process_create_struct(NULL);
 	struct thread *t;
@@ -209,61 +184,168 @@ static struct thread *make_first(void)
 	if (!p)
 		return NULL;
 	default_limits(p);
-	boot_cred(&p->cred);
+	launch_cred(&p->cred, l);
 	p->mm = mm_create();
 	p->files = files_create();
 	p->fs = fs_context_create();
 	p->sighand = sighand_create();
-	t = thread_create_struct(p);
-	if (!t || !p->mm || !p->files || !p->fs || !p->sighand)
+	t = p->mm && p->files && p->fs && p->sighand ? thread_create_struct(p) : NULL;
+	if (!t) {
+		process_undo(p);
+		process_put(p);
 		return NULL;
+	}
 	process_publish(p, t, NULL, NULL);
-	init_process = p;
+	if (!init_process)
+		init_process = p;
 	return t;
+}
+
+void launch_undo(struct thread *t)
+{
+	struct process *p = t->process;
+
+	mutex_lock(&tasklist_lock);
+	process_unhash(p);
+	list_del(&t->node);
+	thread_unhash(t);
+	if (init_process == p)
+		init_process = NULL;
+	mutex_unlock(&tasklist_lock);
+	if (p->image)
+		exec_image_free(p->image);
+	p->image = NULL;
+	process_undo(p);
+	p->mm = NULL;
+	thread_put(t);
+	process_put(p);
+}
+
+struct thread *launch(struct launch *l)
+{
+	struct bz_tcb *tcb = current_tcb();
+	struct thread *t = make_first(l);
+	int err;
+
+	if (!t)
+		return ERR_PTR(-EAGAIN);
+	t->process->launched = l->launched;
+	/* Names are looked up as the process will see them. */
+	tcb->libos = t;
+	l->step = LAUNCH_STREAMS;
+	err = l->attach(t->process, l->arg);
+	if (!err) {
+		l->step = LAUNCH_CWD;
+		err = enter_cwd(t->process->fs, l->cwd);
+	}
+	if (!err) {
+		l->step = LAUNCH_PROGRAM;
+		err = prepare_image(t->process, l);
+	}
+	tcb->libos = NULL;
+	if (!err)
+		return t;
+	launch_undo(t);
+	return ERR_PTR(err);
+}
+
+u32 launch_explain(const struct launch *l, int err, char *text, size_t size)
+{
+	bool missing = err == -ENOENT || err == -ENOTDIR;
+	const char *why = missing ? "not found" :
+			  err == -EACCES ? "permission denied, or not an executable file" :
+			  err == -ENOEXEC ? "not an x86-64 Linux program" :
+			  err == -ELIBBAD ? "its interpreter is damaged" : NULL;
+
+	if (l->step == LAUNCH_CWD)
+		snprintf(text, size, "working directory %s: %s", l->cwd, err == -ENOENT ? "does not exist" : "cannot be entered");
+	else if (l->step != LAUNCH_PROGRAM)
+		snprintf(text, size, "the standard streams cannot be opened (error %d)", -err);
+	else if (*l->lacks)
+		snprintf(text, size, "%s: needs the interpreter %s, which %s", l->program, l->lacks,
+			 missing ? "is not in the sandbox" : why ? why : "cannot be opened");
+	else if (why)
+		snprintf(text, size, "%s: %s", l->program, why);
+	else
+		snprintf(text, size, "%s: cannot be run (error %d)", l->program, -err);
+	return l->step != LAUNCH_PROGRAM ? STATUS_FAILED : missing ? STATUS_NOT_FOUND : STATUS_NOT_EXECUTABLE;
+}
+
+/* --- the first process, from what the monitor wrote --- */
+
+static int attach_boot(struct process *p, void *arg)
+{
+	console_attach(p);
+	return open_stdio();
+}
+
+static const char **boot_vectors(void)
+{
+	const char **v = kmalloc((boot->argc + boot->envc + 1ul) * sizeof(*v));
+
+	for (u32 i = 0; v && i < boot->argc; i++)
+		v[i] = boot_vector(boot->argv, i);
+	for (u32 i = 0; v && i < boot->envc; i++)
+		v[boot->argc + i] = boot_vector(boot->envp, i);
+	return v;
+}
+
+void launch_from_boot(struct launch *l)
+{
+	l->cwd = boot->cwd ? boot_string(boot->cwd) : "/";
+	l->uid = boot->uid;
+	l->gid = boot->gid;
+	l->ngroups = boot->group_count;
+	l->groups = (const u32 *)((const char *)boot + boot->groups);
+}
+
+u32 boot_environment(const char **v, u32 max)
+{
+	for (u32 i = 0; i < boot->envc && i < max; i++)
+		v[i] = boot_vector(boot->envp, i);
+	return min(boot->envc, max);
 }
 
 struct thread *init_start(u32 *status)
 {
-	struct bz_tcb *tcb = current_tcb();
-	struct thread *t = make_first();
-	int err;
+	const char **v = boot_vectors();
+	struct launch *l = kzalloc(sizeof(*l));
+	char text[512];
+	struct thread *t;
 
 	*status = STATUS_FAILED;
-	if (!t)
+	if (!l || !v)
 		return NULL;
-	/* Names are looked up as the first process will see them. */
-	tcb->libos = t;
-	console_attach(t->process);
-	err = open_stdio();
-	if (err)
-		printk(BZ_LOG_WARN, "the standard streams cannot be opened (error %d)", -err);
-	else
-		err = enter_cwd(t->process->fs);
-	if (!err)
-		err = prepare_image(status);
-	tcb->libos = NULL;
-	return err ? NULL : t;
+	launch_from_boot(l);
+	l->program = boot_string(boot->exe);
+	l->argc = boot->argc;
+	l->argv = v;
+	l->envc = boot->envc;
+	l->envp = v + boot->argc;
+	l->attach = attach_boot;
+	t = launch(l);
+	if (IS_ERR(t)) {
+		*status = launch_explain(l, PTR_ERR(t), text, sizeof(text));
+		printk(BZ_LOG_WARN, "%s", text);
+		return NULL;
+	}
+	kfree(l);
+	kfree(v);
+	return t;
 }
 
-void init_enter(struct thread *t, struct bz_context *ctx)
+void launch_enter(struct thread *t, struct bz_context *ctx)
 {
-	struct exec_image *img = init_image;
-	char *name, *lacks;
-	int err;
+	struct process *p = t->process;
+	struct exec_image *img = p->image;
 
 	/* A thread of a process whose program cannot be named: its registers are what its maker left. */
-	if (t->process->loaded) {
+	if (p->loaded) {
 		*ctx = t->start_ctx;
 		write_fs_base(t->start_fs);
 		return;
 	}
-	init_image = NULL;
-	name = kstrdup(img->filename);
-	lacks = img->lacks = kzalloc(EXEC_LACKS_SIZE);
-	err = exec_image_run(img, ctx);
-	if (err)
-		process_exit_group(explain(name ? name : "?", lacks, err));
-	kfree(lacks);
-	kfree(name);
-	t->process->did_exec = false;
+	p->image = NULL;
+	exec_image_start(img, ctx);
+	p->did_exec = false;
 }

@@ -10,6 +10,7 @@ struct process *process_lookup(i32 pid);	/* tasklist locked; no reference */
 bool threads_full(void);	/* no thread more can be had just now */
 bool process_publish(struct process *p, struct thread *t, struct process *parent, const struct thread *maker);
 void process_unhash(struct process *p);
+void process_undo(struct process *p);	/* gives back the parts of one that never ran */
 void thread_become_leader(struct thread *t);	/* exec: its tid becomes the pid */
 void thread_unhash(struct thread *t);		/* tasklist locked */
 /* End all threads of the current process but this one, and wait until they are gone (exec).  -EINTR: another was first. */
@@ -40,7 +41,8 @@ struct exec_image {
 	struct file *file, *interp;
 	const char *filename;	/* as AT_EXECFN tells it; owned */
 	char interp_name[256];	/* of the script that was followed last */
-	char *lacks;		/* the first program: an interpreter that cannot be opened is told here; else null */
+	char *lacks;		/* an interpreter that cannot be opened is told here, if not null */
+	bool first;		/* the operator's own program */
 	bool path_inaccessible;	/* filename is /dev/fd/N of a descriptor that exec closes */
 	struct exec_args args;
 	u8 head[256];		/* the file's first bytes, zero-filled */
@@ -49,17 +51,18 @@ struct exec_image {
 	bool exec_stack, is_dyn, secure;
 	u64 sp;
 };
-#define EXEC_LACKS_SIZE 256
 /* Which interpreter cannot be opened. */
 static inline void exec_image_lacks(struct exec_image *img, const char *interp)
 {
 	if (img->lacks)
-		strlcpy(img->lacks, interp, EXEC_LACKS_SIZE);
+		strlcpy(img->lacks, interp, sizeof(((struct launch *)0)->lacks));
 }
 #define STATUS_NOT_EXECUTABLE (126u << 8) /* wait status of a first program that cannot be run */
 struct exec_image *exec_image_new(const char *filename);
 void exec_image_free(struct exec_image *img);
-int exec_image_run(struct exec_image *img, struct bz_context *ctx); /* consumes img; -errno or 0 with ctx set */
+int exec_image_check(struct exec_image *img);	/* it can be run; -errno */
+/* Of an image that was checked: consumes it, enters it by ctx; what fails ends the process. */
+void exec_image_start(struct exec_image *img, struct bz_context *ctx);
 /* Open a file to be executed: regular, executable, not being written.  A file or an ERR_PTR. */
 struct file *exec_open(int dirfd, const char *name, u32 lookup);
 int elf_check(struct exec_image *img);	/* before the point of no return: headers, interpreter; -errno */

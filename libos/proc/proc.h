@@ -106,6 +106,7 @@ struct process {
 	struct process *parent;	  /* tasklist lock, as are the next lines */
 	struct list children, sibling;
 	i32 pgrp, session;
+	i32 host_pid;		  /* the host's number of its picoprocess */
 	struct tty *tty;	  /* controlling terminal, referenced */
 	struct list threads;
 	u32 thread_count;
@@ -145,6 +146,8 @@ struct process {
 	u32 zombie;		  /* ended, not waited for; tasklist lock */
 	u32 wait_events;	  /* PROC_WAIT_*: stopped or continued, not yet reported; tasklist lock */
 	i32 stop_signal;
+	struct exec_image *image; /* of a process without parent: what it is to load */
+	struct launched *launched; /* who started it from outside, and hears of its end; null */
 	bool loaded;		  /* an executable is in its memory: threads begin with start_ctx */
 	bool did_exec;		  /* setpgid by the parent: EACCES from then on */
 	struct thread *exec_thread; /* exec: all others end; under lock */
@@ -156,6 +159,9 @@ struct process {
 	i32 oom_score_adj;	  /* kept for who asks */
 	struct rusage_counts { u64 minflt, majflt, inblock, oublock, nvcsw, nivcsw; } ru;
 };
+
+/* Processor time in ns, so far as the host tells. */
+u64 process_cpu(const struct process *p);
 
 /* The thread that runs this code; null in the template. */
 static inline struct thread *current_thread(void)
@@ -261,7 +267,37 @@ void template_kick(void);
 /* The first process: made from `boot` in the template (its thread is returned, not yet running; null: the sandbox
  * ends with *status), loaded by itself in its own picoprocess. */
 struct thread *init_start(u32 *status);
-void init_enter(struct thread *t, struct bz_context *ctx);
+void launch_enter(struct thread *t, struct bz_context *ctx);
+
+/* --- processes that the operator starts --- */
+
+struct launched {
+	void (*ended)(struct launched *l, struct process *p);	/* in the process's own last thread */
+};
+
+enum launch_step { LAUNCH_MAKE, LAUNCH_STREAMS, LAUNCH_CWD, LAUNCH_PROGRAM };
+struct launch {
+	const char *program;	/* a path, or a name to be found along PATH */
+	const char *cwd;
+	const char *const *argv, *const *envp;
+	u32 argc, envc;
+	u32 uid, gid, ngroups;
+	const u32 *groups;
+	int (*attach)(struct process *p, void *arg); /* its descriptors and terminal; the calling thread passes for its own */
+	void *arg;
+	struct launched *launched; /* or null */
+	u32 step;		/* enum launch_step: how far it came */
+	char lacks[256];	/* the interpreter that cannot be opened */
+};
+void launch_from_boot(struct launch *l);	/* identity and directory of the first process */
+u32 boot_environment(const char **v, u32 max);	/* the first process's; returns how many */
+/* Its first thread, not yet running, or an ERR_PTR.  In the template. */
+struct thread *launch(struct launch *l);
+u32 launch_explain(const struct launch *l, int err, char *text, size_t size); /* for people; returns a wait status */
+void launch_undo(struct thread *t);
+/* From a service: the template gives it a picoprocess.  0, or -errno and it is undone. */
+int template_begin(struct thread *t);
+
 /* Set once, when the sandbox is to end: status as wait(2) encodes it. */
 void sandbox_end(u32 wait_status);
 

@@ -66,6 +66,47 @@ static void serve(const struct bz_control *ctl)
 	}
 }
 
+/* --- picoprocesses for threads of services: the kernel ends an orphan with the thread that made it (host/linux) --- */
+
+static struct beginning {
+	struct mutex lock;
+	struct thread *thread;	/* one at a time */
+	u32 done;
+	int ret;
+} beginning = {.lock = MUTEX_INIT(RANK_OBJECT)};
+
+int template_begin(struct thread *t)
+{
+	int ret;
+
+	mutex_lock(&beginning.lock);
+	beginning.done = 0;
+	__atomic_store_n(&beginning.thread, t, __ATOMIC_SEQ_CST);
+	template_kick();
+	while (!__atomic_load_n(&beginning.done, __ATOMIC_SEQ_CST))
+		host->wait(&beginning.done, 0, ~0u, BZ_WAIT_SHARED, BZ_CLOCK_MONOTONIC, BZ_NO_DEADLINE);
+	ret = beginning.ret;
+	mutex_unlock(&beginning.lock);
+	if (ret < 0)
+		launch_undo(t);
+	return min(ret, 0);
+}
+
+static void begin_one(void)
+{
+	struct thread *t = __atomic_exchange_n(&beginning.thread, NULL, __ATOMIC_SEQ_CST);
+
+	if (!t)
+		return;
+	ref_get(&t->refs);
+	beginning.ret = host->process_create(t);
+	if (beginning.ret > 0)
+		WRITE_ONCE(t->host_tid, beginning.ret);
+	thread_put(t);
+	__atomic_store_n(&beginning.done, 1, __ATOMIC_SEQ_CST);
+	host->wake(&beginning.done, 1, ~0u, BZ_WAIT_SHARED);
+}
+
 /* A picoprocess that ended without saying so (a host kill) takes the sandbox with it: its locks may be held. */
 static void check_deaths(void)
 {
@@ -111,6 +152,7 @@ void template_main(void)
 		status = READ_ONCE(end_status);
 		if (status != STATUS_NONE)
 			finish(status);
+		begin_one();
 		deadline = ktimer_run(now_mono());
 		ret = host->control_next(&ctl, &template_word, seq, check ? min(deadline, check_at) : deadline);
 		if (ret == 1) {

@@ -11,7 +11,15 @@
 #define IOV_BATCH 8
 
 static struct super stdio_super = {.fstype = "pipefs", .dev = 12};
-static const struct super_ops stdio_super_ops;
+
+/* The last description of a stream of `bartizan exec` is gone: its other end is to hear of it. */
+static void evict(struct inode *inode)
+{
+	if (inode->priv_word > BZ_STREAM_STDERR)
+		host->stream_close(inode->priv_word);
+}
+
+static const struct super_ops stdio_super_ops = {.evict = evict};
 
 /* A host call that waits: an interrupt ends it, and only a signal makes that visible. */
 static ssize_t transfer(struct file *f, struct iov_iter *it, i64 off, bool write)
@@ -47,6 +55,9 @@ static ssize_t transfer(struct file *f, struct iov_iter *it, i64 off, bool write
 		if (ret != -EINTR)
 			break;
 	}
+	/* A socket of the operator's that passes for a pipe: its other end went away with bytes unread. */
+	if (ret == -ECONNRESET && S_ISFIFO(f->inode->mode))
+		ret = write ? -EPIPE : 0;
 	if (ret > 0)
 		iov_advance(it, ret);
 	return ret;
@@ -216,6 +227,29 @@ static struct file *host_file(unsigned n)
 	if (s->kind == BZ_STDIO_FILE)
 		f->pos = s->pos;
 	return f;
+}
+
+struct file *stdio_from_stream(bz_stream stream, u32 flags)
+{
+	struct inode *inode = inode_alloc(&stdio_super, S_IFIFO | 0600);
+	struct file *f;
+
+	stdio_super.ops = &stdio_super_ops;
+	if (!inode)
+		return ERR_PTR(-ENOMEM);
+	inode->uid = current_cred()->uid;
+	inode->gid = current_cred()->gid;
+	inode->mtime = inode->ctime = inode->atime = now_real();
+	inode->ops = &stdio_inode_ops;
+	inode->fops = &pipe_end_fops;
+	inode->flags |= INODE_OWN_OPEN;
+	f = file_alloc(inode->fops, inode, flags, NULL);
+	if (f) {
+		inode->priv_word = f->stream = stream;
+		f->anon_name = "pipe:[";
+	}
+	inode_put(inode);
+	return f ? f : ERR_PTR(-ENOMEM);
 }
 
 struct file *stdio_file(unsigned n)

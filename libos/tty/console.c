@@ -1,10 +1,8 @@
 /*
- * The sandbox's console: a raw pty of the host behind a terminal of the guest.  A thread of the template
- * reads it, so that ^C reaches a program that does not read.
+ * The sandbox's console: a raw pty of the host behind a terminal of the guest (wire.c).
  */
-#include "libos/tty/tty.h"
+#include "libos/tty/wire.h"
 #include "libos/kernel/syscall.h"
-#include "libos/signal/signal.h"
 
 static struct tty *console;
 
@@ -16,62 +14,17 @@ static bz_stream console_stream(void)
 	return -1;
 }
 
-/* One after the other, so that output keeps its order; held during host writes that do not wait. */
-static struct mutex out_lock = MUTEX_INIT(RANK_OBJECT);
-
-/* False if something is left that the host does not take now. */
-static bool send(struct tty *t)
-{
-	static char part[1024]; /* under out_lock */
-	static u32 have, sent;
-	bool ok = true;
-
-	mutex_lock(&out_lock);
-	for (;;) {
-		struct bz_iov iov;
-		i64 n;
-
-		if (sent == have) {
-			mutex_lock(&t->lock);
-			have = tty_out_take(t, part, sizeof(part));
-			mutex_unlock(&t->lock);
-			sent = 0;
-			if (!have)
-				break;
-		}
-		iov = (struct bz_iov){part + sent, have - sent};
-		n = host->stream_write(console_stream(), &iov, 1, BZ_OFFSET_NONE, 0);
-		if (n == -EAGAIN || n == -EINTR) {
-			ok = false;
-			break;
-		}
-		sent = n < 0 ? have : sent + n; /* a terminal that is gone swallows it */
-	}
-	mutex_unlock(&out_lock);
-	return ok;
-}
+static struct wire wire;
 
 static void console_push(struct tty *t)
 {
-	if (send(t))
+	if (wire_send(&wire, t))
 		waitq_wake_all(&t->waitq, EPOLLOUT | EPOLLWRNORM);
 }
 
 static int console_wait(struct file *f, bool all)
 {
-	struct tty *t = tty_of(f);
-
-	while (!send(t)) {
-		__atomic_store_n(&current->sleep_kind, SLEEP_HOST, __ATOMIC_SEQ_CST);
-		if (!signal_is_pending())
-			host->stream_wait(console_stream(), BZ_WAIT_OUT, now_mono() + NSEC_PER_SEC);
-		__atomic_store_n(&current->sleep_kind, SLEEP_NONE, __ATOMIC_SEQ_CST);
-		if (signal_is_pending())
-			return -ERESTARTSYS;
-	}
-	if (!all && WAIT_EVENT(&t->waitq, tty_writer_room(t) || READ_ONCE(t->hung_up), BZ_NO_DEADLINE))
-		return -ERESTARTSYS;
-	return 0;
+	return wire_wait(&wire, f, all);
 }
 
 static void console_free(struct tty *t)
@@ -79,39 +32,10 @@ static void console_free(struct tty *t)
 	panic("the console was freed");
 }
 
-static void type(const char *buf, u32 n)
-{
-	static u32 word;
-
-	for (u32 done = 0; done < n;) {
-		u32 got = tty_input(console, buf + done, n - done);
-
-		done += got;
-		if (!got) /* nobody reads: the rest waits, as in a host's terminal */
-			host->wait(&word, 0, ~0u, 0, BZ_CLOCK_MONOTONIC, now_mono() + NSEC_PER_SEC / 50);
-	}
-}
-
 static void reader(void *arg)
 {
-	static char buf[256]; /* in the arena, this thread's alone */
-	bz_stream s = console_stream();
-
-	for (;;) {
-		struct bz_iov iov = {buf, sizeof(buf)};
-		i64 n = host->stream_read(s, &iov, 1, BZ_OFFSET_NONE, 0);
-
-		if (n > 0) {
-			type(buf, n);
-		} else if (n == -EAGAIN) {
-			/* Echo that did not go out goes when it can. */
-			host->stream_wait(s, send(console) ? BZ_WAIT_IN : BZ_WAIT_IN | BZ_WAIT_OUT,
-					  BZ_NO_DEADLINE);
-		} else if (n != -EINTR) {
-			tty_hangup(console);
-			host->thread_exit(NULL);
-		}
-	}
+	wire_read(&wire, console);
+	host->thread_exit(NULL);
 }
 
 static const struct file_ops console_fops = {
@@ -144,6 +68,7 @@ static void console_init(void)
 	console = tty_create(&console_driver, sizeof(*console), 5, 1);
 	if (!console)
 		panic("no memory for the console");
+	wire_init(&wire, console_stream());
 	console->size.rows = boot->rows;
 	console->size.cols = boot->cols;
 }
@@ -181,7 +106,7 @@ void tty_finish(void)
 {
 	i64 limit = now_mono() + NSEC_PER_SEC;
 
-	while (console && !send(console) && now_mono() < limit)
+	while (console && !wire_send(&wire, console) && now_mono() < limit)
 		host->stream_wait(console_stream(), BZ_WAIT_OUT, limit);
 }
 

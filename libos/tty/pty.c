@@ -47,7 +47,7 @@ static void pty_flow(struct tty *t, u8 event)
 	p->status |= event;
 }
 
-static void pty_free(struct tty *t)
+void pty_free(struct tty *t)
 {
 	struct pty *p = pty_of(t);
 
@@ -75,7 +75,7 @@ static void slave_release(struct file *f)
 static const struct file_ops slave_fops = {
     .read = tty_read, .write = tty_write, .poll = tty_poll, .ioctl = tty_ioctl, .release = slave_release};
 
-static int slave_open(struct tty *t, struct file *f)
+int pty_open_slave(struct tty *t, struct file *f)
 {
 	struct pty *p = pty_of(t);
 	int err = p->locked || t->hung_up ? -EIO : tty_open(f, t);
@@ -96,7 +96,7 @@ static const struct tty_driver pty_driver = {.push = pty_push,
 					     .wait_output = pty_wait_output,
 					     .flow = pty_flow,
 					     .free = pty_free,
-					     .open = slave_open,
+					     .open = pty_open_slave,
 					     .pty = true};
 
 /* --- the master --- */
@@ -282,15 +282,14 @@ static const struct file_ops master_fops = {.read = master_read,
 					    .ioctl = master_ioctl,
 					    .release = master_release};
 
-static int ptmx_open(struct file *f)
+struct pty *pty_create(const struct tty_driver *driver, size_t size)
 {
-	struct pty *p = (struct pty *)tty_create(&pty_driver, sizeof(*p), PTS_MAJOR, 0);
+	struct pty *p = (struct pty *)tty_create(driver, size, PTS_MAJOR, 0);
 	u32 i = 0;
 	int err;
 
 	if (!p)
-		return -ENOMEM;
-	p->locked = true;
+		return ERR_PTR(-ENOMEM);
 	mutex_lock(&pty_lock);
 	if (!ptys)
 		ptys = kzalloc(PTY_MAX * sizeof(*ptys));
@@ -303,14 +302,24 @@ static int ptmx_open(struct file *f)
 	mutex_unlock(&pty_lock);
 	if (i == PTY_MAX) {
 		kfree(p);
-		return -ENOSPC;
+		return ERR_PTR(-ENOSPC);
 	}
 	p->index = p->tty.minor = i;
 	err = devpts_add(i);
 	if (err) {
 		tty_put(&p->tty);
-		return err;
+		return ERR_PTR(err);
 	}
+	return p;
+}
+
+static int ptmx_open(struct file *f)
+{
+	struct pty *p = pty_create(&pty_driver, sizeof(*p));
+
+	if (IS_ERR(p))
+		return PTR_ERR(p);
+	p->locked = true;
 	f->priv = p;
 	f->ops = &master_fops;
 	return 0;
@@ -328,7 +337,7 @@ static int pts_open(struct file *f)
 	mutex_unlock(&pty_lock);
 	if (!p)
 		return -EIO;
-	err = slave_open(&p->tty, f);
+	err = pty_open_slave(&p->tty, f);
 	tty_put(&p->tty);
 	return err;
 }

@@ -17,6 +17,11 @@ struct pty {
 	u8 status;		/* TIOCPKT_*: what the master is to be told */
 };
 
+/* With a number and a name; size: of what it is the head of.  Or ERR_PTR. */
+struct pty *pty_create(const struct tty_driver *driver, size_t size);
+int pty_open_slave(struct tty *t, struct file *f);	/* a driver's open */
+void pty_free(struct tty *t);				/* a driver's free, at its end */
+
 int devpts_add(u32 index);
 void devpts_remove(u32 index);
 

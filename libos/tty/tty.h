@@ -116,4 +116,11 @@ void tty_set_winsize(u16 rows, u16 cols);
 struct file *console_file(u32 flags);
 void console_attach(struct process *p);	/* the first process gets it as its controlling terminal */
 
+/* A pseudo-terminal whose other end is a stream of the operator's, which becomes the terminal's; or ERR_PTR. */
+struct tty *tty_create_wired(bz_stream stream, u16 rows, u16 cols);
+u32 tty_wired_index(const struct tty *t);	/* its number in /dev/pts */
+/* Types what comes in, up to the stream's end; then hangs up, and drops the caller's reference. */
+void tty_serve_wired(struct tty *t);
+void tty_drain_wired(struct tty *t, i64 deadline); /* what was shown goes out */
+
 #endif
