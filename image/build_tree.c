@@ -61,6 +61,9 @@ static int add_usual(struct stage *s, bool accounts, struct image_error *err)
 	if (!ret && accounts)
 		ret = stage_text(s, "etc/group", "root:x:0:\nnogroup:x:65534:\n", err);
 	if (!ret && accounts)
+		ret = stage_text(s, "etc/hosts",
+				 "127.0.0.1\tlocalhost\n::1\tlocalhost ip6-localhost ip6-loopback\n", err);
+	if (!ret && accounts)
 		ret = stage_text(s, "etc/nsswitch.conf", "passwd: files\ngroup: files\nhosts: files dns\n",
 				 err);
 	return ret;

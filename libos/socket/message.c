@@ -56,6 +56,62 @@ void socket_put_control(struct socket_msg *m, int level, int type, const void *d
 		socket_put_header(m, level, type, len);
 }
 
+void socket_put_timestamp(struct socket *s, struct socket_msg *m, i64 time)
+{
+	i64 t[2] = {time / NSEC_PER_SEC, time % NSEC_PER_SEC};
+
+	if (likely(!s->timestamps))
+		return;
+	if (s->timestamps == 1)
+		t[1] /= 1000;
+	socket_put_control(m, SOL_SOCKET, s->timestamps == 1 ? SO_TIMESTAMP_OLD : SO_TIMESTAMPNS_OLD, t, sizeof(t));
+}
+
+#define CONTROL_MAX 20480u	/* net.core.optmem_max */
+
+int socket_each_control(struct socket_msg *m, int (*take)(void *arg, const struct cmsghdr *h, u64 n), void *arg)
+{
+	u64 at = 0, left;
+	char *buf;
+	int err = 0;
+
+	if (m->control_len > CONTROL_MAX)
+		return -ENOBUFS;
+	buf = kmalloc(m->control_len);
+	if (!buf)
+		return -ENOBUFS;
+	if (copy_from_user(buf, m->control, m->control_len))
+		err = -EFAULT;
+	while (!err && (left = m->control_len - at) >= sizeof(struct cmsghdr)) {
+		const struct cmsghdr *h = (const void *)(buf + at);
+
+		err = h->len < sizeof(*h) || h->len > left ? -EINVAL : take(arg, h, h->len - sizeof(*h));
+		at += min(ROUND_UP(h->len, 8ul), left);
+	}
+	kfree(buf);
+	return err;
+}
+
+/* --- what buffers cost: their structure, and memory in powers of two, or pages --- */
+
+#define LINEAR_MAX 16064u	/* of a datagram's bytes, those in one piece */
+
+u32 socket_linear_size(u32 n)
+{
+	u32 want = ROUND_UP(n, 64u) + 320, size = 512;
+
+	while (size < want)
+		size *= 2;
+	return 256 + size;
+}
+
+u32 socket_truesize(u32 n)
+{
+	u32 pages = n > LINEAR_MAX ? min(n, (u32)PAGE_ALIGN(n - LINEAR_MAX)) : 0;
+
+	return socket_linear_size(n - pages) + PAGE_ALIGN(pages);
+}
+
 /* --- without a header --- */
 
 SYSCALL(sendto, int fd, const void *buf, size_t n, unsigned int flags, const struct sockaddr *addr, int len)

@@ -27,6 +27,8 @@ static u32 *number_of(struct socket *s, int name)
 		return &s->broadcast;
 	case SO_OOBINLINE:
 		return &s->oobinline;
+	case SO_DONTROUTE:
+		return &s->dontroute;
 	case SO_PRIORITY:
 		return &s->priority;
 	case SO_RCVLOWAT:
@@ -42,7 +44,7 @@ static u32 *number_of(struct socket *s, int name)
 static bool is_flag(int name)
 {
 	return name == SO_REUSEADDR || name == SO_REUSEPORT || name == SO_KEEPALIVE || name == SO_BROADCAST ||
-	       name == SO_OOBINLINE;
+	       name == SO_OOBINLINE || name == SO_DONTROUTE;
 }
 
 /* --- setting --- */
@@ -88,10 +90,12 @@ static int set_buffer(struct socket *s, int name, int val)
 			return -EPERM;
 		want = val < 0 ? 0 : min((u32)val, 0x3fffffffu);
 	}
-	if (send)
+	if (send) {
 		s->sndbuf = max(want * 2, SNDBUF_MIN);
-	else
+		s->sndbuf_set = true;
+	} else {
 		s->rcvbuf = max(want * 2, RCVBUF_MIN);
+	}
 	return 0;
 }
 
@@ -114,6 +118,10 @@ static int set_number(struct socket *s, int name, int val)
 		s->passcred = val != 0;
 		if (val && s->ops->passcred)
 			s->ops->passcred(s);
+		return 0;
+	case SO_TIMESTAMP_OLD:
+	case SO_TIMESTAMPNS_OLD:
+		s->timestamps = val ? (name == SO_TIMESTAMP_OLD ? 1 : 2) : 0;
 		return 0;
 	case SO_PRIORITY:
 		if ((val < 0 || val > 6) && !capable(CAP_NET_ADMIN))
@@ -160,7 +168,10 @@ SYSCALL(setsockopt, int fd, int level, int name, const char *val, int len)
 	u = socket_use(fd);
 	if (!u.socket)
 		return u.err;
-	err = level == SOL_SOCKET ? set_option(u.socket, name, val, len) : -EOPNOTSUPP;
+	if (level == SOL_SOCKET)
+		err = set_option(u.socket, name, val, len);
+	else
+		err = u.socket->ops->setsockopt ? u.socket->ops->setsockopt(u.socket, level, name, val, len) : -EOPNOTSUPP;
 	socket_unuse(u);
 	return err;
 }
@@ -208,6 +219,12 @@ static int get_value(struct socket *s, int name, union value *v)
 	case SO_PASSCRED:
 		v->number = s->passcred;
 		break;
+	case SO_TIMESTAMP_OLD:
+		v->number = s->timestamps == 1;
+		break;
+	case SO_TIMESTAMPNS_OLD:
+		v->number = s->timestamps == 2;
+		break;
 	case SO_SNDLOWAT:
 		v->number = 1;
 		break;
@@ -244,7 +261,10 @@ SYSCALL(getsockopt, int fd, int level, int name, char *val, int *len)
 
 	if (!u.socket)
 		return u.err;
-	err = level == SOL_SOCKET ? get_option(u.socket, name, val, len) : -EOPNOTSUPP;
+	if (level == SOL_SOCKET)
+		err = get_option(u.socket, name, val, len);
+	else
+		err = u.socket->ops->getsockopt ? u.socket->ops->getsockopt(u.socket, level, name, val, len) : -EOPNOTSUPP;
 	socket_unuse(u);
 	return err;
 }

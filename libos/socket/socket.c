@@ -1,4 +1,5 @@
 /* Sockets as open files, and the calls that make, name and connect them: socket(2), socketpair(2), bind(2) to shutdown(2). */
+#include "libos/socket/device.h"
 #include "libos/socket/socket.h"
 #include "libos/kernel/syscall.h"
 #include <linux/magic.h>
@@ -57,7 +58,9 @@ static long socket_ioctl(struct file *f, u32 cmd, u64 arg)
 {
 	struct socket *s = f->priv;
 
-	return s->ops->ioctl(s, cmd, arg);
+	long ret = s->ops->ioctl(s, cmd, arg);
+
+	return ret == -ENOTTY ? device_ioctl(cmd, arg) : ret;
 }
 
 static void socket_release(struct file *f)

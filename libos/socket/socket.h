@@ -12,6 +12,9 @@
 /* The guest's ABI that no header of the kernel's gives. */
 #define AF_UNSPEC 0
 #define AF_UNIX 1
+#define AF_INET 2
+#define AF_INET6 10
+#define AF_NETLINK 16
 #define AF_LIMIT 46
 enum { SOCK_STREAM = 1, SOCK_DGRAM, SOCK_RAW, SOCK_RDM, SOCK_SEQPACKET, SOCK_LIMIT = 11 };
 #define SOCK_TYPE_MASK 0xf
@@ -66,8 +69,10 @@ struct socket {
 	u32 sndbuf, rcvbuf;
 	i64 rcvtimeo, sndtimeo;	/* ns, 0: for ever */
 	bool passcred, listening;
+	bool sndbuf_set;	/* by SO_SNDBUF: nobody changes it */
+	u8 timestamps;		/* SO_TIMESTAMP: 1, SO_TIMESTAMPNS: 2 */
 	struct ucred peer;
-	u32 reuseaddr, reuseport, keepalive, broadcast, oobinline, priority, rcvlowat;
+	u32 reuseaddr, reuseport, keepalive, broadcast, oobinline, dontroute, priority, rcvlowat;
 	u32 linger[2];
 };
 
@@ -94,6 +99,9 @@ struct socket_ops {
 	int (*shutdown)(struct socket *s, u32 how);		/* SHUT_* */
 	u32 (*poll)(struct socket *s, struct file *f, struct poll_table *pt);
 	long (*ioctl)(struct socket *s, u32 cmd, u64 arg);
+	/* Options of the family's own levels; may be null. */
+	int (*setsockopt)(struct socket *s, int level, int name, const void *uval, int len);
+	long (*getsockopt)(struct socket *s, int level, int name, void *uval, int *ulen);
 	void (*attach)(struct socket *s, struct file *f);	/* it is an open file now; may be null */
 	void (*passcred)(struct socket *s);			/* SO_PASSCRED was set; may be null */
 	void (*release)(struct socket *s);
@@ -112,6 +120,12 @@ struct socket *file_socket(const struct file *f);	/* null: it is none */
 /* Control messages to the guest, as put_cmsg: what does not fit is cut, with MSG_CTRUNC. */
 void socket_put_control(struct socket_msg *m, int level, int type, const void *data, u64 len);
 bool socket_put_header(struct socket_msg *m, int level, int type, u64 len);
+void socket_put_timestamp(struct socket *s, struct socket_msg *m, i64 time);	/* if SO_TIMESTAMP asks for it */
+/* Control messages from the guest: each is checked, and given to `take` with the length of its data (data is behind the header). */
+int socket_each_control(struct socket_msg *m, int (*take)(void *arg, const struct cmsghdr *h, u64 n), void *arg);
+/* What Linux's socket buffers for so many bytes in one piece are charged; for those of a datagram. */
+u32 socket_linear_size(u32 n);
+u32 socket_truesize(u32 n);
 
 static inline int socket_error(struct socket *s)
 {

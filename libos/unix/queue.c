@@ -6,28 +6,11 @@
 #define STREAM_MAX 36544u		/* bytes of one message of a stream: Linux's head of a page less its end, and 8 pages */
 #define LINEAR_MAX 16064u		/* of a datagram's bytes, those in one piece */
 
-/* What Linux's socket buffers for so many bytes are charged: their structure, and memory in powers of two, or pages. */
-static u32 linear_size(u32 n)
-{
-	u32 want = ROUND_UP(n, 64u) + 320, size = 512;
-
-	while (size < want)
-		size *= 2;
-	return 256 + size;
-}
-
 static u32 stream_size(u32 n)
 {
 	u32 pages = n > 3776 ? min(n, (u32)PAGE_ALIGN(n - 3776)) : 0;
 
-	return linear_size(n - pages) + PAGE_ALIGN(pages);
-}
-
-static u32 datagram_size(u32 n)
-{
-	u32 pages = n > LINEAR_MAX ? min(n, (u32)PAGE_ALIGN(n - LINEAR_MAX)) : 0;
-
-	return linear_size(n - pages) + PAGE_ALIGN(pages);
+	return socket_linear_size(n - pages) + PAGE_ALIGN(pages);
 }
 
 struct unix_msg *unix_msg_alloc(struct unix_sock *from, u32 len, u32 truesize)
@@ -328,7 +311,7 @@ static ssize_t send_datagram(struct unix_sock *u, struct socket_msg *m, struct u
 	if (!err)
 		err = await_room(u, m->nowait, deadline);
 	if (!err) {
-		msg = make_message(u, to, m, n, datagram_size(n), c);
+		msg = make_message(u, to, m, n, socket_truesize(n), c);
 		err = IS_ERR(msg) ? PTR_ERR(msg) : deliver(u, to, msg, m->nowait, deadline);
 		if (err && !IS_ERR(msg))
 			unix_msg_free(msg);

@@ -3,7 +3,6 @@
 #include <linux/capability.h>
 
 #define RIGHTS_MAX 253u		/* files a message */
-#define CONTROL_MAX 20480u	/* net.core.optmem_max */
 
 struct list unix_in_flight = LIST_INIT(unix_in_flight);
 static u32 files_in_flight;	/* unix_lock */
@@ -110,9 +109,9 @@ static int check_cred(const struct ucred *c)
 	return 0;
 }
 
-static int take_one(struct unix_control *c, const struct cmsghdr *h)
+static int take_one(void *arg, const struct cmsghdr *h, u64 n)
 {
-	u64 n = h->len - sizeof(*h);
+	struct unix_control *c = arg;
 
 	if (h->level != SOL_SOCKET)
 		return 0;
@@ -127,24 +126,8 @@ static int take_one(struct unix_control *c, const struct cmsghdr *h)
 
 int unix_control_in(struct socket_msg *m, struct unix_control *c)
 {
-	u64 at = 0, left;
-	char *buf;
-	int err = 0;
+	int err = socket_each_control(m, take_one, c);
 
-	if (m->control_len > CONTROL_MAX)
-		return -ENOBUFS;
-	buf = kmalloc(m->control_len);
-	if (!buf)
-		return -ENOBUFS;
-	if (copy_from_user(buf, m->control, m->control_len))
-		err = -EFAULT;
-	while (!err && (left = m->control_len - at) >= sizeof(struct cmsghdr)) {
-		const struct cmsghdr *h = (const void *)(buf + at);
-
-		err = h->len < sizeof(*h) || h->len > left ? -EINVAL : take_one(c, h);
-		at += min(ROUND_UP(h->len, 8ul), left);
-	}
-	kfree(buf);
 	if (err && c->rights) {
 		unix_rights_free(c->rights);
 		c->rights = NULL;

@@ -1,0 +1,196 @@
+/*
+ * What the files of inet/ share: sockets of AF_INET and AF_INET6.  Whoever sends to an address of this
+ * sandbox (127.0.0.0/8,
+ * ::1) finds the receiving socket in the tables of port.c and writes into its queue; nothing passes through
+ * the host.
+ *
+ *   struct inet_sock: addresses, options, its place in the port tables
+ *     struct tcp_sock: the other end, and a queue of bytes that wait to be read here
+ *     struct udp_sock: a queue of datagrams
+ *
+ * Order: inet_lock (tables, names, and changes of state by calls), then socket locks (queues, state), two of
+ * them by address.
+ */
+#ifndef LIBOS_INET_INTERNAL_H
+#define LIBOS_INET_INTERNAL_H
+
+#include "libos/inet/inet.h"
+#include "libos/socket/dgram.h"
+#include <linux/in.h>
+#include <linux/in6.h>
+
+/* An address and a port, in host order; an IPv4 one is ::ffff:a.b.c.d. */
+struct inet_addr {
+	union {
+		u8 ip[16];
+		u32 word[4]; /* network order */
+		u64 half[2];
+	};
+	u16 port;
+};
+
+#define INET_OPTIONS 64 /* room for the numbers of options.c */
+
+/* /proc/net/tcp and TCP_INFO tell these. */
+enum tcp_state {
+	TCP_ESTABLISHED = 1,
+	TCP_SYN_SENT,
+	TCP_FIN_WAIT2 = 5,
+	TCP_CLOSE = 7,
+	TCP_CLOSE_WAIT,
+	TCP_LISTEN = 10
+};
+
+struct inet_sock {
+	struct socket socket; /* first */
+	ref_t refs;
+	struct mutex lock;		  /* RANK_OBJECT */
+	u32 state;			  /* enum tcp_state; a UDP socket with a peer is ESTABLISHED */
+	struct inet_addr local, remote;	  /* inet_lock; port 0: none yet */
+	bool chosen_address, chosen_port; /* by bind(2), not by us */
+	struct list bound, listening;	  /* port.c */
+	struct file *file;	  /* not referenced; null before accept and after the last close; inet_lock */
+	i32 number[INET_OPTIONS]; /* options.c */
+};
+
+extern struct mutex inet_lock;
+
+static inline struct inet_sock *inet_of(struct socket *s)
+{
+	return (struct inet_sock *)s;
+}
+static inline bool inet_is_tcp(const struct inet_sock *i)
+{
+	return i->socket.type == SOCK_STREAM;
+}
+static inline u16 swap16(u16 v)
+{
+	return __builtin_bswap16(v);
+}
+static inline u32 swap32(u32 v)
+{
+	return __builtin_bswap32(v);
+}
+
+/* --- inet.c --- */
+void inet_put(struct inet_sock *i);
+void inet_init_sock(struct inet_sock *i, const struct socket_ops *ops, u16 family, u32 type, int protocol);
+void inet_attach(struct socket *s, struct file *f);
+int inet_bind(struct socket *s, const struct socket_name *name);
+int inet_getname(struct socket *s, struct socket_name *name, bool peer);
+void inet_lock_two(struct inet_sock *a, struct inet_sock *b);
+void inet_unlock_two(struct inet_sock *a, struct inet_sock *b);
+/* This address is outside of the sandbox: the operator is told, once for each. */
+void inet_refused(const char *what, const struct inet_addr *to);
+
+/* --- address.c --- */
+bool addr_is_v4(const struct inet_addr *a);
+bool addr_is_any(const struct inet_addr *a);
+bool addr_is_local(const struct inet_addr *a);	   /* 127.0.0.0/8 or ::1 */
+bool addr_is_broadcast(const struct inet_addr *a); /* 255.255.255.255, 127.255.255.255 */
+bool addr_is_multicast(const struct inet_addr *a);
+static inline bool addr_same_ip(const struct inet_addr *a, const struct inet_addr *b)
+{
+	return a->half[0] == b->half[0] && a->half[1] == b->half[1];
+}
+void addr_set_any(struct inet_addr *a, u16 family);
+void addr_set_v4(struct inet_addr *a, u32 ip); /* host order; the port stays */
+/* From the guest's bytes, for a socket of family `family`: 0, -EINVAL, -EAFNOSUPPORT. */
+int addr_in(u16 family, const struct socket_name *name, struct inet_addr *a);
+void addr_out(u16 family, const struct inet_addr *a, struct socket_name *name);
+/* What reaches `to` leaves from here; an unspecified `to` becomes loopback's. */
+void addr_route(struct inet_addr *to, struct inet_addr *from);
+
+/* --- port.c: inet_lock held, but by inet_port_drop --- */
+#define EPHEMERAL_FIRST 32768 /* net.ipv4.ip_local_port_range */
+#define EPHEMERAL_LAST 60999
+int inet_port_bind(struct inet_sock *i, const struct inet_addr *a); /* port 0: one is chosen */
+int inet_port_for(struct inet_sock *i, const struct inet_addr *local,
+		  const struct inet_addr *remote); /* connect: a free one */
+void inet_port_inherit(struct inet_sock *child);   /* local is set: into the table */
+int inet_port_listen(struct inet_sock *i);	   /* -EADDRINUSE */
+void inet_port_unlisten(struct inet_sock *i);
+void inet_port_release(struct inet_sock *i);
+struct inet_sock *inet_find_listener(const struct inet_addr *to,
+				     const struct inet_addr *from); /* referenced, or null */
+struct inet_sock *inet_find_udp(const struct inet_addr *to,
+				const struct inet_addr *from); /* referenced, or null */
+/* The nth socket of a table, or null. */
+struct inet_sock *inet_nth(bool tcp, u64 n);
+
+/* --- options.c --- */
+int inet_setsockopt(struct socket *s, int level, int name, const void *uval, int len);
+long inet_getsockopt(struct socket *s, int level, int name, void *uval, int *ulen);
+void inet_option_defaults(struct inet_sock *i);
+i32 inet_option(const struct inet_sock *i, int level, int name); /* of those in the table */
+static inline bool inet_v6only(const struct inet_sock *i)
+{
+	return i->socket.family == AF_INET6 && inet_option(i, IPPROTO_IPV6, IPV6_V6ONLY);
+}
+
+/* --- tcp.c, stream.c --- */
+struct tcp_chunk { /* bytes on their way: [offset, len) of data */
+	struct list node;
+	u32 offset, len, room;
+	char data[];
+};
+
+struct tcp_sock {
+	struct inet_sock inet; /* first */
+	struct tcp_sock *peer; /* referenced; set while connected; lock */
+	bool dead;	       /* its file is closed */
+	bool done;	       /* the peer's end of the stream has come (Linux's SOCK_DONE) */
+	bool connecting;       /* connect(2) has begun, and has not yet told how it ended; inet_lock */
+
+	/* A listener's: connections that wait for accept(2), and who waits for room among them.  A client's:
+	 * its place there. */
+	struct list queue, pending, node;
+	u32 queued, backlog;
+	struct tcp_sock *listener,
+	    *embryo; /* a client that is pending: for whom, and what accept(2) is to get; inet_lock */
+
+	/* What the peer sent: lock; who reads holds read_lock as well, and alone takes chunks away. */
+	struct mutex read_lock;
+	struct list chunks;
+	u64 bytes, read_at, written;	   /* bytes == written - read_at */
+	bool starved;			   /* the peer found no room */
+	bool urgent_pending, urgent_taken; /* there is an urgent byte at urgent_at; recv(MSG_OOB) had it */
+	u64 urgent_at;
+	u8 urgent_byte;
+};
+
+static inline struct tcp_sock *tcp_of(struct socket *s)
+{
+	return (struct tcp_sock *)s;
+}
+int tcp_create(u16 family, int protocol, struct socket **out);
+void tcp_reset(struct tcp_sock *t, bool refused); /* nothing locked: a RST came */
+void tcp_reset_locked(struct tcp_sock *t, bool refused);
+struct tcp_sock *tcp_peer(struct tcp_sock *t); /* referenced, or null */
+static inline void tcp_put(struct tcp_sock *t)
+{
+	inet_put(&t->inet);
+}
+static inline u64 tcp_capacity(const struct tcp_sock *from, const struct tcp_sock *to)
+{
+	return (u64)from->inet.socket.sndbuf + to->inet.socket.rcvbuf;
+}
+ssize_t tcp_send(struct socket *s, struct socket_msg *m);
+ssize_t tcp_receive(struct socket *s, struct socket_msg *m);
+bool tcp_readable(const struct tcp_sock *t);
+bool tcp_writable(struct tcp_sock *t); /* false: it will be woken */
+void tcp_queue_free(struct tcp_sock *t);
+u64 tcp_unread(const struct tcp_sock *t); /* locked: as FIONREAD counts */
+
+/* --- udp.c --- */
+struct udp_sock {
+	struct inet_sock inet; /* first */
+	struct dgram_queue queue;
+};
+static inline struct udp_sock *udp_of(struct socket *s)
+{
+	return (struct udp_sock *)s;
+}
+int udp_create(u16 family, int protocol, struct socket **out);
+
+#endif

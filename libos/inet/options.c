@@ -1,0 +1,284 @@
+/*
+ * Options of IPPROTO_IP, IPPROTO_IPV6, IPPROTO_TCP and IPPROTO_UDP.  Most are numbers that a program sets and
+ * asks for: a table says which, with their bounds.  What has an effect here reads them by inet_option;
+ * tcp(7), ip(7), ipv6(7).
+ */
+#include "libos/inet/internal.h"
+#include "libos/socket/device.h"
+#include <linux/capability.h>
+#include <linux/tcp.h>
+#include <linux/udp.h>
+
+#define LO_MSS 65483
+
+enum kind {
+	NUMBER, /* EINVAL out of bounds */
+	FLAG,	/* anything but 0 is 1 */
+	RESET,	/* NUMBER, and -1 means the default */
+};
+
+static const struct option {
+	u16 level, name, kind;
+	i32 initial, least, most;
+} options[] = {
+    {IPPROTO_TCP, TCP_NODELAY, FLAG, 0, 0, 1},
+    {IPPROTO_TCP, TCP_CORK, FLAG, 0, 0, 1},
+    {IPPROTO_TCP, TCP_QUICKACK, FLAG, 1, 0, 1},
+    {IPPROTO_TCP, TCP_MAXSEG, NUMBER, 536, 88, 32767},
+    {IPPROTO_TCP, TCP_KEEPIDLE, NUMBER, 7200, 1, 32767},
+    {IPPROTO_TCP, TCP_KEEPINTVL, NUMBER, 75, 1, 32767},
+    {IPPROTO_TCP, TCP_KEEPCNT, NUMBER, 9, 1, 127},
+    {IPPROTO_TCP, TCP_SYNCNT, NUMBER, 6, 1, 127},
+    {IPPROTO_TCP, TCP_LINGER2, NUMBER, 60, -0x7fffffff, 0x7fffffff},
+    {IPPROTO_TCP, TCP_DEFER_ACCEPT, NUMBER, 0, 0, 0x7fffffff},
+    {IPPROTO_TCP, TCP_WINDOW_CLAMP, NUMBER, 0, 0, 0x7fffffff},
+    {IPPROTO_TCP, TCP_USER_TIMEOUT, NUMBER, 0, 0, 0x7fffffff},
+    {IPPROTO_TCP, TCP_NOTSENT_LOWAT, NUMBER, 0, -0x7fffffff, 0x7fffffff},
+    {IPPROTO_TCP, TCP_THIN_LINEAR_TIMEOUTS, NUMBER, 0, 0, 1},
+    {IPPROTO_TCP, TCP_SAVE_SYN, NUMBER, 0, 0, 2},
+    {IPPROTO_IP, IP_TOS, NUMBER, 0, 0, 255},
+    {IPPROTO_IP, IP_TTL, RESET, 64, 1, 255},
+    {IPPROTO_IP, IP_PKTINFO, FLAG, 0, 0, 1},
+    {IPPROTO_IP, IP_RECVTTL, FLAG, 0, 0, 1},
+    {IPPROTO_IP, IP_RECVTOS, FLAG, 0, 0, 1},
+    {IPPROTO_IP, IP_RECVERR, FLAG, 0, 0, 1},
+    {IPPROTO_IP, IP_MTU_DISCOVER, NUMBER, IP_PMTUDISC_WANT, 0, 5},
+    {IPPROTO_IP, IP_FREEBIND, FLAG, 0, 0, 1},
+    {IPPROTO_IP, IP_BIND_ADDRESS_NO_PORT, FLAG, 0, 0, 1},
+    {IPPROTO_IP, IP_MULTICAST_TTL, RESET, 1, 0, 255},
+    {IPPROTO_IP, IP_MULTICAST_LOOP, FLAG, 1, 0, 1},
+    {IPPROTO_IP, IP_MULTICAST_ALL, FLAG, 1, 0, 1},
+    {IPPROTO_IPV6, IPV6_V6ONLY, FLAG, 0, 0, 1},
+    {IPPROTO_IPV6, IPV6_UNICAST_HOPS, RESET, 64, 0, 255},
+    {IPPROTO_IPV6, IPV6_MULTICAST_HOPS, RESET, 1, 0, 255},
+    {IPPROTO_IPV6, IPV6_MULTICAST_LOOP, FLAG, 1, 0, 1},
+    {IPPROTO_IPV6, IPV6_MULTICAST_IF, NUMBER, 0, 0, LO_INDEX},
+    {IPPROTO_IPV6, IPV6_RECVPKTINFO, FLAG, 0, 0, 1},
+    {IPPROTO_IPV6, IPV6_RECVHOPLIMIT, FLAG, 0, 0, 1},
+    {IPPROTO_IPV6, IPV6_RECVTCLASS, FLAG, 0, 0, 1},
+    {IPPROTO_IPV6, IPV6_TCLASS, RESET, 0, 0, 255},
+    {IPPROTO_IPV6, IPV6_RECVERR, FLAG, 0, 0, 1},
+    {IPPROTO_IPV6, IPV6_MTU_DISCOVER, NUMBER, IPV6_PMTUDISC_WANT, 0, 5},
+    {IPPROTO_IPV6, IPV6_FREEBIND, FLAG, 0, 0, 1},
+};
+_Static_assert(ARRAY_SIZE(options) <= INET_OPTIONS, "the numbers have room");
+
+static int find(int level, int name)
+{
+	for (u32 i = 0; i < ARRAY_SIZE(options); i++)
+		if (options[i].level == level && options[i].name == name)
+			return i;
+	return -1;
+}
+
+i32 inet_option(const struct inet_sock *i, int level, int name)
+{
+	return READ_ONCE(i->number[find(level, name)]);
+}
+
+void inet_option_defaults(struct inet_sock *i)
+{
+	for (u32 n = 0; n < ARRAY_SIZE(options); n++)
+		i->number[n] = options[n].initial;
+}
+
+/* Which levels a socket has. */
+static bool has_level(const struct inet_sock *i, int level)
+{
+	switch (level) {
+	case IPPROTO_TCP:
+		return inet_is_tcp(i);
+	case IPPROTO_UDP:
+		return !inet_is_tcp(i);
+	case IPPROTO_IPV6:
+		return i->socket.family == AF_INET6;
+	}
+	return level == IPPROTO_IP;
+}
+
+/* --- setting --- */
+
+static int set_congestion(const void *uval, int len)
+{
+	char name[16] = "";
+
+	if (len < 1)
+		return -EINVAL;
+	if (copy_from_user(name, uval, min(len, 15)))
+		return -EFAULT;
+	return strcmp(name, "cubic") && strcmp(name, "reno") ? -ENOENT : 0;
+}
+
+/* Options that are no number of the table. */
+static int set_other(int level, int name, const void *uval, int len)
+{
+	if (level == IPPROTO_TCP) {
+		switch (name) {
+		case TCP_CONGESTION:
+			return set_congestion(uval, len);
+		case TCP_ULP:
+			return -ENOENT;
+		case TCP_REPAIR:
+			return -EPERM;
+		}
+	} else if (level == IPPROTO_IP) {
+		switch (name) {
+		case IP_ADD_MEMBERSHIP:
+		case IP_ADD_SOURCE_MEMBERSHIP:
+		case MCAST_JOIN_GROUP:
+			return -ENODEV;
+		case IP_DROP_MEMBERSHIP:
+			return -EADDRNOTAVAIL;
+		case IP_TRANSPARENT:
+		case IP_IPSEC_POLICY:
+			return -EPERM;
+		}
+	} else if (level == IPPROTO_IPV6) {
+		switch (name) {
+		case IPV6_ADD_MEMBERSHIP:
+			return -ENODEV;
+		case IPV6_DROP_MEMBERSHIP:
+			return -EADDRNOTAVAIL;
+		}
+	}
+	return -ENOPROTOOPT;
+}
+
+static int get_number(int level, const void *uval, int len, i32 *val)
+{
+	u8 byte;
+
+	if (len >= (int)sizeof(*val))
+		return copy_from_user(val, uval, sizeof(*val));
+	if (level != IPPROTO_IP || len < 1)
+		return -EINVAL;
+	if (copy_from_user(&byte, uval, 1))
+		return -EFAULT;
+	*val = byte;
+	return 0;
+}
+
+int inet_setsockopt(struct socket *s, int level, int name, const void *uval, int len)
+{
+	struct inet_sock *i = inet_of(s);
+	int n = find(level, name), err;
+	const struct option *o;
+	i32 val;
+
+	if (!has_level(i, level))
+		return -ENOPROTOOPT;
+	if (n < 0)
+		return set_other(level, name, uval, len);
+	o = &options[n];
+	err = get_number(level, uval, len, &val);
+	if (err)
+		return err;
+	if (level == IPPROTO_IPV6 && name == IPV6_V6ONLY &&
+	    (READ_ONCE(i->local.port) || i->state != TCP_CLOSE))
+		return -EINVAL;
+	if (o->kind == FLAG)
+		val = val != 0;
+	else if (o->kind == RESET && val == -1)
+		val = o->initial;
+	else if (level == IPPROTO_IP && name == IP_TOS)
+		val &= 0xff;
+	else if (val < o->least || val > o->most)
+		return -EINVAL;
+	WRITE_ONCE(i->number[n], val);
+	return 0;
+}
+
+/* --- asking --- */
+
+static void fill_info(struct inet_sock *i, struct tcp_info *info)
+{
+	struct tcp_sock *t = (struct tcp_sock *)i;
+
+	memset(info, 0, sizeof(*info));
+	mutex_lock(&i->lock);
+	info->tcpi_state = i->state;
+	if (i->state == TCP_LISTEN) {
+		info->tcpi_unacked = t->queued;
+		info->tcpi_sacked = t->backlog;
+	} else {
+		info->tcpi_options = TCPI_OPT_TIMESTAMPS | TCPI_OPT_SACK | TCPI_OPT_WSCALE;
+		info->tcpi_rto = 200000;
+		info->tcpi_snd_mss = info->tcpi_rcv_mss = info->tcpi_advmss = LO_MSS;
+		info->tcpi_pmtu = LO_MTU;
+		info->tcpi_rtt = info->tcpi_min_rtt = 1;
+		info->tcpi_snd_cwnd = 10;
+		info->tcpi_snd_ssthresh = 0x7fffffff;
+		info->tcpi_rcv_space = i->socket.rcvbuf / 2;
+		info->tcpi_bytes_received = t->written;
+	}
+	mutex_unlock(&i->lock);
+}
+
+union value {
+	i32 number;
+	struct in_addr addr;
+	char name[16];
+	struct tcp_info info;
+};
+
+/* The value's size, or an error. */
+static int get_other(struct inet_sock *i, int level, int name, union value *v)
+{
+	if (level == IPPROTO_TCP && name == TCP_INFO) {
+		fill_info(i, &v->info);
+		return sizeof(v->info);
+	}
+	if (level == IPPROTO_TCP && name == TCP_CONGESTION) {
+		memset(v->name, 0, sizeof(v->name));
+		memcpy(v->name, "cubic", 5);
+		return sizeof(v->name);
+	}
+	if (level == IPPROTO_IP && name == IP_MULTICAST_IF) {
+		v->addr.s_addr = 0;
+		return sizeof(v->addr);
+	}
+	if ((level == IPPROTO_IP && name == IP_MTU) || (level == IPPROTO_IPV6 && name == IPV6_MTU)) {
+		if (level == IPPROTO_IP && i->state != TCP_ESTABLISHED)
+			return -ENOTCONN;
+		v->number = LO_MTU;
+		return sizeof(v->number);
+	}
+	return -ENOPROTOOPT;
+}
+
+static int value_of(struct inet_sock *i, int level, int name, union value *v)
+{
+	int n = find(level, name);
+
+	if (n < 0)
+		return get_other(i, level, name, v);
+	v->number = READ_ONCE(i->number[n]);
+	if (level == IPPROTO_TCP && name == TCP_MAXSEG && i->state == TCP_ESTABLISHED)
+		v->number = LO_MSS;
+	return sizeof(v->number);
+}
+
+long inet_getsockopt(struct socket *s, int level, int name, void *uval, int *ulen)
+{
+	struct inet_sock *i = inet_of(s);
+	union value v;
+	int len, have;
+
+	if (get_user(len, ulen))
+		return -EFAULT;
+	if (len < 0)
+		return -EINVAL;
+	if (!has_level(i, level))
+		return -EOPNOTSUPP;
+	have = value_of(i, level, name, &v);
+	if (have < 0)
+		return have;
+	/* A byte does for small numbers (Linux's do_ip_getsockopt). */
+	if (level == IPPROTO_IP && len > 0 && len < (int)sizeof(int) && have == sizeof(int) &&
+	    v.number >= 0 && v.number <= 255)
+		have = 1;
+	len = min(len, have);
+	if (copy_to_user(uval, &v, len))
+		return -EFAULT;
+	return put_user(len, ulen);
+}
