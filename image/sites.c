@@ -127,6 +127,7 @@ static void read_sections(struct elf *e)
 static bool judge(const struct elf *e, const struct targets *t, uint64_t address, struct sites *out)
 {
 	struct site *s = &out->site[out->count];
+	uint64_t stub = out->stubs + out->patched * STUB_SIZE;
 	struct patch_plan plan;
 
 	*s = (struct site){.address = address, .verdict = (int)patch_prove(&e->source, &e->tables, t, address, &plan)};
@@ -134,7 +135,9 @@ static bool judge(const struct elf *e, const struct targets *t, uint64_t address
 		return true; /* two bytes of something else */
 	out->count++;
 	if (s->verdict == PATCH_FITS)
-		s->verdict = (int)patch_lay_out(&plan, out->stubs + out->patched * STUB_SIZE);
+		s->verdict = (int)patch_lay_out(&plan, stub);
+	if (s->verdict == PATCH_FITS && !opinion_agrees(&plan, stub))
+		s->verdict = PATCH_UNDECODED;
 	if (s->verdict != PATCH_FITS)
 		return true;
 	out->patched++;

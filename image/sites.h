@@ -28,6 +28,8 @@ struct sites {
 /* False: not an ELF file for x86-64 that can be loaded, or memory is short.  The bytes are hostile. */
 bool sites_find(const uint8_t *bytes, size_t size, struct sites *out);
 void sites_free(struct sites *s);
+/* Whether another decoder (Zydis) sees what the plan, laid out for a stub at this address, is made of: opinion.c. */
+bool opinion_agrees(const struct patch_plan *plan, uint64_t stub);
 const char *site_verdict(int verdict);
 
 struct image;
