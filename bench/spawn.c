@@ -1,7 +1,9 @@
 /*
- * Times whole commands from fork to exit, several of them in turn (A B C A B C ...), so that what disturbs the machine
- * disturbs all alike.  Usage: spawn RUNS NAME COMMAND [ARG...] [-- NAME COMMAND [ARG...]]...
- * Prints a line a command: NAME MEDIAN_US MIN_US P90_US EXIT_STATUS.  vfork, so that this program's size costs nothing.
+ * Times whole commands from fork to exit, several of them in turn (A B C A B C ...), so that what disturbs
+ * the machine disturbs all alike.  Usage: spawn WARM-UPS RUNS NAME COMMAND [ARG...] [-- NAME COMMAND
+ * [ARG...]]... An argument @RUN@ becomes a word that no other run has: containers want names. Prints a line a
+ * command: NAME EXIT_STATUS and the microseconds of each run.  vfork, so that this program's size costs
+ * nothing.  Standard output goes to /dev/null, and standard error too unless BENCH_STDERR is set.
  */
 #define _GNU_SOURCE
 #include <fcntl.h>
@@ -18,7 +20,7 @@ struct command {
 	const char *name;
 	char **argv;
 	double *us;
-	int status;
+	int failed; /* the first exit status other than 0 */
 };
 
 static double now_us(void)
@@ -29,18 +31,26 @@ static double now_us(void)
 	return t.tv_sec * 1e6 + t.tv_nsec / 1e3;
 }
 
-static int compare(const void *a, const void *b)
+static void name_run(char **argv)
 {
-	double x = *(const double *)a, y = *(const double *)b;
+	static char name[64];
+	static int serial;
 
-	return x < y ? -1 : x > y;
+	snprintf(name, sizeof(name), "run-%d-%d", getpid(), serial++);
+	for (; *argv; argv++)
+		if (!strcmp(*argv, "@RUN@"))
+			*argv = name;
 }
 
 static double run_once(struct command *c, int null)
 {
-	double start = now_us();
-	pid_t pid = vfork();
+	int status = 0;
+	double start, end;
+	pid_t pid;
 
+	name_run(c->argv);
+	start = now_us();
+	pid = vfork();
 	if (pid == 0) {
 		dup2(null, 0);
 		dup2(null, 1);
@@ -49,39 +59,47 @@ static double run_once(struct command *c, int null)
 		execvp(c->argv[0], c->argv);
 		_exit(127);
 	}
-	if (pid < 0 || waitpid(pid, &c->status, 0) < 0) {
+	if (pid < 0 || waitpid(pid, &status, 0) < 0) {
 		perror("spawn");
 		exit(1);
 	}
-	return now_us() - start;
+	end = now_us();
+	if (!c->failed)
+		c->failed = WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
+	return end - start;
 }
 
 int main(int argc, char **argv)
 {
 	struct command commands[COMMANDS_MAX];
-	int runs = argc > 1 ? atoi(argv[1]) : 0, n = 0, null = open("/dev/null", O_RDWR | O_CLOEXEC);
+	int warm_ups = argc > 2 ? atoi(argv[1]) : 0, runs = argc > 2 ? atoi(argv[2]) : 0, n = 0;
+	int null = open("/dev/null", O_RDWR | O_CLOEXEC);
 
-	for (int i = 2; i + 1 < argc && n < COMMANDS_MAX; n++) {
-		commands[n] = (struct command){argv[i], argv + i + 1, calloc(runs > 0 ? runs : 1, sizeof(double)), 0};
+	for (int i = 3; i + 1 < argc && n < COMMANDS_MAX; n++) {
+		commands[n] =
+		    (struct command){argv[i], argv + i + 1, calloc(runs > 0 ? runs : 1, sizeof(double)), 0};
 		while (i < argc && strcmp(argv[i], "--"))
 			i++;
 		argv[i++] = NULL;
 	}
 	if (runs < 1 || n == 0) {
-		fprintf(stderr, "usage: spawn RUNS NAME COMMAND [ARG...] [-- NAME COMMAND [ARG...]]...\n");
+		fprintf(stderr,
+			"usage: spawn WARM-UPS RUNS NAME COMMAND [ARG...] [-- NAME COMMAND [ARG...]]...\n");
 		return 2;
 	}
-	for (int i = 0; i < n; i++)
-		run_once(&commands[i], null);
+	for (int r = 0; r < warm_ups; r++)
+		for (int i = 0; i < n; i++)
+			run_once(&commands[i], null);
 	for (int r = 0; r < runs; r++)
 		for (int i = 0; i < n; i++)
 			commands[i].us[r] = run_once(&commands[i], null);
 	for (int i = 0; i < n; i++) {
 		struct command *c = &commands[i];
 
-		qsort(c->us, runs, sizeof(double), compare);
-		printf("%s %.1f %.1f %.1f %d\n", c->name, c->us[runs / 2], c->us[0], c->us[runs * 9 / 10],
-		       WIFEXITED(c->status) ? WEXITSTATUS(c->status) : 128 + WTERMSIG(c->status));
+		printf("%s %d", c->name, c->failed);
+		for (int r = 0; r < runs; r++)
+			printf(" %.1f", c->us[r]);
+		printf("\n");
 	}
 	return 0;
 }

@@ -1,6 +1,6 @@
 /*
- * Says that it is there, then waits to be ended: for measuring what an idle sandbox costs.  It handles SIGTERM, since as
- * process 1 of a container it would not get it otherwise.
+ * Says that it is there, then waits to be ended: for measuring what an idle sandbox costs.  It handles
+ * SIGTERM, since as process 1 of a container it would not get it otherwise.
  */
 #include <signal.h>
 #include <unistd.h>

@@ -1,6 +1,6 @@
 /*
- * Nanoseconds of a round trip of one byte (or one semaphore) between two processes, each the median of batches; the same
- * program runs natively and in a sandbox.  Prints a line each: NAME NANOSECONDS.
+ * Nanoseconds of a round trip of one byte (or one semaphore) between two processes, the same program runs
+ * natively and in a sandbox.
  */
 #define _GNU_SOURCE
 #include <fcntl.h>
@@ -15,7 +15,8 @@
 #include <time.h>
 #include <unistd.h>
 
-#define BATCHES 15
+#include "batches.h"
+
 #define ROUNDS 500
 
 struct text {
@@ -71,41 +72,24 @@ static void mq_turn(int side)
 		abort();
 }
 
-static double now_ns(void)
+static void (*current)(int side);
+
+static void one_turn(void)
 {
-	struct timespec t;
-
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	return t.tv_sec * 1e9 + t.tv_nsec;
-}
-
-static int compare(const void *a, const void *b)
-{
-	double x = *(const double *)a, y = *(const double *)b;
-
-	return x < y ? -1 : x > y;
+	current(0);
 }
 
 static void measure(const char *name, void (*turn)(int side))
 {
-	double ns[BATCHES];
 	pid_t other = fork();
 
 	if (other == 0)
 		for (;;)
 			turn(1);
-	turn(0);
-	for (int b = 0; b < BATCHES; b++) {
-		double start = now_ns();
-
-		for (int i = 0; i < ROUNDS; i++)
-			turn(0);
-		ns[b] = (now_ns() - start) / ROUNDS;
-	}
+	current = turn;
+	report(name, one_turn, ROUNDS);
 	kill(other, SIGKILL);
 	waitpid(other, NULL, 0);
-	qsort(ns, BATCHES, sizeof(double), compare);
-	printf("%s %.1f\n", name, ns[BATCHES / 2]);
 }
 
 static mqd_t make_mq(const char *name)
