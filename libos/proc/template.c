@@ -119,6 +119,9 @@ static void check_deaths(void)
 		if (list_empty(&p->threads) || p->group_exit)
 			continue;
 		t = list_first(&p->threads, struct thread, node);
+		/* The host knows a thread beside the first by its number only once it has begun. */
+		if (t->tid != p->pid && !READ_ONCE(t->begun))
+			continue;
 		if (t->host_tid > 0 && t->state != THREAD_DEAD && host->thread_interrupt(t->host_tid, 1) == -ESRCH)
 			dead = true;
 	}
