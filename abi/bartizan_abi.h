@@ -208,7 +208,7 @@ struct bz_upcalls {
 typedef int32_t bz_stream;
 
 /* Streams that every sandbox has from the start. */
-#define BZ_STREAM_ARENA 1  /* the arena: map only */
+#define BZ_STREAM_ARENA 1  /* the arena: map, and write behind the host's part */
 #define BZ_STREAM_IMAGE 2  /* the image file: read and map, read-only.  Absent without an image: BZ_EBADF */
 #define BZ_STREAM_STDIN 3  /* standard streams as the operator attached them; see bz_start.stdio */
 #define BZ_STREAM_STDOUT 4

@@ -180,7 +180,8 @@ int64_t stream_write(bz_stream s, const struct bz_iov *iov, uint32_t n, int64_t 
 	int64_t result;
 	long ret;
 
-	if (!stream_is_descriptor(s) || s == BZ_STREAM_ARENA)
+	/* The host's part of the arena is not a stream's content. */
+	if (!stream_is_descriptor(s) || (s == BZ_STREAM_ARENA && off < (int64_t)BZ_ARENA_HOST))
 		return -BZ_EBADF;
 	if (off < BZ_OFFSET_NONE || (flags & ~(BZ_IO_NOWAIT | BZ_IO_SYNC | BZ_IO_DSYNC | BZ_IO_APPEND)))
 		return -BZ_EINVAL;

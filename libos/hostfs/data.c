@@ -7,7 +7,6 @@
 #include "libos/mm/mm.h"
 
 #define IDLE_MAX 64
-#define IOV_MAX_HOST 16
 
 static struct list idle = LIST_INIT(idle);
 static u32 idle_count;

@@ -48,6 +48,8 @@ void kfree(void *p);		/* NULL is fine */
  * Large runs are sparse: a page costs memory when it is first touched. */
 void *pages_alloc(unsigned int order);
 void *pages_alloc_zero(unsigned int order);
+/* Of an allocated block: the host had no pages for it when it was handed out, so that each costs a fault when touched. */
+bool pages_came_untouched(const void *block);
 void pages_free(void *p, unsigned int order);
 /* Give the memory of whole pages back to the host; they read as zero afterwards. */
 void pages_punch(void *p, size_t len);

@@ -5,7 +5,7 @@
  *   arena:  | host part | .data .bss | page table | allocated and free blocks ... | wilderness -> |
  *
  * A block of order n is 2^n pages, aligned to its size relative to the arena.  Blocks from the wilderness read as
- * zero; `zero` in a free block's entry remembers that it still does.  Freed blocks of 64 KiB and more are given
+ * zero; `zero` in a free block's entry remembers that it still does, and in a used one's that it did.  Freed blocks of 64 KiB and more are given
  * back to the host at once; smaller ones are kept dirty and cleared when somebody asks for zeroes.
  */
 #include "libos/kernel/pages.h"
@@ -159,6 +159,7 @@ static void *alloc_block(unsigned int order, bool *zero)
 	if (index != NIL) {
 		pages[index].state = PAGE_USED;
 		pages[index].order = order;
+		pages[index].zero = *zero;
 		used_pages += 1ull << order;
 		peak_pages = max(peak_pages, used_pages);
 	}
@@ -183,8 +184,14 @@ void *pages_alloc_zero(unsigned int order)
 			pages_punch(p, PAGE_SIZE << order);
 		else
 			memset(p, 0, PAGE_SIZE << order);
+		page_of(p)->zero = order >= PUNCH_ORDER;
 	}
 	return p;
+}
+
+bool pages_came_untouched(const void *block)
+{
+	return page_of(block)->zero;
 }
 
 void pages_punch(void *p, size_t len)

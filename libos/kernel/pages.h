@@ -11,7 +11,7 @@ struct page {
 	u32 slab;		/* PAGE_SLAB: index of the slab's first page */
 	u8 state;
 	u8 order;
-	u8 zero;		/* PAGE_FREE: its memory reads as zero */
+	u8 zero;		/* PAGE_FREE: its memory reads as zero; PAGE_USED: it did, and the host has no pages for it */
 	u8 pad;
 };
 

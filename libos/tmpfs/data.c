@@ -149,11 +149,19 @@ static void unmark(struct inode *inode, struct tmpfs_chunk *c, u64 k, u64 first,
 	}
 }
 
+/* file.lock held: none of the pages [first, last] of one chunk has data. */
+static bool all_unmarked(struct tmpfs_chunk *c, u64 k, u64 first, u64 last)
+{
+	while (first <= last && !bit_get(c, k, first))
+		first++;
+	return first > last;
+}
+
 /*
  * The memory of the run that begins at pos, at most *len bytes; null: a hole.  make: it gets memory, and the pages
- * [pos, pos + *len) count as data.
+ * [pos, pos + *len) count as data; *fresh tells that the host has no pages for any of it yet.
  */
-static char *run_at(struct inode *inode, u64 pos, u64 *len, bool make, int *err)
+static char *run_at(struct inode *inode, u64 pos, u64 *len, bool make, bool *fresh, int *err)
 {
 	struct tmpfs_node *n = tmpfs_node(inode);
 	u64 page = pos >> PAGE_SHIFT, k = chunk_of(page), first = chunk_start(k);
@@ -166,6 +174,7 @@ static char *run_at(struct inode *inode, u64 pos, u64 *len, bool make, int *err)
 	*len = min(*len, end - pos);
 	c = make ? chunk_make(n, k, err) : chunk_find(n, k);
 	if (c && make) {
+		*fresh = pages_came_untouched(c->mem) && all_unmarked(c, k, page, (pos + *len - 1) >> PAGE_SHIFT);
 		*err = mark(inode, c, k, page, (pos + *len - 1) >> PAGE_SHIFT);
 		if (*err && !bit_get(c, k, page)) {
 			c = NULL;
@@ -306,7 +315,7 @@ static ssize_t file_read(struct file *f, struct iov_iter *it, i64 *pos)
 	mutex_lock(&inode->lock);
 	while (it->left && *pos >= 0 && (u64)*pos < inode->size) {
 		u64 len = min((u64)it->left, inode->size - (u64)*pos);
-		char *p = run_at(inode, *pos, &len, false, &err);
+		char *p = run_at(inode, *pos, &len, false, NULL, &err);
 		size_t n = p ? iov_copy_to(it, p, len) : iov_zero(it, len);
 
 		done += n;
@@ -318,6 +327,22 @@ static ssize_t file_read(struct file *f, struct iov_iter *it, i64 *pos)
 	}
 	mutex_unlock(&inode->lock);
 	return done;
+}
+
+/*
+ * Into pages that the host does not have yet: it fills them as it writes them to the arena's own file, for half of what
+ * clearing and mapping each at a fault costs.  0: not so, by a copy then, which also knows what to do about a bad buffer.
+ */
+static size_t write_through_host(struct iov_iter *it, char *p, u64 len)
+{
+	struct bz_iov iov[IOV_MAX_HOST];
+	u32 n = iov_host(it, iov, IOV_MAX_HOST, len);
+	i64 put = host->stream_write(BZ_STREAM_ARENA, iov, n, arena_offset(p), 0);
+
+	if (put <= 0)
+		return 0;
+	iov_advance(it, put);
+	return put;
 }
 
 static ssize_t write_locked(struct inode *inode, struct iov_iter *it, i64 *pos)
@@ -332,12 +357,14 @@ static ssize_t write_locked(struct inode *inode, struct iov_iter *it, i64 *pos)
 		tmpfs_file_resize(inode, *pos);
 	while (it->left) {
 		u64 len = it->left;
-		char *p = run_at(inode, *pos, &len, true, &err);
+		bool fresh;
+		char *p = run_at(inode, *pos, &len, true, &fresh, &err);
 		size_t n;
 
 		if (!p)
 			return done ? done : err;
-		n = iov_copy_from(it, p, len);
+		n = fresh && len >= PAGE_SIZE ? write_through_host(it, p, len) : 0;
+		n += iov_copy_from(it, p + n, len - n);
 		done += n;
 		*pos += n;
 		inode->size = max(inode->size, (u64)*pos);
@@ -381,7 +408,7 @@ static i64 seek_run(struct inode *inode, u64 off, bool want_data)
 
 	while (off < inode->size) {
 		u64 len = inode->size - off;
-		bool data = run_at(inode, off, &len, false, &err) != NULL;
+		bool data = run_at(inode, off, &len, false, NULL, &err) != NULL;
 
 		if (data == want_data)
 			return off;
@@ -470,12 +497,13 @@ static i64 file_mmap(struct file *f, u64 addr, u64 len, u32 prot, u32 flags, u64
 
 static int allocate(struct inode *inode, u64 off, u64 end)
 {
+	bool fresh;
 	int err = 0;
 
 	for (u64 at = off & PAGE_MASK; at < end && !err;) {
 		u64 len = min(end, SIZE_LIMIT) - at;
 
-		if (!run_at(inode, at, &len, true, &err))
+		if (!run_at(inode, at, &len, true, &fresh, &err))
 			return err;
 		at += len;
 	}
