@@ -1,13 +1,13 @@
 #!/bin/sh
-# Strips the host layer and writes the assembly that embeds it: embed.sh ELF STRIPPED ASSEMBLY
+# Strips an ELF file and writes the assembly that embeds it as NAME_start to NAME_end: embed.sh ELF STRIPPED ASSEMBLY NAME
 set -e
 strip -o "$2" "$1"
 cat >"$3" <<END
 	.section .rodata
 	.balign 4096
-	.globl host_layer_start, host_layer_end
-host_layer_start:
+	.globl $4_start, $4_end
+$4_start:
 	.incbin "$(realpath "$2")"
-host_layer_end:
+$4_end:
 	.section .note.GNU-stack,"",@progbits
 END

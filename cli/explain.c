@@ -107,9 +107,13 @@ int explain(struct run *r)
 	struct layer layers[64];
 	size_t count;
 
-	print_program(r);
-	print_requests(r);
-	print_grants(r);
+	if (r->solo5) {
+		solo5_explain(r);
+	} else {
+		print_program(r);
+		print_requests(r);
+		print_grants(r);
+	}
 	count = sandbox_explain(&r->spec, layers, sizeof(layers) / sizeof(layers[0]));
 	printf("In force on this host:\n");
 	for (size_t i = 0; i < count; i++)

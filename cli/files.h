@@ -8,7 +8,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
-extern const char host_layer_start[], host_layer_end[]; /* host_layer.S */
+extern const char host_layer_start[], host_layer_end[];	  /* host_layer.S */
+extern const char solo5_loader_start[], solo5_loader_end[]; /* solo5_loader.S */
 
 /* Opens the library OS; ends the command if it is not there. */
 int files_open_libos(uint64_t *size);

@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "cli/host.h"
+#include "monitor/filter.h"
 #include "monitor/process.h"
 
 struct list {
@@ -34,6 +35,16 @@ static void add(struct list *list, const char *name, enum layer_state state, con
 	va_start(args, means);
 	vsnprintf(layer->means, sizeof(layer->means), means, args);
 	va_end(args);
+}
+
+/* How many different calls a personality's own rules let through. */
+static size_t filter_rule_calls(const struct filter_rule *rules, size_t count)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < count; i++)
+		n += i == 0 || rules[i].nr != rules[i - 1].nr;
+	return n;
 }
 
 static void explain_ids(struct list *list, const struct plan *plan)
@@ -75,7 +86,10 @@ static void explain_namespaces(struct list *list, const struct plan *plan, const
 	else
 		add(list, "namespaces", LAYER_LOST,
 		    "pid, mount, ipc, uts, cgroup need a user namespace or root");
-	add(list, "network", LAYER_ON, "none: the filter has no call that makes, binds or connects a socket");
+	if (spec->guest)
+		add(list, "network", LAYER_ON, "frames of the taps above, and no call that makes a socket");
+	else
+		add(list, "network", LAYER_ON, "none: the filter has no call that makes, binds or connects a socket");
 }
 
 static void explain_landlock(struct list *list, const struct plan *plan)
@@ -102,7 +116,10 @@ static void explain_memory(struct list *list, const struct plan *plan, const str
 {
 	uint64_t mib = plan->memory_limit >> 20;
 
-	if (!spec->memory.asked)
+	if (spec->guest)
+		add(list, "limit: memory", LAYER_ON, "%" PRIu64 " MiB, mapped once: it has no call to map more",
+		    spec->memory.value >> 20);
+	else if (!spec->memory.asked)
 		add(list, "limit: memory", LAYER_ON,
 		    "%" PRIu64 " MiB for shared memory and files (sealed arena); private "
 		    "memory as the host gives it",
@@ -120,7 +137,9 @@ static void explain_memory(struct list *list, const struct plan *plan, const str
 static void explain_limits(struct list *list, const struct plan *plan, const struct sandbox_spec *spec)
 {
 	explain_memory(list, plan, spec);
-	if (plan->userns || plan->root)
+	if (spec->guest)
+		add(list, "limit: threads", LAYER_ON, "one: it has no call to make another");
+	else if (plan->userns || plan->root)
 		add(list, "limit: threads", LAYER_ON, "%" PRIu64 " by RLIMIT_NPROC%s", plan->threads_max,
 		    plan->cgroup && spec->pids.asked ? " and cgroup" : "");
 	else
@@ -154,7 +173,8 @@ size_t sandbox_explain(const struct sandbox_spec *spec, struct layer *out, size_
 	explain_ids(&list, &plan);
 	explain_namespaces(&list, &plan, spec);
 	add(&list, "system calls", plan.notify ? LAYER_ON : LAYER_WEAK,
-	    "seccomp: 20 calls with checked arguments; any other ends the sandbox%s",
+	    "seccomp: %zu calls with checked arguments; any other ends the sandbox%s",
+	    spec->guest ? filter_rule_calls(spec->guest->rules, spec->guest->rule_count) : 20,
 	    plan.notify ? " and is reported" : " without a report");
 	add(&list, "capabilities", LAYER_ON, "none, no_new_privs");
 	explain_landlock(&list, &plan);

@@ -36,6 +36,12 @@ enum option_id {
 	OPT_RM,
 	OPT_REWRITE,
 	OPT_USR_LOCAL,
+	OPT_MEM,
+	OPT_BLOCK,
+	OPT_BLOCK_SECTOR_SIZE,
+	OPT_NET,
+	OPT_NET_MAC,
+	OPT_EXEC_HEAP,
 	OPT_HELP,
 };
 
@@ -70,6 +76,12 @@ static const struct option long_options[] = {
     {"rm", no_argument, NULL, OPT_RM},
     {"rewrite", required_argument, NULL, OPT_REWRITE},
     {"usr-local", no_argument, NULL, OPT_USR_LOCAL},
+    {"mem", required_argument, NULL, OPT_MEM},
+    {"block", required_argument, NULL, OPT_BLOCK},
+    {"block-sector-size", required_argument, NULL, OPT_BLOCK_SECTOR_SIZE},
+    {"net", required_argument, NULL, OPT_NET},
+    {"net-mac", required_argument, NULL, OPT_NET_MAC},
+    {"exec-heap", no_argument, NULL, OPT_EXEC_HEAP},
     {"help", no_argument, NULL, OPT_HELP},
     {0},
 };
@@ -220,6 +232,36 @@ static struct limit asked(uint64_t value)
 	return (struct limit){true, value};
 }
 
+/* NAME=VALUE for a device of a Solo5 guest's manifest; a later one replaces an earlier one. */
+static void set_device(struct strings *list, const char *what, const char *text)
+{
+	const char *equals = strchr(text, '=');
+
+	if (!equals || equals == text || !equals[1])
+		fail(EXIT_BARTIZAN, "%s: '%s' is not NAME=VALUE, with the name of a device of the image's manifest", what, text);
+	strings_set(list, text);
+}
+
+void options_block(struct run_options *o, const char *what, const char *text)
+{
+	set_device(&o->blocks, what, text);
+}
+
+void options_sector_size(struct run_options *o, const char *what, const char *text)
+{
+	set_device(&o->sectors, what, text);
+}
+
+void options_net(struct run_options *o, const char *what, const char *text)
+{
+	set_device(&o->networks, what, text);
+}
+
+void options_net_mac(struct run_options *o, const char *what, const char *text)
+{
+	set_device(&o->macs, what, text);
+}
+
 static void set_option(struct run_options *o, int id, const char *arg)
 {
 	switch (id) {
@@ -317,6 +359,24 @@ static void set_option(struct run_options *o, int id, const char *arg)
 		o->here_readonly = arg && !strcmp(arg, "ro");
 		if (arg && strcmp(arg, "ro") && strcmp(arg, "rw"))
 			fail(EXIT_BARTIZAN, "--here: '%s' is neither ro nor rw", arg);
+		break;
+	case OPT_MEM:
+		o->memory = asked(parse_count("--mem", arg, 1 << 20) << 20);
+		break;
+	case OPT_BLOCK:
+		options_block(o, "--block", arg);
+		break;
+	case OPT_BLOCK_SECTOR_SIZE:
+		options_sector_size(o, "--block-sector-size", arg);
+		break;
+	case OPT_NET:
+		options_net(o, "--net", arg);
+		break;
+	case OPT_NET_MAC:
+		options_net_mac(o, "--net-mac", arg);
+		break;
+	case OPT_EXEC_HEAP:
+		o->exec_heap = true;
 		break;
 	case OPT_HELP:
 		help_print("run");

@@ -34,6 +34,8 @@ struct run_options {
 
 	const char *workdir, *user, *hostname, *entrypoint, *name;
 	const char *rootfs, *overlay, *policy, *verify, *stats_file;
+	struct strings blocks, sectors, networks, macs; /* of a Solo5 guest: NAME=VALUE */
+	bool exec_heap;
 	uint32_t rewrite; /* SANDBOX_TRAP_ONLY, SANDBOX_PATCH_EAGER or 0 */
 	bool trace, stats, interactive, tty, detach, rm, readonly, usr_local, no_userns, explain;
 	bool here, here_readonly;
@@ -49,6 +51,12 @@ void options_volume(struct run_options *o, const char *what, const char *text); 
 void options_tmpfs(struct run_options *o, const char *what, const char *text);	/* GUEST[:size=N,mode=M] */
 void options_ulimit(struct run_options *o, const char *what, const char *text); /* NAME=SOFT[:HARD] */
 void options_env(struct run_options *o, const char *what, const char *text);	/* NAME=value or NAME */
+
+/* Devices of Solo5 guests: NAME=VALUE. */
+void options_block(struct run_options *o, const char *what, const char *text);
+void options_sector_size(struct run_options *o, const char *what, const char *text);
+void options_net(struct run_options *o, const char *what, const char *text);
+void options_net_mac(struct run_options *o, const char *what, const char *text);
 
 /* The names of all options, for completion. */
 void options_print_long(const char *between);

@@ -82,6 +82,16 @@ static void take_key(struct run_options *o, const struct place *p, int value)
 		each(o, p, value, options_tmpfs);
 	else if (!strcmp(key, "ulimits"))
 		each(o, p, value, options_ulimit);
+	else if (!strcmp(key, "blocks"))
+		each(o, p, value, options_block);
+	else if (!strcmp(key, "block_sector_sizes"))
+		each(o, p, value, options_sector_size);
+	else if (!strcmp(key, "nets"))
+		each(o, p, value, options_net);
+	else if (!strcmp(key, "net_macs"))
+		each(o, p, value, options_net_mac);
+	else if (!strcmp(key, "exec_heap"))
+		o->exec_heap = boolean(p, value);
 	else if (!strcmp(key, "env"))
 		take_env(o, p, value);
 	else if (!strcmp(key, "memory"))
@@ -108,7 +118,7 @@ static void take_key(struct run_options *o, const struct place *p, int value)
 		fail(EXIT_BARTIZAN,
 		     "--policy: %s: unknown key '%s'; known: volumes, tmpfs, ulimits, env, memory, pids, "
 		     "cpus, timeout, "
-		     "workdir, user, hostname, read_only, usr_local, verify",
+		     "workdir, user, hostname, read_only, usr_local, verify, blocks, block_sector_sizes, nets, net_macs, exec_heap",
 		     p->file, key);
 }
 

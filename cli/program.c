@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include "cli/view.h"
+#include "guests/solo5/image.h"
 #include "image/format.h"
 
 const char *store_path(void)
@@ -66,6 +67,14 @@ static void check_elf(const char *name, const unsigned char *head, ssize_t len)
 		fail(EXIT_NOEXEC, "%s: an ELF file of type %u, which is not a program", name, type);
 }
 
+static bool is_solo5(int fd, uint64_t size)
+{
+	struct solo5_file file = {.fd = fd};
+	struct solo5_source source = solo5_source_of_file(&file, size);
+
+	return solo5_probe(&source);
+}
+
 static void program_open(struct program *p, const struct run_options *o, const char *path)
 {
 	unsigned char head[64] = {0};
@@ -87,6 +96,12 @@ static void program_open(struct program *p, const struct run_options *o, const c
 	if (len >= 8 && !memcmp(head, BZ_IMAGE_MAGIC, 8)) {
 		p->kind = PROGRAM_IMAGE;
 		p->host_path = path;
+		p->fd = fd;
+		return;
+	}
+	if (len == sizeof(head) && head[16] == ET_EXEC && is_solo5(fd, st.st_size)) {
+		p->kind = PROGRAM_SOLO5;
+		p->host_path = p->exe = path;
 		p->fd = fd;
 		return;
 	}

@@ -124,8 +124,14 @@ static void prepare(struct run *r)
 	spec->hostname = o->hostname ? o->hostname : "bartizan";
 	spec->cwd = o->workdir;
 	spec->umask = 022;
+	spec->id = r->id;
 	if (r->program.kind == PROGRAM_IMAGE)
 		image_prepare(r);
+	if (r->program.kind == PROGRAM_SOLO5)
+		solo5_prepare(r, r->program.fd, 0, r->program.size);
+	if (r->solo5)
+		return;
+	solo5_refuse_options(r);
 	identity_prepare(r);
 	prepare_argv(r);
 	prepare_env(r);
@@ -137,7 +143,6 @@ static void prepare(struct run *r)
 			fail(EXIT_BARTIZAN, "--here: %s", strerror(errno));
 	}
 	spec->argv = r->argv.item;
-	spec->id = r->id;
 	spec->host_layer = host_layer_start;
 	spec->host_layer_size = host_layer_end - host_layer_start;
 	if (!spec->libos_size)

@@ -18,7 +18,14 @@ struct run {
 	struct sandbox_spec spec;
 	const char *id; /* the record's name */
 	struct session session;
+	struct solo5_sandbox *solo5; /* NULL: a Linux program */
 };
+
+/* solo5.c: a Solo5 image at `offset` of `fd`: its devices, its rules, what its loader is told. */
+void solo5_prepare(struct run *r, int fd, uint64_t offset, uint64_t size);
+void solo5_explain(const struct run *r);
+/* Ends the command if an option is for Solo5 guests, which this program is none of. */
+void solo5_refuse_options(const struct run *r);
 
 /* image.c: opens and verifies the image, takes what its manifest requests. */
 void image_prepare(struct run *r);

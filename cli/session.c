@@ -98,6 +98,7 @@ static void ended(struct session *s, const struct monitor_msg *m)
 {
 	s->ended = true;
 	s->status = exit_code(m->status);
+	s->signalled = WIFSIGNALED(m->status);
 	s->reason = m->reason;
 	s->elapsed_ns = m->elapsed_ns;
 	s->requests = m->requests;
@@ -219,6 +220,10 @@ static void explain_end(struct session *s)
 	char line[700];
 	int n;
 
+	if (s->solo5 && s->reason == ENDED_BY_GUEST && s->status > 128 && s->signalled) {
+		n = snprintf(line, sizeof(line), "the guest was ended by %s", signal_name(s->status - 128));
+		show(s, "bartizan: ", line, n);
+	}
 	if (s->reason == ENDED_BY_GUEST || s->reason >= sizeof(reasons) / sizeof(reasons[0]))
 		return;
 	n = snprintf(line, sizeof(line), "the sandbox was %s%s%s", reasons[s->reason], *s->why ? ": " : "",

@@ -25,11 +25,13 @@ struct session {
 	void (*settled)(struct session *s); /* called once, when it has run for SETTLED_MS; NULL: not (any more) */
 	int output[2];		 /* -d: reading ends of the guest's stdout and stderr; else -1 */
 	bool show_stats;
+	bool solo5; /* the guest makes its host calls itself, and nobody counts them */
 	const char *stats_file;
 	int started_fd; /* -d: told once whether the sandbox runs; else -1 */
 
 	/* how it ended */
 	bool ended, failed; /* failed: it never started */
+	bool signalled;	    /* by a signal, not an exit */
 	int status;	    /* the command's exit code */
 	uint32_t reason;
 	uint64_t start_ns, elapsed_ns, requests, denied, peak_memory;

@@ -125,9 +125,13 @@ static uint64_t peak(const struct session *s, const struct parsed *p)
 
 static void write_json(const struct session *s, struct parsed *p, FILE *out)
 {
-	fprintf(out, "{\n");
-	json_counts(out, "host_syscalls", &p->host);
-	json_counts(out, "guest_syscalls", &p->guest);
+	fprintf(out, "{\n  \"guest\": \"%s\",\n", s->solo5 ? "solo5" : "linux");
+	if (s->solo5) {
+		fprintf(out, "  \"host_syscalls\": null,\n");
+	} else {
+		json_counts(out, "host_syscalls", &p->host);
+		json_counts(out, "guest_syscalls", &p->guest);
+	}
 	fprintf(out, "  \"trapped_calls\": %" PRIu64 ",\n", value_of(&p->value, "trapped_calls"));
 	fprintf(out, "  \"patched_calls\": %" PRIu64 ",\n", value_of(&p->value, "patched_calls"));
 	fprintf(out, "  \"monitor_requests\": %" PRIu64 ",\n", s->requests);
@@ -158,6 +162,14 @@ void stats_report(const struct session *s)
 			write_json(s, p, out);
 		if (!out || fclose(out))
 			warn("--stats: %s: %s", s->stats_file, strerror(errno));
+		free(p);
+		return;
+	}
+	if (s->solo5) {
+		fprintf(stderr,
+			"host system calls: not counted, a Solo5 guest makes them itself\n"
+			"started in %.2f ms, ran %.2f ms, at most %.1f MiB\n",
+			s->start_ns / 1e6, s->elapsed_ns / 1e6, peak(s, p) / 1048576.0);
 		free(p);
 		return;
 	}

@@ -21,14 +21,14 @@ void view_tmpfs(struct view *v, const char *guest, uint64_t size, uint32_t mode)
  */
 void view_grant(struct view *v, const char *what, const char *host, const char *guest, uint32_t flags);
 
-enum program_kind { PROGRAM_HOST, PROGRAM_IMAGE, PROGRAM_ROOTFS };
+enum program_kind { PROGRAM_HOST, PROGRAM_IMAGE, PROGRAM_ROOTFS, PROGRAM_SOLO5 };
 
 struct program {
 	enum program_kind kind;
 	const char *given;     /* as the person wrote it: argv[0] */
 	const char *exe;       /* in the guest */
 	const char *host_path; /* absolute */
-	int fd;		       /* of the image, open for reading; else -1 */
+	int fd;		       /* of the image, Bartizan's or Solo5's, open for reading; else -1 */
 	uint64_t size;
 	bool outside_usr; /* the view must be given the program's file */
 };

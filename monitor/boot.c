@@ -194,14 +194,21 @@ static void fill_boot(struct monitor *m, struct bz_boot *boot)
 /* Filter and start information in one buffer, written by one call. */
 static int boot_write(struct monitor *m, int arena)
 {
-	size_t head = (sizeof(struct bz_boot) + FILTER_MAX * sizeof(struct sock_filter) + 63) & ~63ul;
-	size_t size = start_size_bound(m->spec);
-	struct filter_options options = {.notify = m->plan.notify, .orphans = !m->plan.namespaces};
+	static struct sock_filter filter[FILTER_MAX];
+	const struct sandbox_guest *guest = m->spec->guest;
+	struct filter_options options = {.notify = m->plan.notify,
+					 .orphans = !m->plan.namespaces,
+					 .rules = guest ? guest->rules : NULL,
+					 .rule_count = guest ? guest->rule_count : 0};
+	int n = filter_build(&options, filter, FILTER_MAX), error = 0;
+	size_t head = (sizeof(struct bz_boot) + n * sizeof(filter[0]) + 63) & ~63ul;
+	size_t size = guest ? guest->start_size : start_size_bound(m->spec);
 	struct writer w = {0};
 	struct bz_boot *boot;
 	char *block;
-	int n, error = 0;
 
+	if (n < 0)
+		return n;
 	if (size > BZ_BOOT_MAX - head)
 		return -E2BIG;
 	block = calloc(1, head + size);
@@ -210,15 +217,16 @@ static int boot_write(struct monitor *m, int arena)
 	boot = (struct bz_boot *)block;
 	fill_boot(m, boot);
 	boot->filter_offset = sizeof(*boot);
-	n = filter_build(&options, (struct sock_filter *)(block + sizeof(*boot)), FILTER_MAX);
-	if (n < 0) {
-		free(block);
-		return n;
-	}
 	boot->filter_count = n;
+	memcpy(block + sizeof(*boot), filter, n * sizeof(filter[0]));
 	boot->start_offset = head;
-	w = (struct writer){.base = block + head, .size = size, .used = sizeof(struct bz_start)};
-	fill_start(m, &w, (struct bz_start *)(block + head));
+	w = (struct writer){.base = block + head, .size = size};
+	if (guest) {
+		put(&w, guest->start, size, 1);
+	} else {
+		w.used = sizeof(struct bz_start);
+		fill_start(m, &w, (struct bz_start *)(block + head));
+	}
 	boot->start_size = w.used;
 	if (w.full)
 		error = -E2BIG;

@@ -1,7 +1,6 @@
 /*
- * The filter's rules and its generator.  A rule is one way in which a call may be made: a list of checks that all hold.
- * A call with several rules passes if one of them does.  The program looks at the architecture, then finds the
- * call's number in a balanced tree, then checks arguments.
+ * The host layer's rules, and the generator.  The program looks at the architecture, then finds the call's number in a
+ * balanced tree, then checks arguments.
  */
 #include "monitor/filter.h"
 
@@ -22,40 +21,6 @@
 #include "host/linux/calls.h"
 
 #define X32_BIT 0x40000000u
-#define CHECKS_MAX 5
-
-/*
- * What the kernel takes as int is checked in its low half, for the kernel ignores the high one; what it takes as
- * long or a pointer is checked whole.
- */
-enum check_op {
-	CHECK_END,
-	INT_EQ,		/* low half == value */
-	INT_NE,		/* low half != value */
-	INT_SUBSET,	/* low half has no bit outside value */
-	INT_ONE_OF,	/* low half is in the list */
-	LONG_EQ,	/* == value */
-	LONG_SUBSET,	/* no bit outside value */
-	LONG_BITS,	/* low half & mask == value (the rest is for another check) */
-};
-
-struct check {
-	enum check_op op;
-	int arg;
-	uint64_t value;
-	uint32_t mask;
-	const int *list; /* ends with -1 */
-};
-
-struct rule {
-	uint32_t nr;
-	uint32_t action;	/* 0: allow */
-	bool granted;		/* only with options->accept */
-	bool orphans;		/* only with options->orphans */
-	bool namespace;		/* only without */
-	const char *words;	/* what is checked, for people; null: nothing */
-	struct check checks[CHECKS_MAX];
-};
 
 #define PROT_ALL (PROT_READ | PROT_WRITE | PROT_EXEC)
 #define MAP_HARMLESS (MAP_FIXED | MAP_FIXED_NOREPLACE | MAP_NORESERVE | MAP_POPULATE | MAP_STACK)
@@ -75,7 +40,7 @@ static const int clocks[] = { BZ_CLOCK_PROCESS_CPU, BZ_CLOCK_THREAD_CPU, -1 };
 static const int epoll_ops[] = { EPOLL_CTL_ADD, EPOLL_CTL_DEL, EPOLL_CTL_MOD, -1 };
 
 /* Sorted by number. */
-static const struct rule rules[] = {
+static const struct filter_rule base[] = {
 	{ HOST_NR_close, .words = NULL },
 	{ HOST_NR_mmap, .words = "private: no lock, no huge pages, no growing stack",
 	  .checks = { { LONG_SUBSET, 2, PROT_ALL },
@@ -130,13 +95,15 @@ static const struct rule rules[] = {
 	  .checks = { { INT_SUBSET, 5, RWF_DSYNC | RWF_SYNC | RWF_APPEND | RWF_NOWAIT }, { LONG_EQ, 3, ~0ull } } },
 	{ HOST_NR_epoll_pwait2, .words = "no signal mask", .checks = { { LONG_EQ, 4, 0 } } },
 };
-#define RULES (sizeof(rules) / sizeof(rules[0]))
+#define RULES (sizeof(base) / sizeof(base[0]))
 
 /* ------------------------------------------------------------------------------------------------------
  * Code
  */
 struct program {
 	const struct filter_options *options;
+	const struct filter_rule *rules;
+	size_t rule_count;
 	struct sock_filter *code;
 	size_t n, max;
 	bool full;
@@ -181,7 +148,7 @@ static void emit_high_zero_or(struct program *p, int arg, uint32_t value)
 }
 
 /* Goes on if the check holds, else to the next rule. */
-static void emit_check(struct program *p, const struct check *c)
+static void emit_check(struct program *p, const struct filter_check *c)
 {
 	int n = 0;
 
@@ -217,6 +184,17 @@ static void emit_check(struct program *p, const struct check *c)
 		emit_load(p, arg_low(c->arg));
 		emit(p, BPF_JMP | BPF_JSET | BPF_K, ~(uint32_t)c->value, TO_NEXT, 0);
 		return;
+	case INT_LE:
+		emit_load(p, arg_low(c->arg));
+		emit(p, BPF_JMP | BPF_JGT | BPF_K, c->value, TO_NEXT, 0);
+		return;
+	case LONG_LE:
+		emit_load(p, arg_low(c->arg) + 4);
+		emit(p, BPF_JMP | BPF_JGT | BPF_K, c->value >> 32, TO_NEXT, 0);
+		emit(p, BPF_JMP | BPF_JEQ | BPF_K, c->value >> 32, 0, 2);
+		emit_load(p, arg_low(c->arg));
+		emit(p, BPF_JMP | BPF_JGT | BPF_K, c->value, TO_NEXT, 0);
+		return;
 	case LONG_BITS:
 		emit_load(p, arg_low(c->arg));
 		emit(p, BPF_ALU | BPF_AND | BPF_K, c->mask, 0, 0);
@@ -225,11 +203,11 @@ static void emit_check(struct program *p, const struct check *c)
 	}
 }
 
-static void emit_rule(struct program *p, const struct rule *rule)
+static void emit_rule(struct program *p, const struct filter_rule *rule)
 {
 	size_t start = p->n, end;
 
-	for (int i = 0; i < CHECKS_MAX && rule->checks[i].op != CHECK_END; i++)
+	for (int i = 0; i < FILTER_CHECKS_MAX && rule->checks[i].op != CHECK_END; i++)
 		emit_check(p, &rule->checks[i]);
 	emit_return(p, rule->action ? rule->action : SECCOMP_RET_ALLOW);
 	end = p->n;
@@ -245,15 +223,25 @@ static void emit_rule(struct program *p, const struct rule *rule)
 	}
 }
 
-static bool rule_in_force(const struct filter_options *options, const struct rule *rule)
+static bool rule_in_force(const struct filter_options *options, const struct filter_rule *rule)
 {
 	return (!rule->granted || options->accept) && (!rule->orphans || options->orphans) &&
 	       (!rule->namespace || !options->orphans);
 }
 
-/* The number is known to be within [rules[first].nr, rules[last].nr] or unlisted. */
-static void emit_leaf(struct program *p, size_t first, size_t last)
+/* The rules from `first` on that are for one call: the index of the last. */
+static size_t group_end(const struct filter_rule *rules, size_t count, size_t first)
 {
+	while (first + 1 < count && rules[first + 1].nr == rules[first].nr)
+		first++;
+	return first;
+}
+
+static void emit_leaf(struct program *p, size_t first)
+{
+	const size_t last = group_end(p->rules, p->rule_count, first);
+	const struct filter_rule *rules = p->rules;
+
 	emit(p, BPF_JMP | BPF_JEQ | BPF_K, rules[first].nr, 1, 0);
 	emit_return(p, unlisted(p));
 	for (size_t i = first; i <= last; i++)
@@ -263,23 +251,16 @@ static void emit_leaf(struct program *p, size_t first, size_t last)
 		emit_return(p, unlisted(p));
 }
 
-static size_t group_end(size_t i)
-{
-	while (i + 1 < RULES && rules[i + 1].nr == rules[i].nr)
-		i++;
-	return i;
-}
-
-/* A balanced tree over the calls whose rules are first..last: `starts` has the first rule of each. */
+/* A balanced tree over `count` calls: `starts` has the first rule of each. */
 static void emit_tree(struct program *p, const size_t *starts, size_t count)
 {
 	size_t half = count / 2, node = p->n, left;
 
 	if (count == 1) {
-		emit_leaf(p, starts[0], group_end(starts[0]));
+		emit_leaf(p, starts[0]);
 		return;
 	}
-	emit(p, BPF_JMP | BPF_JGE | BPF_K, rules[starts[half]].nr, 0, 1);
+	emit(p, BPF_JMP | BPF_JGE | BPF_K, p->rules[starts[half]].nr, 0, 1);
 	emit(p, BPF_JMP | BPF_JA, 0, 0, 0);
 	emit_tree(p, starts, half);
 	left = p->n;
@@ -290,19 +271,23 @@ static void emit_tree(struct program *p, const size_t *starts, size_t count)
 
 int filter_build(const struct filter_options *options, struct sock_filter *out, size_t max)
 {
-	struct program p = { .options = options, .code = out, .max = max };
-	size_t starts[RULES], count = 0;
+	const bool own = options->rules != NULL;
+	struct program p = { .options = options, .code = out, .max = max,
+			     .rules = own ? options->rules : base, .rule_count = own ? options->rule_count : RULES };
+	size_t starts[FILTER_CALLS_MAX], count = 0;
 
-	for (size_t i = 0; i < RULES; i = group_end(i) + 1)
+	for (size_t i = 0; i < p.rule_count; i = group_end(p.rules, p.rule_count, i) + 1) {
+		if (count == FILTER_CALLS_MAX)
+			return -ENOSPC;
 		starts[count++] = i;
-
+	}
 	/* int 0x80 and sysenter: the host layer makes a SIGSEGV for the guest of it. */
 	emit_load(&p, offsetof(struct seccomp_data, arch));
 	emit(&p, BPF_JMP | BPF_JEQ | BPF_K, AUDIT_ARCH_X86_64, 1, 0);
-	emit_return(&p, SECCOMP_RET_TRAP);
+	emit_return(&p, own ? unlisted(&p) : SECCOMP_RET_TRAP);
 	emit_load(&p, offsetof(struct seccomp_data, nr));
 	emit(&p, BPF_JMP | BPF_JGE | BPF_K, X32_BIT, 0, 1);
-	emit_return(&p, SECCOMP_RET_ERRNO | ENOSYS);
+	emit_return(&p, own ? unlisted(&p) : SECCOMP_RET_ERRNO | ENOSYS);
 	emit_tree(&p, starts, count);
 	return p.full ? -ENOSPC : (int)p.n;
 }
@@ -323,24 +308,24 @@ int filter_call_count(const struct filter_options *options)
 {
 	int count = 0;
 
-	for (size_t i = 0; i < RULES; i = group_end(i) + 1)
-		if (!rules[i].action && rule_in_force(options, &rules[i]))
+	for (size_t i = 0; i < RULES; i = group_end(base, RULES, i) + 1)
+		if (!base[i].action && rule_in_force(options, &base[i]))
 			count++;
 	return count;
 }
 
 void filter_describe(const struct filter_options *options, FILE *out)
 {
-	for (size_t i = 0; i < RULES; i = group_end(i) + 1) {
-		if (rules[i].action || !rule_in_force(options, &rules[i]))
+	for (size_t i = 0; i < RULES; i = group_end(base, RULES, i) + 1) {
+		if (base[i].action || !rule_in_force(options, &base[i]))
 			continue;
 		for (size_t n = 0; n < sizeof(names) / sizeof(names[0]); n++)
-			if (names[n].nr == rules[i].nr)
+			if (names[n].nr == base[i].nr)
 				fprintf(out, "%-16s %s", names[n].name, names[n].why);
-		for (size_t r = i; r <= group_end(i); r++)
-			if (rules[r].words && rule_in_force(options, &rules[r]))
-				fprintf(out, "%s%s", r == i ? " [" : "; ", rules[r].words);
-		fprintf(out, "%s\n", rules[i].words ? "]" : "");
+		for (size_t r = i; r <= group_end(base, RULES, i); r++)
+			if (base[r].words && rule_in_force(options, &base[r]))
+				fprintf(out, "%s%s", r == i ? " [" : "; ", base[r].words);
+		fprintf(out, "%s\n", base[i].words ? "]" : "");
 	}
 	fprintf(out, "anything else    %s\n",
 		options->notify ? "is reported to the monitor, which ends the sandbox" : "kills the picoprocess");

@@ -46,12 +46,30 @@ struct sandbox_mount {
 #define SANDBOX_PATCH_EAGER 256u
 #define SANDBOX_NO_DISPATCH 64u	/* hostile-guest tests only: Syscall User Dispatch stays off */
 
+/*
+ * Another personality than the library OS (guests/).  Its loader is executed as the host layer, with the guest's file as
+ * libos_fd; what that needs to know stands where a library OS's start information would.  Once it has handed over the
+ * filter's listener and got its go, no channel to the monitor is left: the guest's end is that of its process, and what
+ * a signal would do to a process that handles none is done to it.
+ */
+#define SANDBOX_GUEST_FDS_MAX 64
+struct filter_rule;
+struct sandbox_guest {
+	const struct filter_rule *rules; /* sorted by number (monitor/filter.h) */
+	size_t rule_count;
+	const void *start;
+	size_t start_size;
+	const int *fds;		/* become BZ_FD_LIBOS + 1 and those behind it */
+	size_t fd_count;
+};
+
 struct sandbox_spec {
 	const char *id;		/* short, [a-zA-Z0-9_.-]; for messages and the cgroup's name */
 
 	/* What is executed and mapped.  Descriptors stay the caller's; the monitor takes copies. */
 	const void *host_layer;	/* the host layer's ELF, in memory */
 	size_t host_layer_size;
+	const struct sandbox_guest *guest; /* NULL: the library OS */
 	int libos_fd;		/* file that holds the library OS's ELF, open read-only */
 	uint64_t libos_offset;	/* page-aligned */
 	uint64_t libos_size;

@@ -136,6 +136,10 @@ static int plan_memory(const struct sandbox_spec *spec, struct plan *plan, char 
 	struct sysinfo info;
 	uint64_t limit = spec->memory.value;
 
+	plan->data_limit = RLIM_INFINITY;
+	plan->arena_size = BZ_BOOT_OFFSET + BZ_BOOT_MAX;
+	if (spec->guest)
+		return 0; /* its memory is mapped once and for all */
 	sysinfo(&info);
 	if (!limit)
 		limit = (uint64_t)info.totalram * info.mem_unit;
@@ -274,7 +278,8 @@ int plan_make(const struct sandbox_spec *spec, struct plan *plan, char *err, siz
 
 	memset(plan, 0, sizeof(*plan));
 	plan->cgroup_fd = -1;
-	if (!spec->argv || !spec->argv[0] || !spec->exe || !spec->host_layer || spec->libos_fd < 0)
+	if (!spec->argv || (!spec->argv[0] && !spec->guest) || !spec->exe || !spec->host_layer || spec->libos_fd < 0 ||
+	    (spec->guest && spec->guest->fd_count > SANDBOX_GUEST_FDS_MAX))
 		return refuse(err, size, -EINVAL, "incomplete sandbox specification");
 	problem = plan_ids(plan);
 	if (problem)

@@ -22,7 +22,7 @@
 #include "monitor/server.h"
 
 #define CLIENTS_MAX 8
-#define SANDBOX_TABLE (BZ_FD_LIBOS + 1) /* descriptors of a sandbox at its exec */
+#define SANDBOX_TABLE (BZ_FD_LIBOS + 1 + SANDBOX_GUEST_FDS_MAX) /* most descriptors of a sandbox at its exec */
 
 /* A sandbox started by root runs as SANDBOX_UID_BASE + the monitor's pid: above what systemd-nspawn and
  * subordinate ids use (up to 1879048191), below 2^31, and no two live sandboxes of a pid namespace share one.
@@ -61,6 +61,7 @@ struct monitor {
 	int listening; /* somebody may come by `listen` */
 	int host_layer_fd, libos_fd, image_fd;
 	int table[SANDBOX_TABLE]; /* by number in the sandbox: what goes there; -1: nothing */
+	int table_size;		  /* BZ_FD_LIBOS + 1 and those of another personality */
 	int clients[CLIENTS_MAX]; /* [0] is the caller's control socket */
 	uint32_t client_count;
 

@@ -42,6 +42,7 @@ static struct {
 	uint64_t timeout_ns, grace_ns; /* absolute; 0: none */
 	uint64_t log_tokens, log_filled_ns, log_dropped;
 	char panic[512];
+	struct rusage usage; /* of the template, once it was waited for */
 } run;
 
 static struct monitor_msg ended; /* MONITOR_ENDED, being filled */
@@ -163,6 +164,15 @@ static int passed_fd(struct msghdr *msg)
 	return fd;
 }
 
+/* A guest without a library OS has closed, or is about to close, its ends. */
+static void channels_close(struct monitor *m)
+{
+	close(m->control);
+	close(m->events);
+	close(m->log);
+	m->control = m->events = m->log = -1;
+}
+
 /* Before BZ_GO: BZ_HELLO with the filter's listener, or the template's word on why it cannot start. */
 static void control_hello(struct monitor *m)
 {
@@ -189,6 +199,8 @@ static void control_hello(struct monitor *m)
 	if (sendmsg(m->control, &msg, MSG_DONTWAIT | MSG_NOSIGNAL) < 0)
 		monitor_fail(m, errno, "the host layer went away");
 	run.running = true;
+	if (m->spec->guest)
+		channels_close(m);
 	started.elapsed_ns = now_ns() - m->started_ns;
 	clients_send(m, &started, "", 0);
 }
@@ -268,12 +280,30 @@ static void notify_serve(struct monitor *m)
 
 /* --- The operator -------------------------------------------------------------------------------------- */
 
+#define SIGNAL_BIT(n) (1ull << (n))
+
+/* What Linux does by default with a signal is done to a guest that cannot hear of one. */
+static void signal_default(struct monitor *m, uint32_t sig)
+{
+	static const uint64_t stop = SIGNAL_BIT(SIGSTOP) | SIGNAL_BIT(SIGTSTP) | SIGNAL_BIT(SIGTTIN) | SIGNAL_BIT(SIGTTOU),
+			      ignore = SIGNAL_BIT(SIGCHLD) | SIGNAL_BIT(SIGURG) | SIGNAL_BIT(SIGWINCH);
+
+	if (sig < 64 && stop >> sig & 1)
+		syscall(SYS_pidfd_send_signal, m->template_pidfd, SIGSTOP, NULL, 0);
+	else if (sig == SIGCONT)
+		syscall(SYS_pidfd_send_signal, m->template_pidfd, SIGCONT, NULL, 0);
+	else if (sig >= 64 || !(ignore >> sig & 1))
+		end(m, ENDED_BY_GUEST, sig, "%s", "");
+}
+
 static void event_send(struct monitor *m, uint32_t kind, uint32_t arg, uint16_t rows, uint16_t cols)
 {
 	struct bz_control control = {.kind = kind, .arg = arg, .rows = rows, .cols = cols};
 	struct iovec iov = {&control, sizeof(control)};
 	struct msghdr msg = {.msg_iov = &iov, .msg_iovlen = 1};
 
+	if (m->spec->guest && kind == BZ_CTL_SIGNAL)
+		signal_default(m, arg);
 	sendmsg(m->events, &msg, MSG_DONTWAIT | MSG_NOSIGNAL); /* a sandbox that does not listen misses it */
 }
 
@@ -282,7 +312,7 @@ static bool take_ask(struct monitor *m, int fd)
 {
 	socklen_t len = sizeof(int);
 
-	if (m->server.ask >= 0 || getsockopt(fd, SOL_SOCKET, SO_TYPE, &(int){0}, &len) < 0)
+	if (m->server.ask >= 0 || m->spec->guest || getsockopt(fd, SOL_SOCKET, SO_TYPE, &(int){0}, &len) < 0)
 		return false;
 	m->server.ask = fd;
 	event_send(m, BZ_CTL_ASK, 0, 0, 0);
@@ -368,10 +398,8 @@ static void send_statistics(struct monitor *m)
 static void finish(struct monitor *m) __attribute__((noreturn));
 static void finish(struct monitor *m)
 {
-	struct rusage usage = {0};
-
 	sandbox_kill(m);
-	while ((m->spec->flags & SANDBOX_STATS) && wait4(m->template_pid, NULL, __WALL, &usage) < 0 && errno == EINTR)
+	while ((m->spec->flags & SANDBOX_STATS) && wait4(m->template_pid, NULL, __WALL, &run.usage) < 0 && errno == EINTR)
 		;
 	for (int n = 0; n < DRAIN_MAX; n++) { /* what it said last */
 		clients_flush(m, 1000);
@@ -384,7 +412,7 @@ static void finish(struct monitor *m)
 		ended.stdio_pos[i] = m->stdio_fd[i] >= 0 ? lseek(m->stdio_fd[i], 0, SEEK_CUR) : -1;
 	ended.elapsed_ns = now_ns() - m->started_ns;
 	ended.denied = m->server.denied_total;
-	ended.peak_memory = usage.ru_maxrss * 1024ull;
+	ended.peak_memory = run.usage.ru_maxrss * 1024ull;
 	clients_flush(m, 2000);
 	clients_send(m, &ended, run.why, strlen(run.why));
 	clients_flush(m, 2000);
@@ -401,9 +429,11 @@ static void template_died(struct monitor *m)
 		return;
 	if (!run.running)
 		monitor_fail(m, ECHILD, "the sandbox's first process died while it was starting");
-	if (wait4(m->template_pid, &status, WNOHANG | __WALL, NULL) != m->template_pid)
+	if (wait4(m->template_pid, &status, WNOHANG | __WALL, &run.usage) != m->template_pid)
 		status = SIGKILL;
-	if (run.panic[0])
+	if (m->spec->guest && status != SIGKILL) /* an exit, or a fault */
+		end(m, ENDED_BY_GUEST, status, "%s", "");
+	else if (run.panic[0])
 		end(m, ENDED_PANIC, status & 0x7f ? status & 0x7f : SIGABRT, "%s", run.panic);
 	else
 		end(m, ENDED_DIED, status & 0x7f ? status & 0x7f : SIGKILL,

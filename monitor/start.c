@@ -99,6 +99,8 @@ static void keep_needed(struct monitor *m)
 	m->clients[0] = keep(m, &list, m->clients[0]);
 	m->libos_fd = keep(m, &list, spec->libos_fd);
 	m->image_fd = keep(m, &list, spec->image_fd);
+	for (int i = BZ_FD_LIBOS + 1; i < m->table_size; i++)
+		m->table[i] = keep(m, &list, spec->guest->fds[i - BZ_FD_LIBOS - 1]);
 	m->listen = keep(m, &list, spec->listen_fd);
 	getsockopt(m->listen, SOL_SOCKET, SO_ACCEPTCONN, &m->listening, &(socklen_t){sizeof(m->listening)});
 	m->control = keep(m, &list, m->control);
@@ -250,6 +252,7 @@ static void forget_secrets(struct monitor *m)
 	}
 	rest.timeout = m->spec->timeout;
 	rest.flags = m->spec->flags;
+	rest.guest = m->spec->guest; /* whether there is one */
 	wipe_list(m->spec->argv);
 	wipe_list(m->spec->envp);
 	wipe_own_block();
@@ -312,6 +315,7 @@ int sandbox_start(const struct sandbox_spec *spec, struct sandbox *sandbox, char
 	memset(sandbox, 0, sizeof(*sandbox));
 	m.started_ns = now_ns();
 	m.spec = spec;
+	m.table_size = BZ_FD_LIBOS + 1 + (spec->guest ? spec->guest->fd_count : 0);
 	m.notify = -1;
 	m.caller_uid = geteuid();
 	error = plan_make(spec, &m.plan, err, err_size);

@@ -39,7 +39,7 @@ static uint32_t stdio_kind(const struct stat *st, int fd, bool console)
 	return console && tcgetattr(fd, &tio) == 0 ? BZ_STDIO_CONSOLE : BZ_STDIO_PIPE;
 }
 
-static int reopen_stream(int fd, uint32_t access, uint32_t kind, int now)
+static int reopen_stream(struct monitor *m, int fd, uint32_t access, uint32_t kind, int now)
 {
 	char path[32];
 	int flags = access & BZ_OPEN_WRITE ? (access & BZ_OPEN_READ ? O_RDWR : O_WRONLY) : O_RDONLY, again;
@@ -50,6 +50,8 @@ static int reopen_stream(int fd, uint32_t access, uint32_t kind, int now)
 		flags |= O_APPEND;
 	snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
 	again = open(path, flags | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
+	if (again >= 0 && m->spec->guest)
+		fcntl(again, F_SETFL, flags & O_APPEND); /* it waits in write(2) itself */
 	return again >= 0 ? again : fcntl(fd, F_DUPFD_CLOEXEC, FD_LOWEST);
 }
 
@@ -102,7 +104,7 @@ static void reopen_one(struct monitor *m, int i)
 		out->attr.kind = BZ_KIND_FIFO;
 	twin = shared_with(m, i);
 	m->stdio_fd[i] = twin >= 0 ? fcntl(m->stdio_fd[twin], F_DUPFD_CLOEXEC, FD_LOWEST)
-				   : reopen_stream(fd, out->access, out->kind, flags);
+				   : reopen_stream(m, fd, out->access, out->kind, flags);
 	if (m->stdio_fd[i] < 0)
 		out->kind = BZ_STDIO_NONE;
 	else if (out->kind == BZ_STDIO_FILE && twin < 0)

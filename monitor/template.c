@@ -145,19 +145,20 @@ static int receive_equipment(struct equipment *e, int fds[SANDBOX_TABLE + 1])
  * Nothing that was inherited stays, and each descriptor gets its number.  All low numbers are occupied first, so that none that
  * arrives lies on another's place; those that keep this filling are closed by the exec.  Returns the host layer.
  */
-static int take_descriptors(void)
+static int take_descriptors(struct monitor *m)
 {
 	struct equipment e;
-	int fds[SANDBOX_TABLE + 1], host, high = fcntl(control, F_DUPFD_CLOEXEC, SANDBOX_TABLE);
+	int fds[SANDBOX_TABLE + 1], host, low = m->table_size,
+	    high = fcntl(control, F_DUPFD_CLOEXEC, low);
 
 	if (high < 0)
 		fail("closing descriptors");
 	control = high;
-	if (high > SANDBOX_TABLE && syscall(SYS_close_range, SANDBOX_TABLE, high - 1, 0) < 0)
+	if (high > low && syscall(SYS_close_range, low, high - 1, 0) < 0)
 		fail("closing descriptors");
 	if (syscall(SYS_close_range, high + 1, ~0u, 0) < 0)
 		fail("closing descriptors");
-	for (int i = 0; i < SANDBOX_TABLE; i++)
+	for (int i = 0; i < low; i++)
 		if (dup3(control, i, O_CLOEXEC) < 0)
 			fail("making room for its descriptors");
 	host = receive_equipment(&e, fds);
@@ -167,7 +168,7 @@ static int take_descriptors(void)
 	if (dup2(control, BZ_FD_CONTROL) < 0)
 		fail("placing its descriptors");
 	/* All else has O_CLOEXEC; this makes sure of it. */
-	if ((host > SANDBOX_TABLE && syscall(SYS_close_range, SANDBOX_TABLE, host - 1, 0) < 0) ||
+	if ((host > low && syscall(SYS_close_range, low, host - 1, 0) < 0) ||
 	    syscall(SYS_close_range, host + 1, ~0u, 0) < 0)
 		fail("closing descriptors");
 	control = BZ_FD_CONTROL;
@@ -201,7 +202,7 @@ static void template_main(struct monitor *m, int end)
 	/* Behind the change of ids, which clears it. */
 	if (prctl(PR_SET_PDEATHSIG, SIGKILL) < 0)
 		fail("tying its life to the monitor");
-	host = take_descriptors();
+	host = take_descriptors(m);
 	syscall(SYS_execveat, host, "", empty, empty + 1, AT_EMPTY_PATH);
 	fail("executing the host layer");
 }
