@@ -153,6 +153,10 @@ void image_prepare(struct run *r)
 	r->spec.image_fd = r->program.fd;
 	r->spec.image_size = section->length;
 	section = image_section(&r->image, BZ_SECTION_LIBOS);
+	if (section && solo5_is_packed(r->program.fd, section)) {
+		solo5_prepare_image(r, section);
+		return;
+	}
 	if (section) {
 		r->spec.libos_fd = r->program.fd;
 		r->spec.libos_offset = section->offset;

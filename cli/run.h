@@ -23,6 +23,9 @@ struct run {
 
 /* solo5.c: a Solo5 image at `offset` of `fd`: its devices, its rules, what its loader is told. */
 void solo5_prepare(struct run *r, int fd, uint64_t offset, uint64_t size);
+/* The same of one that was packed into an image. */
+bool solo5_is_packed(int fd, const struct bz_image_section *section);
+void solo5_prepare_image(struct run *r, const struct bz_image_section *section);
 void solo5_explain(const struct run *r);
 /* Ends the command if an option is for Solo5 guests, which this program is none of. */
 void solo5_refuse_options(const struct run *r);

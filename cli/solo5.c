@@ -3,9 +3,12 @@
  */
 #define _GNU_SOURCE
 #include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
+#include <sys/sendfile.h>
 #include <unistd.h>
 
 #include "cli/files.h"
@@ -61,12 +64,70 @@ static const uint8_t *parse_mac(const char *text, uint8_t mac[6])
 	return mac;
 }
 
+/* Data alone, hole after hole skipped: 0, or a negative error number. */
+static int copy_data(int from, uint64_t begin, int to, uint64_t length)
+{
+	uint64_t at = 0;
+
+	while (at < length) {
+		off_t data = lseek(from, begin + at, SEEK_DATA), hole;
+		uint64_t end;
+
+		if (data < 0)
+			return errno == ENXIO ? 0 : -errno; /* nothing but a hole is left */
+		if ((uint64_t)data >= begin + length)
+			return 0;
+		hole = lseek(from, data, SEEK_HOLE);
+		if (hole < 0 || lseek(to, data - begin, SEEK_SET) < 0)
+			return -errno;
+		end = (uint64_t)hole < begin + length ? (uint64_t)hole : begin + length;
+		while ((uint64_t)data < end) {
+			ssize_t n = sendfile(to, from, &data, end - data);
+
+			if (n <= 0)
+				return n ? -errno : -EIO;
+		}
+		at = end - begin;
+	}
+	return 0;
+}
+
+/* A packed block device: each run has a copy of its own in memory, for the image never changes. */
+static bool attach_packed(struct run *r, struct solo5_entry *e)
+{
+	struct bz_block blocks[BZ_BLOCKS_MAX];
+	struct image_error why;
+	char err[512];
+	int n = r->program.kind == PROGRAM_IMAGE ? image_blocks(&r->image, blocks, &why) : 0, i = 0, fd, error;
+
+	if (n < 0)
+		fail(EXIT_BARTIZAN, "%s: %s", r->program.host_path, why.text);
+	while (i < n && strcmp(blocks[i].name, e->name))
+		i++;
+	if (i == n)
+		return false;
+	fd = memfd_create("bartizan-block", MFD_CLOEXEC | MFD_ALLOW_SEALING);
+	error = fd < 0 || ftruncate(fd, blocks[i].length) < 0
+		    ? -errno
+		    : copy_data(r->program.fd, blocks[i].offset, fd, blocks[i].length);
+	if (!error && fcntl(fd, F_ADD_SEALS, F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL) < 0)
+		error = -errno;
+	if (error)
+		fail(EXIT_BARTIZAN, "%s: a copy of its block device '%s': %s", r->program.host_path, shown(e->name),
+		     strerror(-error));
+	if (solo5_attach_block_fd(e, shown(e->name), fd, blocks[i].length, blocks[i].sector_size, err, sizeof(err)))
+		fail(EXIT_BARTIZAN, "%s: %s", r->program.host_path, err);
+	return true;
+}
+
 static void attach_block(struct run *r, struct solo5_entry *e)
 {
 	const char *file = strings_get(&r->options.blocks, e->name), *sector = strings_get(&r->options.sectors, e->name);
 	uint16_t size = sector ? parse_count("--block-sector-size", sector, 32768) : 0;
 	char err[512];
 
+	if (!file && !sector && attach_packed(r, e))
+		return;
 	if (!file)
 		fail(EXIT_BARTIZAN, "%s: needs the block device '%s': add --block %s=FILE", r->program.host_path, shown(e->name),
 		     shown(e->name));
@@ -150,11 +211,33 @@ static uint64_t memory_size(const struct run_options *o)
 	return size;
 }
 
+bool solo5_is_packed(int fd, const struct bz_image_section *section)
+{
+	struct solo5_file file = {.fd = fd, .offset = section->offset};
+	struct solo5_source source = solo5_source_of_file(&file, section->length);
+
+	return solo5_probe(&source);
+}
+
+void solo5_prepare_image(struct run *r, const struct bz_image_section *section)
+{
+	const struct bartizan_manifest *m = &r->image.manifest;
+	struct run_options *o = &r->options;
+
+	for (uint32_t i = 0; !o->args[0] && i < m->cmd.count; i++)
+		strings_add(&r->argv, m->cmd.item[i]);
+	if (!o->memory.asked && m->limits.memory)
+		o->memory = (struct limit){true, m->limits.memory};
+	solo5_prepare(r, r->program.fd, section->offset, section->length);
+}
+
 static void explain_device(const struct run *r, const struct solo5_entry *e)
 {
 	if (e->type == SOLO5_BLOCK)
-		printf("  %-28s %s, %llu sectors of %u bytes, read-write (by the operator)\n", shown(e->name),
-		       strings_get(&r->options.blocks, e->name), (unsigned long long)e->block.capacity / e->block.block_size,
+		printf("  %-28s %s, %llu sectors of %u bytes, read-write\n", shown(e->name),
+		       strings_get(&r->options.blocks, e->name) ? strings_get(&r->options.blocks, e->name)
+								: "a copy in memory of what the image holds",
+		       (unsigned long long)e->block.capacity / e->block.block_size,
 		       e->block.block_size);
 	else
 		printf("  %-28s %s, MTU %u, %02x:%02x:%02x:%02x:%02x:%02x (by the operator)\n", shown(e->name),

@@ -57,7 +57,7 @@ static int add_section(struct writer *w, uint32_t type, const void *bytes, size_
 }
 
 /* Only what is loaded goes into an image: no symbols, no debug information, no section table. */
-static int add_libos(struct writer *w, const char *path)
+static int add_libos(struct writer *w, const char *path, bool whole)
 {
 	int fd = open(path, O_RDONLY | O_CLOEXEC), ret;
 	struct image_error why;
@@ -77,8 +77,10 @@ static int add_libos(struct writer *w, const char *path)
 	close(fd);
 	if (bytes == MAP_FAILED)
 		return image_fail(w->err, -ENOEXEC, "library OS %s: cannot be read", path);
-	ret = elf_scan(bytes, (size_t)st.st_size, &info, &why);
-	if (ret) {
+	ret = whole ? 0 : elf_scan(bytes, (size_t)st.st_size, &info, &why);
+	if (whole) {
+		ret = add_section(w, BZ_SECTION_LIBOS, bytes, (size_t)st.st_size);
+	} else if (ret) {
 		ret = image_fail(w->err, ret, "library OS %s: %s", path, why.text);
 	} else {
 		uint64_t headers, end = info.load_end;
@@ -95,10 +97,9 @@ static int add_libos(struct writer *w, const char *path)
 	return ret;
 }
 
-/* The file system's digest, once its header is written. */
-static int hash_filesystem(struct writer *w, uint64_t total)
+/* The digest of what is in the file: of the file system, once its header is written; of what is not read into memory. */
+static int hash_section(struct writer *w, struct bz_image_section *s)
 {
-	struct bz_image_section *s = &w->sections[0];
 	char *buf = malloc(BUFFER);
 	struct sha256 h;
 	uint64_t at = 0;
@@ -108,7 +109,7 @@ static int hash_filesystem(struct writer *w, uint64_t total)
 	progress_start("hashing");
 	sha256_init(&h);
 	while (at < s->length) {
-		ssize_t n = pread(w->fd, buf, s->length - at < BUFFER ? s->length - at : BUFFER, (off_t)at);
+		ssize_t n = pread(w->fd, buf, s->length - at < BUFFER ? s->length - at : BUFFER, (off_t)(s->offset + at));
 
 		if (n <= 0) {
 			free(buf);
@@ -116,11 +117,25 @@ static int hash_filesystem(struct writer *w, uint64_t total)
 		}
 		sha256_update(&h, buf, (size_t)n);
 		at += (uint64_t)n;
-		progress(at, total);
+		progress(at, s->length);
 	}
 	free(buf);
 	sha256_final(&h, s->digest);
 	return 0;
+}
+
+static int add_blocks(struct writer *w, const struct parts *parts)
+{
+	struct bz_image_section *s = &w->sections[w->count++];
+	int ret;
+
+	s->type = BZ_SECTION_BLOCKS;
+	s->offset = (w->at + BZ_IMAGE_ALIGN - 1) & ~(uint64_t)(BZ_IMAGE_ALIGN - 1);
+	ret = solo5_pack(w->fd, s->offset, parts->blocks, parts->block_count, &s->length, w->err);
+	w->at = s->offset + s->length;
+	if (!ret && ftruncate(w->fd, (off_t)w->at)) /* its end may be a hole */
+		ret = image_fail(w->err, -errno, "cannot write the image: %s", strerror(errno));
+	return ret ? ret : hash_section(w, s);
 }
 
 static int add_footer(struct writer *w, const char *sign_key)
@@ -164,9 +179,11 @@ int assemble(int fd, uint64_t size, const struct parts *parts, struct image_erro
 	if (!parts->no_text)
 		ret = add_text(&w, size);
 	if (!ret && parts->libos)
-		ret = add_libos(&w, parts->libos);
+		ret = add_libos(&w, parts->libos, parts->solo5);
 	if (!ret)
 		ret = add_section(&w, BZ_SECTION_MANIFEST, parts->manifest, parts->manifest_len);
+	if (!ret && parts->block_count)
+		ret = add_blocks(&w, parts);
 	if (ret)
 		return ret;
 	w.at = (w.at + 63) & ~63ull;
@@ -174,7 +191,7 @@ int assemble(int fd, uint64_t size, const struct parts *parts, struct image_erro
 	head.size = w.at + w.count * sizeof(w.sections[0]) + sizeof(struct bz_image_footer);
 	ret = write_at(&w, &head, sizeof(head), 0);
 	if (!ret)
-		ret = hash_filesystem(&w, size);
+		ret = hash_section(&w, &w.sections[0]);
 	return ret ? ret : add_footer(&w, parts->sign_key);
 }
 

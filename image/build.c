@@ -24,6 +24,10 @@ struct options {
 	size_t include_count;
 	struct unpack_limits limits;
 	struct draft draft; /* what options say */
+	struct solo5_block blocks[BZ_BLOCKS_MAX];
+	size_t block_count;
+	const char *sectors[BZ_BLOCKS_MAX]; /* NAME=N */
+	size_t sector_count;
 };
 
 enum {
@@ -38,7 +42,9 @@ enum {
 	OPT_MAX_FILES,
 	OPT_MAX_RATIO,
 	OPT_LABEL,
-	OPT_COMPONENTS
+	OPT_COMPONENTS,
+	OPT_BLOCK,
+	OPT_SECTOR_SIZE
 };
 
 static const struct argp_option argp_options[] = {
@@ -60,6 +66,8 @@ static const struct argp_option argp_options[] = {
      "there)",
      0},
     {"include", OPT_INCLUDE, "PATH[:GUESTPATH]", 0, "Add a file or tree of this host", 0},
+    {"block", OPT_BLOCK, "NAME=FILE", 0, "Pack FILE as the block device NAME of a Solo5 guest", 0},
+    {"block-sector-size", OPT_SECTOR_SIZE, "NAME=N", 0, "Its sectors have N bytes (default 512)", 0},
     {"all-root", OPT_ALL_ROOT, NULL, 0, "All files belong to root", 0},
     {"sign", OPT_SIGN, "KEY", 0, "Sign with an Ed25519 private key (see bartizan-image keygen)", 0},
     {"libos", OPT_LIBOS, "FILE", 0, "Library OS to put in, instead of Bartizan's own", 0},
@@ -76,12 +84,13 @@ static const char doc[] =
     "needs), a root "
     "directory, a tar (plain, gz, bz2, xz, zstd; - is standard input), or a container archive (OCI layout or "
     "docker "
-    "save)."
+    "save), or a Solo5 unikernel."
     "\vExamples:\n"
     "  bartizan build -o sqlite.img /usr/bin/sqlite3\n"
     "  bartizan build --tag py --include /usr/lib/python3.11 /usr/bin/python3\n"
     "  bartizan build --tag debian --cmd /bin/bash debian-rootfs.tar.xz\n"
     "  docker save alpine | bartizan build --tag alpine -\n"
+    "  bartizan build -o web.img --block storage=disk.img ./web.spt\n"
     "\n"
     "The same input gives the same bytes; with SOURCE_DATE_EPOCH later file times become that time.\n"
     "Exit status: 0, or 125 with one line that says what failed.";
@@ -151,6 +160,47 @@ static void components(struct options *o, char *arg, struct argp_state *state)
 	}
 }
 
+/* NAME=VALUE, with a name that fits. */
+static char *split(const char *option, char *arg, struct argp_state *state)
+{
+	char *equals = strchr(arg, '=');
+
+	if (!equals || equals == arg || !equals[1] || equals - arg >= (int)BZ_BLOCK_NAME)
+		argp_error(state, "--%s %s: must be NAME=VALUE", option, arg);
+	*equals = 0;
+	return equals + 1;
+}
+
+static void block(struct options *o, char *arg, struct argp_state *state)
+{
+	char *file = split("block", arg, state);
+
+	for (size_t i = 0; i < o->block_count; i++)
+		if (!strcmp(o->blocks[i].name, arg))
+			argp_error(state, "--block %s: given twice", arg);
+	if (o->block_count == BZ_BLOCKS_MAX)
+		argp_error(state, "too many --block");
+	o->blocks[o->block_count++] = (struct solo5_block){arg, file, 0};
+}
+
+/* Behind all options: a size may stand before its device. */
+static int take_sector_sizes(struct options *o, struct image_error *err)
+{
+	for (size_t i = 0, k; i < o->sector_count; i++) {
+		const char *name = o->sectors[i], *size = name + strlen(name) + 1;
+		char *end;
+
+		for (k = 0; k < o->block_count && strcmp(o->blocks[k].name, name); k++)
+			;
+		if (k == o->block_count)
+			return image_fail(err, -EINVAL, "--block-sector-size: no --block %s=FILE is given", name);
+		o->blocks[k].sector_size = (uint32_t)strtoul(size, &end, 10);
+		if (*end || *size < '1' || *size > '9')
+			return image_fail(err, -EINVAL, "--block-sector-size: '%s' is not a number", size);
+	}
+	return 0;
+}
+
 static error_t parse(int key, char *arg, struct argp_state *state)
 {
 	struct options *o = state->input;
@@ -198,6 +248,15 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 		break;
 	case OPT_NO_LIBOS:
 		o->no_libos = true;
+		break;
+	case OPT_BLOCK:
+		block(o, arg, state);
+		break;
+	case OPT_SECTOR_SIZE:
+		split("block-sector-size", arg, state);
+		if (o->sector_count == BZ_BLOCKS_MAX)
+			argp_error(state, "too many --block-sector-size");
+		o->sectors[o->sector_count++] = arg;
 		break;
 	case OPT_ALL_ROOT:
 		o->all_root = true;
@@ -344,6 +403,33 @@ static int link_components(const struct bartizan_list *want, char **own_libos, s
 	return ret;
 }
 
+/* A Solo5 guest stands where the library OS would; what is for files and processes of Linux is an error. */
+static int take_solo5(struct options *o, struct tree *t, struct parts *parts, struct image_error *err)
+{
+	const struct bartizan_manifest *m = &o->draft.m;
+	struct image_error why;
+	int ret;
+
+	if (!t->solo5)
+		return o->block_count || o->sector_count
+			   ? image_fail(err, -EINVAL, "--block: %s is not a Solo5 image", o->source)
+			   : 0;
+	if (o->include_count || o->libos || m->components.count || m->entrypoint.count || m->env.count || m->workdir || m->user)
+		return image_fail(err, -EINVAL,
+				  "%s is a Solo5 guest: it has no files, users, environment, entry point or library OS",
+				  o->source);
+	ret = take_sector_sizes(o, err);
+	if (ret)
+		return ret;
+	ret = solo5_check(o->source, o->blocks, o->block_count, &why);
+	parts->libos = o->source;
+	parts->solo5 = true;
+	parts->no_text = true;
+	parts->blocks = o->blocks;
+	parts->block_count = o->block_count;
+	return ret ? image_fail(err, ret, "%s: %s", o->source, why.text) : 0;
+}
+
 static int build(struct options *o, const char *out, struct image_error *err)
 {
 	struct parts parts = {.libos = o->libos, .sign_key = o->sign};
@@ -364,6 +450,8 @@ static int build(struct options *o, const char *out, struct image_error *err)
 		ret = why.text[0] == '/' || why.text[0] == '-'
 			  ? image_fail(err, ret, "%s", why.text)
 			  : image_fail(err, ret, "%s: %s", o->source, why.text);
+	if (!ret)
+		ret = take_solo5(o, &t, &parts, err);
 	if (!ret && t.dir == o->source)
 		ret = check_outside(out, t.dir, err);
 	if (!ret && o->manifest)

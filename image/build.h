@@ -21,7 +21,26 @@ struct parts {
 	size_t manifest_len;
 	const char *sign_key; /* path, or null */
 	bool no_text;	      /* no patched text */
+	bool solo5;	      /* `libos` is a Solo5 guest: all of it goes in, as it is */
+	const struct solo5_block *blocks;
+	size_t block_count;
 };
+/* A block device of a Solo5 guest (solo5.c): a file to be packed. */
+struct solo5_block {
+	const char *name, *file;
+	uint32_t sector_size; /* 0: the default */
+};
+/* Is the file a Solo5 image?  Does it run here, with these block devices of its manifest? */
+bool solo5_is_part(int fd, uint64_t offset, uint64_t size);
+int solo5_check(const char *path, const struct solo5_block *blocks, size_t count, struct image_error *err);
+/* Writes table and contents at `at` of fd; *length: of the whole. */
+int solo5_pack(int fd, uint64_t at, const struct solo5_block *blocks, size_t count, uint64_t *length,
+	       struct image_error *err);
+/* What a Solo5 image at `offset` of fd is and wants: for people, or as a JSON object. */
+int solo5_print(int fd, uint64_t offset, uint64_t size, struct image_error *err);
+struct json_t *solo5_json(int fd, uint64_t offset, uint64_t size, struct image_error *err);
+int solo5_inspect(int fd, bool json, struct image_error *err); /* of a file that is nothing else */
+
 /* Turns the file system in [0, size) of fd into an image. */
 int assemble(int fd, uint64_t size, const struct parts *parts, struct image_error *err);
 

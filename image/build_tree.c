@@ -12,6 +12,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "image/build.h"
 #include "image/build_tree.h"
 #include "image/elfscan.h"
 #include "image/progress.h"
@@ -124,7 +125,7 @@ static int from_directory(struct tree *t, const char *source, bool in_place, str
 	return stage_copy(&t->stage, source, "", true, err);
 }
 
-enum source { DIRECTORY, PROGRAM, ARCHIVE, SCRIPT, OTHER };
+enum source { DIRECTORY, PROGRAM, SOLO5, ARCHIVE, SCRIPT, OTHER };
 
 static enum source kind_of(int fd, const struct stat *st)
 {
@@ -142,7 +143,7 @@ static enum source kind_of(int fd, const struct stat *st)
 	if (pread(fd, head, sizeof(head), 0) < 4)
 		return OTHER;
 	if (memcmp(head, ELFMAG, SELFMAG) == 0)
-		return PROGRAM;
+		return solo5_is_part(fd, 0, (uint64_t)st->st_size) ? SOLO5 : PROGRAM;
 	if (memcmp(head, "#!", 2) == 0)
 		return SCRIPT;
 	for (size_t i = 0; i < sizeof(magics) / sizeof(magics[0]); i++)
@@ -191,6 +192,8 @@ static int from_source(struct tree *t, const char *source, bool in_place, const 
 		ret = image_fail(
 		    err, -ENOEXEC,
 		    "is a script: build its interpreter, with --include %s and the script as --cmd", source);
+	else if (kind == SOLO5)
+		t->solo5 = true;
 	else if (kind == PROGRAM)
 		ret = from_program(t, source, err);
 	else if (kind == DIRECTORY)

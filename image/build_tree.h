@@ -23,6 +23,7 @@ struct tree {
 	char **seen;		  /* paths of libraries that are staged */
 	size_t seen_count;
 	bool program; /* the source is one */
+	bool solo5;   /* the source is a Solo5 guest: there are no files */
 	struct draft
 	    draft; /* what the source says of itself: an ELF its path, a container its configuration */
 };

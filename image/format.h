@@ -13,6 +13,8 @@
  *                  +--------------------------------------------------+
  *     page-aligned | binary manifest (section MANIFEST)               |   struct bz_manifest_header
  *                  +--------------------------------------------------+
+ *     page-aligned | block devices (section BLOCKS; optional)         |   struct bz_blocks_header
+ *                  +--------------------------------------------------+
  *     64-aligned   | section table: count * struct bz_image_section   |
  *                  +--------------------------------------------------+
  *     size - 256   | struct bz_image_footer                           |
@@ -60,9 +62,10 @@ enum bz_section_type {
 	BZ_SECTION_EROFS =
 	    1, /* MUST be the first, at offset 0; length a multiple of 4096, EROFS blocks of 4096 */
 	BZ_SECTION_LIBOS =
-	    2, /* ELF64, x86-64, linked for the ABI that its notes name; page-aligned; optional */
+	    2, /* ELF64, x86-64, linked for the ABI that its notes name, or a Solo5 guest; page-aligned; optional */
 	BZ_SECTION_TEXT = 3,	 /* patched text; directly behind the file system; optional */
 	BZ_SECTION_MANIFEST = 4, /* MUST be there, once; at most BZ_MANIFEST_MAX bytes */
+	BZ_SECTION_BLOCKS = 5,	 /* contents of a Solo5 guest's block devices; optional */
 };
 #define BZ_SECTION_OPTIONAL 1u /* a reader that does not know the type may ignore the section */
 
@@ -131,6 +134,28 @@ struct bz_manifest_header {
 	uint32_t reserved;
 };
 
+/*
+ * Block devices: this header, `count` entries, and what they name.  An entry's content begins at a multiple of
+ * BZ_IMAGE_ALIGN from the section's beginning, behind the content of the one before it.
+ */
+#define BZ_BLOCKS_MAGIC "BZBLOCKS"
+#define BZ_BLOCKS_MAX 63u
+#define BZ_BLOCK_NAME 68u
+
+struct bz_blocks_header {
+	uint8_t magic[8];
+	uint32_t count; /* 1..BZ_BLOCKS_MAX */
+	uint32_t reserved;
+};
+
+struct bz_block {
+	char name[BZ_BLOCK_NAME]; /* in the guest's manifest; NUL-terminated, unique */
+	uint32_t sector_size;	  /* a power of two, 512..32768 */
+	uint64_t offset, length;  /* length: whole sectors, > 0 */
+};
+
+_Static_assert(sizeof(struct bz_blocks_header) == 16, "on disk");
+_Static_assert(sizeof(struct bz_block) == 88, "on disk");
 _Static_assert(sizeof(struct bz_image_header) == 32, "on disk");
 _Static_assert(sizeof(struct bz_image_section) == 64, "on disk");
 _Static_assert(sizeof(struct bz_image_footer) == 256, "on disk");

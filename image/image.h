@@ -40,6 +40,10 @@ void image_close(struct image *img); /* frees the manifest; the descriptor stays
 const struct bz_image_section *image_section(const struct image *img, uint32_t type); /* or null */
 bool image_is_signed(const struct image *img);
 
+/* The block devices of a Solo5 guest: checked entries, with offsets from the file's beginning.  Returns how many (0: the
+ * image has none), or a negative errno. */
+int image_blocks(const struct image *img, struct bz_block out[BZ_BLOCKS_MAX], struct image_error *err);
+
 #define IMAGE_VERIFY_FULL 1u   /* neither use nor fill the cache */
 #define IMAGE_VERIFY_REPORT 2u /* with `report`: go on after a mismatch */
 

@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "image/build.h"
@@ -32,7 +33,7 @@ static void show_progress(void *arg, uint64_t done, uint64_t total)
 
 static const char *type_name(uint32_t type)
 {
-	static const char *const names[] = {"?", "filesystem", "libos", "text", "manifest"};
+	static const char *const names[] = {"?", "filesystem", "libos", "text", "manifest", "blocks"};
 
 	return type < sizeof(names) / sizeof(names[0]) ? names[type] : "?";
 }
@@ -171,10 +172,35 @@ static uint64_t build_of(const struct image *img)
 	return s ? buildid_read(img->fd, s->offset, s->length) : 0;
 }
 
+/* The section that holds a Solo5 guest, or null. */
+static const struct bz_image_section *solo5_of(const struct image *img)
+{
+	const struct bz_image_section *s = image_section(img, BZ_SECTION_LIBOS);
+
+	return s && solo5_is_part(img->fd, s->offset, s->length) ? s : NULL;
+}
+
+static void print_blocks(const struct image *img)
+{
+	struct bz_block blocks[BZ_BLOCKS_MAX];
+	char name[BZ_BLOCK_NAME * 4];
+	struct image_error err;
+	int n = image_blocks(img, blocks, &err);
+
+	if (n < 0)
+		printf("  DAMAGED      %s\n", err.text);
+	for (int i = 0; i < n; i++)
+		printf("  %-12s %s: %llu bytes, sectors of %u\n", i ? "" : "packed",
+		       image_escape(name, sizeof(name), blocks[i].name, strlen(blocks[i].name)),
+		       (unsigned long long)blocks[i].length, blocks[i].sector_size);
+}
+
 static void print_inspection(const struct inspection *x)
 {
 	const struct image *img = &x->img;
+	const struct bz_image_section *guest = solo5_of(img);
 	char digest[2 * BZ_DIGEST_SIZE + 1];
+	struct image_error err;
 
 	printf("Image format %u, %llu bytes\n", img->footer.version, (unsigned long long)img->size);
 	printf("Digest     %s\n", hex(img->footer.table_digest, BZ_DIGEST_SIZE, digest));
@@ -182,7 +208,7 @@ static void print_inspection(const struct inspection *x)
 	if (image_is_signed(img))
 		printf(" %s (who holds it: bartizan-image verify --key)",
 		       hex(img->footer.public_key, 32, digest));
-	if (image_section(img, BZ_SECTION_LIBOS))
+	if (image_section(img, BZ_SECTION_LIBOS) && !guest)
 		printf("\nBuild      %016llx%s", (unsigned long long)build_of(img),
 		       build_of(img) == BZ_BUILD_ID ? "" : " (another than this one: it will not run; rebuild it)");
 	puts("\nSections");
@@ -198,6 +224,9 @@ static void print_inspection(const struct inspection *x)
 		printf("File system\n  EROFS        %u blocks of %u bytes, %llu inodes, root inode %u\n",
 		       x->super.blocks, 1u << (x->super.blkszbits & 15), (unsigned long long)x->super.inos,
 		       x->super.root_nid);
+	if (guest && solo5_print(img->fd, guest->offset, guest->length, &err))
+		printf("Solo5 guest\n  DAMAGED      %s\n", err.text);
+	print_blocks(img);
 	print_manifest(&img->manifest);
 }
 
@@ -294,6 +323,24 @@ static json_t *json_manifest(const struct bartizan_manifest *m)
 	return o;
 }
 
+static json_t *json_blocks(const struct image *img)
+{
+	struct bz_block blocks[BZ_BLOCKS_MAX];
+	struct image_error err;
+	json_t *out = json_array();
+	int n = image_blocks(img, blocks, &err);
+
+	for (int i = 0; i < n; i++) {
+		json_t *o = json_object();
+
+		json_object_set_new(o, "name", json_text(blocks[i].name));
+		json_object_set_new(o, "bytes", json_integer((json_int_t)blocks[i].length));
+		json_object_set_new(o, "sector_size", json_integer(blocks[i].sector_size));
+		json_array_append_new(out, o);
+	}
+	return out;
+}
+
 static int print_json(const struct inspection *x)
 {
 	const struct image *img = &x->img;
@@ -305,7 +352,14 @@ static int print_json(const struct inspection *x)
 	json_object_set_new(root, "size", json_integer((json_int_t)img->size));
 	json_object_set_new(root, "digest",
 			    json_string(hex(img->footer.table_digest, BZ_DIGEST_SIZE, digest)));
-	if (image_section(img, BZ_SECTION_LIBOS)) {
+	if (solo5_of(img)) {
+		const struct bz_image_section *s = solo5_of(img);
+		json_t *guest = solo5_json(img->fd, s->offset, s->length, &(struct image_error){{0}});
+
+		if (guest)
+			json_object_set_new(root, "solo5", guest);
+		json_object_set_new(root, "blocks", json_blocks(img));
+	} else if (image_section(img, BZ_SECTION_LIBOS)) {
 		char text[17];
 
 		snprintf(text, sizeof(text), "%016llx", (unsigned long long)build_of(img));
@@ -399,6 +453,21 @@ static int inspect_sites(struct inspection *x, const struct options *o, struct i
 	return ret;
 }
 
+/* A Solo5 image that is not packed.  1: it is none. */
+static int inspect_solo5(const struct options *o, struct image_error *err)
+{
+	int fd = open_image(o->name), ret = 1;
+	struct stat st;
+
+	if (fd < 0)
+		return 1;
+	if (image_probe(fd) == IMAGE_NOT && !fstat(fd, &st) && S_ISREG(st.st_mode) &&
+	    solo5_is_part(fd, 0, (uint64_t)st.st_size))
+		ret = solo5_inspect(fd, o->json, err);
+	close(fd);
+	return ret;
+}
+
 int inspect_main(int argc, char **argv)
 {
 	static const struct argp_option options[] = {
@@ -411,7 +480,7 @@ int inspect_main(int argc, char **argv)
 					 "IMAGE",
 					 "Show what is in an image: sections, digests and whether they "
 					 "match, file system, manifest.  IMAGE is a "
-					 "file or a name of your store."
+					 "file or a name of your store; of a Solo5 image also its target, version and devices."
 					 "\vExamples:\n  bartizan inspect hello.img\n  bartizan inspect "
 					 "--json hello.img | jq .manifest\n  bartizan inspect --sites hello.img\n\n"
 					 "Exit status: 0, or 125 if the image is damaged or no image.",
@@ -421,8 +490,12 @@ int inspect_main(int argc, char **argv)
 	struct options o = {0};
 	struct inspection x = {0};
 	struct image_error err;
+	int ret;
 
 	argp_parse(&argp, argc, argv, 0, NULL, &o);
+	ret = o.sites ? 1 : inspect_solo5(&o, &err);
+	if (ret <= 0)
+		return ret ? complain(argv[0], o.name, &err) : 0;
 	if (o.sites)
 		return inspect_sites(&x, &o, &err) ? complain(argv[0], o.name, &err) : 0;
 	if (inspect(&x, o.name, IMAGE_VERIFY_FULL | IMAGE_VERIFY_REPORT, &err))

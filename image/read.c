@@ -104,7 +104,7 @@ static int check_footer(struct image *img, struct image_error *err)
 static int check_section(const struct image *img, uint32_t i, uint64_t end, struct image_error *err)
 {
 	const struct bz_image_section *s = &img->sections[i];
-	bool known = s->type >= BZ_SECTION_EROFS && s->type <= BZ_SECTION_MANIFEST;
+	bool known = s->type >= BZ_SECTION_EROFS && s->type <= BZ_SECTION_BLOCKS;
 
 	if (!known && !(s->flags & BZ_SECTION_OPTIONAL))
 		return image_fail(err, -EINVAL, "image made by a newer Bartizan: section type %u", s->type);

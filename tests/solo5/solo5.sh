@@ -135,6 +135,50 @@ done
 run 126 "$G/version3.spt"
 err 'version 3 of spt'
 
+# Images: the guest, default arguments, block devices; what was packed is never changed.
+code 0 "$B" inspect "$G/block.spt" && has 'target       spt' && has 'ABI version  2' && has 'block disk' && has 'block other'
+code 0 "$B" inspect --json "$G/hello1.spt" && has '"target": "spt"' && has '"version": 1'
+code 0 "$B" inspect "$G/genode.spt" && has 'target       genode' && has 'does not run here'
+code 0 "$B" build -o "$T/hello.img" --cmd packed --cmd twice "$G/hello.spt"
+run 0 "$T/hello.img"
+out 'hello [packed twice]'
+run 0 "$T/hello.img" given
+out 'hello [given]'
+code 0 "$B" build -o "$T/again.img" --cmd packed --cmd twice "$G/hello.spt"
+cmp "$T/hello.img" "$T/again.img" || not_ok 'the same input gives the same bytes'
+code 0 "$B" inspect "$T/hello.img" && has 'target       spt' && has libos
+truncate -s 1M "$T/big"
+printf 'in the middle' | dd of="$T/big" bs=1024 seek=700 conv=notrunc status=none
+code 0 "$B" build -o "$T/block.img" --block-sector-size disk=1024 --block "disk=$T/big" --block "other=$T/other" "$G/block.spt"
+code 0 "$B" inspect "$T/block.img" && has 'disk: 1048576 bytes, sectors of 1024'
+code 0 "$B" inspect --json "$T/block.img" && has '"sector_size": 1024'
+code 0 "$B" verify "$T/block.img"
+run 0 "$T/block.img" show 716800
+out 'in the middle'
+run 0 "$T/block.img"
+out '1024 sectors of 1024'
+run 0 "$T/block.img" show 716800
+out 'in the middle'
+code 0 "$B" verify "$T/block.img"
+[ "$(stat -c %b "$T/block.img")" -lt 1000 ] || not_ok 'holes stay holes'
+run 0 --block "disk=$T/disk" "$T/block.img"
+out '128 sectors of 512'
+run 0 --explain "$T/block.img" && has 'a copy in memory of what the image holds'
+code 0 "$B" build -o "$T/part.img" --block "disk=$T/big" "$G/block.spt"
+run 125 "$T/part.img"
+err "needs the block device 'other'"
+code 125 "$B" build -o "$T/x.img" --block "nodisk=$T/big" "$G/block.spt" && err "no block device 'nodisk'"
+code 125 "$B" build -o "$T/x.img" --block "disk=$T/odd" "$G/block.spt" && err 'not whole sectors'
+code 125 "$B" build -o "$T/x.img" --block "disk=$T/big" --block-sector-size other=512 "$G/block.spt" && err 'no --block other=FILE'
+code 125 "$B" build -o "$T/x.img" --block-sector-size disk=7 --block "disk=$T/big" "$G/block.spt" && err 'no power of two'
+code 125 "$B" build -o "$T/x.img" "$G/xen.spt" && err 'for the target xen'
+code 125 "$B" build -o "$T/x.img" -e A=b "$G/hello.spt" && err 'is a Solo5 guest'
+code 125 "$B" build -o "$T/x.img" --block "disk=$T/big" /bin/true && err 'not a Solo5 image'
+[ ! -e "$T/x.img" ] || not_ok 'a failed build leaves a file'
+printf x | dd of="$T/block.img" bs=1 seek=$((1024 * 700)) conv=notrunc status=none
+run 125 "$T/block.img"
+err damaged
+
 # Options of Linux programs, and the other way round.
 for option in '-v /tmp:/tmp' '--tmpfs /x' --here --read-only '-e A=b' '-w /' '-u 1' '--hostname x' --trace '--ulimit nofile=5' \
 	'--pids-limit 5' '--rewrite all'; do
