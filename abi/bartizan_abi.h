@@ -227,6 +227,8 @@ enum bz_scheme {
 	BZ_UDP = 4,	/* udp:ADDR:PORT	(later) */
 	BZ_UNIX = 5,	/* unix:ROOT		(later) */
 	BZ_ASK = 6,	/* ask:			the operator's stream that BZ_CTL_ASK announced; BZ_EAGAIN: none waits */
+	BZ_CHANGES = 7,	/* changes:		what changes to watched names is told here: struct bz_change */
+	BZ_WATCH = 8,	/* watch:ROOT/PATH	a watch of what has that name, until it is closed; see struct bz_change */
 };
 #define BZ_PATH_MAX 4095
 
@@ -267,6 +269,27 @@ struct bz_dirent {
 	struct bz_attr attr;	/* without BZ_ATTR_FS */
 	char name[];		/* name_len bytes, no NUL */
 };
+
+/*
+ * CHANGES.  Opening a name of scheme BZ_WATCH, once there is a stream of changes, watches what has that name: changes made to
+ * it from then on, by whomever, and if it is a directory, those to what has a name in it, are told on the stream of changes.
+ * The result is BZ_WATCH_BASE + the number by which they are told; it can be closed, and nothing else; watching the same file
+ * again gives the same.  Reading the stream never waits and gives whole records, each padded to 4 bytes with NULs at the end of the
+ * name; their layout and the bits are those of Linux's inotify.  How many may be watched, and how much is kept that was not read, is
+ * bounded: BZ_ENOSPC, and a record with number -1 and BZ_CHANGE_LOST.  Files of other machines may change untold.
+ */
+struct bz_change {
+	int32_t watch;
+	uint32_t mask;		/* BZ_CHANGE_* */
+	uint32_t cookie;	/* the same for both names of one that moved */
+	uint32_t len;		/* bytes of name with padding; 0: the watched file itself */
+	char name[];
+};
+#define BZ_WATCH_BASE 0x50000000
+#define BZ_WATCH_MAX 0x1fffffff
+#define BZ_CHANGE_ALL 0xfceu	/* MODIFY, ATTRIB, CLOSE_WRITE, MOVED_FROM, MOVED_TO, CREATE, DELETE, DELETE_SELF, MOVE_SELF */
+#define BZ_CHANGE_LOST 0x4000u
+#define BZ_CHANGE_GONE 0x8000u	/* it is watched no longer: it was deleted, or its watch closed */
 
 struct bz_iov {
 	void *base;
@@ -528,7 +551,8 @@ struct bz_abi {
 	 * answer to BZ_CTL_STATS and sent unasked before the sandbox ends if BZ_START_STATS is set. */
 	void (*debug_log)(uint32_t level, const char *text, size_t len);
 	/* From the template only: wait for the operator's next wish, until the deadline or a wake of *word away from
-	 * `expected`.  1: *ctl filled.  0: deadline, or the word changed, or a process of the sandbox ended. */
+	 * `expected`.  1: *ctl filled.  0: deadline, or the word changed, or a process of the sandbox ended, or there is something on the
+	 * stream of changes. */
 	int (*control_next)(struct bz_control *ctl, uint32_t *word, uint32_t expected, int64_t deadline_monotonic);
 
 	/* --- system calls as function calls ------------------------------------------------------------ */

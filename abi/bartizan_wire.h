@@ -72,6 +72,9 @@ enum bz_op {
 	BZ_REQ_EXIT,	  /* flags = status as wait(2): the sandbox ends.  No reply */
 	BZ_REQ_RANDOM,	  /* -> payload of 64 random bytes */
 	BZ_REQ_ASK,	  /* -> descriptor of the operator's stream that BZ_CTL_ASK announced (bartizan_ask.h) */
+	BZ_REQ_CHANGES,	  /* -> descriptor that tells of changes: struct bz_change */
+	BZ_REQ_WATCH,	  /* name a -> result: the number by which they are told */
+	BZ_REQ_UNWATCH,	  /* flags = that number.  No reply */
 	BZ_OP_COUNT
 };
 

@@ -17,6 +17,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/inotify.h>
 #include <sys/ioctl.h>
 #include <linux/mount.h>
 #include <sys/prctl.h>
@@ -354,6 +355,12 @@ static void rules_for_volumes(struct monitor *m, struct filter *f)
 	allow_arg(f, SYS_fcntl, 1, F_SETFD); /* musl's F_DUPFD_CLOEXEC makes it as well */
 	allow_arg(f, SYS_fcntl, 1, F_OFD_SETLK);
 	allow_arg(f, SYS_fcntl, 1, F_OFD_GETLK);
+	if (m->server.watches) {
+		/* One instance, and watches of changes alone (monitor/watch.c). */
+		allow_arg(f, SYS_inotify_init1, 0, IN_NONBLOCK | IN_CLOEXEC);
+		allow_arg(f, SYS_inotify_add_watch, 2, BZ_CHANGE_ALL);
+		allow_arg(f, SYS_inotify_rm_watch, -1, 0);
+	}
 }
 
 static int filter_install(struct monitor *m)
@@ -424,6 +431,9 @@ void confine_monitor(struct monitor *m)
 	monitor_must(m, error, "cannot confine the monitor to the granted trees");
 	monitor_must(m, ids_drop(m), "cannot drop the monitor's user id");
 	monitor_must(m, capabilities_drop(keep), "cannot drop the monitor's capabilities");
+	/* Where inotify_add_watch begins: as `openat` on proc_fd does. */
+	if (m->server.watches && fchdir(m->server.proc_fd) < 0)
+		monitor_must(m, -errno, "cannot reach /proc/self/fd");
 	prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
 	limit(RLIMIT_NPROC, 0); /* makes no process any more */
 	monitor_must(m, filter_install(m), "cannot install the monitor's filter");

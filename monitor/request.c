@@ -34,7 +34,7 @@ struct parsed {
 int server_init(struct server *server, uint32_t handle_max)
 {
 	memset(server, 0, sizeof(*server));
-	server->proc_fd = server->ask = -1;
+	server->proc_fd = server->ask = server->changes = -1;
 	if (handle_max > 0xffff)
 		handle_max = 0xffff;
 	/* Pages come with use: most sandboxes keep few streams. */
@@ -55,6 +55,10 @@ void server_close(struct server *server)
 		close(server->volumes[i].fd);
 	if (server->proc_fd >= 0)
 		close(server->proc_fd);
+	if (server->changes >= 0)
+		close(server->changes);
+	if (server->watches)
+		munmap(server->watches, SERVER_WATCHES_MAX * sizeof(*server->watches));
 	munmap(server->handles, server->handle_max * sizeof(*server->handles));
 }
 
@@ -76,6 +80,20 @@ int server_grant(struct server *server, int fd, bool readonly, bool is_file, con
 	*volume =
 	    (struct volume){.fd = fd, .readonly = readonly, .is_file = is_file, .guest_path = guest_path};
 	return ++server->volume_count;
+}
+
+int server_watchable(struct server *server, int root)
+{
+	if (!server->watches) {
+		void *room = mmap(NULL, SERVER_WATCHES_MAX * sizeof(*server->watches), PROT_READ | PROT_WRITE,
+				  MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+
+		if (room == MAP_FAILED)
+			return -errno;
+		server->watches = room;
+	}
+	server->volumes[root - 1].watch = true;
+	return 0;
 }
 
 /* Handles: number = index + 1, with the entry's generation above it, so that a stale number finds nothing */
@@ -364,6 +382,8 @@ static int serve_with_name(struct server *server, struct parsed *p, struct answe
 		return volume_enumerate(server, &p->a, head->off, head->len, answer);
 	case BZ_REQ_XATTR:
 		return serve_xattr(server, p, NULL, answer);
+	case BZ_REQ_WATCH:
+		return watch_add(server, &p->a);
 	}
 	return -EINVAL;
 }
@@ -385,6 +405,13 @@ static int serve(struct server *server, struct parsed *p, struct answer *answer)
 		return serve_descriptor(epoll_create1(EPOLL_CLOEXEC), answer);
 	case BZ_REQ_EVENT:
 		return serve_descriptor(eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC), answer);
+	case BZ_REQ_CHANGES:
+		answer->fd = changes_open(server);
+		return answer->fd < 0 ? answer->fd : 0;
+	case BZ_REQ_UNWATCH:
+		watch_remove(server, p->head.flags);
+		answer->silent = true;
+		return 0;
 	case BZ_REQ_ASK:
 		answer->fd = server->ask;
 		server->ask = -1;
@@ -411,6 +438,7 @@ static const char *const op_names[BZ_OP_COUNT] = {
     [BZ_REQ_RESIZE] = "resize",	 [BZ_REQ_FLUSH] = "flush",   [BZ_REQ_RENAME] = "rename",
     [BZ_REQ_LINK] = "link",	 [BZ_REQ_REMOVE] = "remove", [BZ_REQ_READLINK] = "read link",
     [BZ_REQ_ENUMERATE] = "list", [BZ_REQ_LOCK] = "lock",     [BZ_REQ_XATTR] = "change xattr of",
+    [BZ_REQ_WATCH] = "watch",
 };
 
 static uint64_t hash(uint64_t h, const char *text)

@@ -15,6 +15,7 @@
 
 #define SERVER_VOLUMES_MAX 256
 #define SERVER_DEVICES_MAX 16
+#define SERVER_WATCHES_MAX 8192
 #define SERVER_DENIED_MAX 256
 #define SERVER_DENIED_TEXT 512
 
@@ -23,6 +24,7 @@ struct volume {
 	int fd; /* O_PATH */
 	bool readonly;
 	bool is_file;
+	bool watch; /* changes in it may be asked for */
 	const char *guest_path; /* for messages */
 };
 
@@ -40,6 +42,10 @@ struct server {
 
 	struct handle *handles; /* handle_max of them */
 	uint32_t handle_max, handle_used, handle_next;
+
+	int changes;	  /* inotify, made when first asked for; -1: not yet */
+	int32_t *watches; /* watch_count of them: the kernel's numbers; null: no volume has `watch` */
+	uint32_t watch_count;
 
 	/* Ownership: what belongs to the monitor's own user on the host belongs to the guest's first user
 	 * inside. */
@@ -88,7 +94,10 @@ int server_grant(struct server *server, int fd, bool readonly, bool is_file, con
 /* Serve one message of `len` bytes.  Whatever the bytes are, it answers. */
 void request_serve(struct server *server, const void *message, size_t len, struct answer *answer);
 
-/* --- between request.c and volume.c --------------------------------------------------------------------- */
+/* What was granted as `root` may be watched.  0 or a negative error number. */
+int server_watchable(struct server *server, int root);
+
+/* --- between request.c, volume.c and watch.c --------------------------------------------------------------------- */
 
 /* A name that was checked: in volume `volume`, `path` without leading slash, NUL-terminated; "" is its root.
  */
@@ -114,6 +123,14 @@ int volume_enumerate(struct server *server, const struct place *place, uint64_t 
 		     struct answer *answer);
 /* A descriptor that fgetxattr and its kin take; closed by the caller. */
 int volume_open_xattr(struct server *server, const struct place *place, bool write);
+
+/* An O_PATH descriptor of what `place` names, which may be a symbolic link.  Fills *st. */
+int place_find(struct server *server, const struct place *place, struct stat *st);
+
+/* watch.c */
+int changes_open(struct server *server); /* a descriptor of the instance, to be sent */
+int watch_add(struct server *server, const struct place *place);
+void watch_remove(struct server *server, int32_t watch);
 
 int attr_of_fd(struct server *server, int fd, uint32_t what, struct bz_attr *attr);
 int attr_set_fd(struct server *server, int fd, const struct bz_attr *attr);

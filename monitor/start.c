@@ -117,6 +117,9 @@ static void keep_needed(struct monitor *m)
 			monitor_fail(m, -root,
 				     spec->mounts[i].host_path ? spec->mounts[i].host_path
 							       : spec->mounts[i].guest_path);
+		/* Not what nobody changes, nor what lies beneath an overlay, where no change would be seen. */
+		if (!(spec->mounts[i].flags & (BZ_MOUNT_IMMUTABLE | BZ_MOUNT_OVERLAY | BZ_MOUNT_UPPER)))
+			monitor_must(m, server_watchable(&m->server, root), "cannot prepare the monitor");
 	}
 	m->server.proc_fd = keep(m, &list, m->server.proc_fd);
 #ifdef SANITIZED

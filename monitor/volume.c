@@ -66,8 +66,7 @@ int filesystem_check(struct server *server, int fd, dev_t dev)
 	return refused ? -EACCES : 0;
 }
 
-/* An O_PATH descriptor of what `place` names, which may be a symbolic link.  Fills *st. */
-static int place_find(struct server *server, const struct place *place, struct stat *st)
+int place_find(struct server *server, const struct place *place, struct stat *st)
 {
 	struct volume *volume = place->volume;
 	int fd, error;

@@ -136,7 +136,8 @@ struct host {
 	uint64_t auxv_vdso, auxv_hwcap2, auxv_minsigstksz;
 	uint32_t template_watching; /* template: it is in control_next */
 	uint32_t template_woken; /* a picoprocess ended or the word was woken since control_next returned */
-	int32_t control_epoll;	/* template: wait set of BZ_FD_EVENTS, or 0 */
+	int32_t control_epoll;	/* template: wait set of BZ_FD_EVENTS and `changes`, or 0 */
+	int32_t changes;	/* template: the member of control_epoll, or 0 */
 
 	uint32_t block_hint;
 	uint32_t block_count;	/* blocks below this have been mapped at some time */
@@ -159,6 +160,7 @@ struct shared {
 	int32_t template_tid;
 	uint32_t broken;	/* a picoprocess gave up (host_die): the template ends the sandbox */
 	uint64_t control_word;	/* the word that the template watches in control_next */
+	int32_t changes;	/* stream of changes to volumes, or 0: the template wakes by it */
 	struct poll_slot poll[POLL_SLOTS];
 };
 #define sandbox ((struct shared *)BZ_ARENA_BASE)

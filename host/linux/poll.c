@@ -128,6 +128,18 @@ static int control_receive(struct bz_control *ctl)
 	return n == sizeof(*ctl) ? 1 : 0;
 }
 
+/* The stream of changes was made by another picoprocess.  By edges: who waits for changes may read them too. */
+static void control_watch_changes(void)
+{
+	struct bz_ready event = {BZ_WAIT_IN | BZ_WAIT_EDGE, 1};
+	int32_t s = __atomic_load_n(&sandbox->changes, __ATOMIC_SEQ_CST);
+
+	if (s && s != host.changes && stream_is_descriptor(s)) {
+		SYS(epoll_ctl, host.control_epoll, BZ_WAITSET_ADD, s, &event);
+		host.changes = s;
+	}
+}
+
 /*
  * The template has one thread, which must see a message, a word and deaths at once.  It sleeps in epoll; a wake of
  * the word that sandbox->control_word names sends it an interrupt (wait.c), and so does SIGCHLD.
@@ -149,6 +161,7 @@ int control_next(struct bz_control *ctl, uint32_t *word, uint32_t expected, int6
 		if (ret < 0)
 			return ret;
 	}
+	control_watch_changes();
 	__atomic_store_n(&host.template_watching, 1, __ATOMIC_SEQ_CST);
 	__atomic_store_n(&sandbox->control_word, (uint64_t)word, __ATOMIC_SEQ_CST);
 	if (__atomic_exchange_n(&host.template_woken, 0, __ATOMIC_SEQ_CST) ||
@@ -162,6 +175,8 @@ int control_next(struct bz_control *ctl, uint32_t *word, uint32_t expected, int6
 	WRITE_ONCE(b->tcb.interrupted, 0);
 	if (ret <= 0)
 		return ret == -BZ_EINTR ? 0 : ret;
+	if (ready.data)
+		return 0;
 	ret = control_receive(ctl);
 	if (ret == -BZ_EPIPE)
 		host_die("the monitor has gone");

@@ -80,6 +80,35 @@ static bz_stream open_nameless(enum bz_op op)
 	return ret < 0 ? ret : stream_add(call.fd, call.reply.handle);
 }
 
+static bz_stream changes_open(void)
+{
+	bz_stream s = open_nameless(BZ_REQ_CHANGES);
+
+	if (s >= 0)
+		__atomic_store_n(&sandbox->changes, s, __ATOMIC_SEQ_CST);
+	return s;
+}
+
+static bz_stream watch(const struct bz_name *name)
+{
+	struct control_call call = {
+		.request = {.op = BZ_REQ_WATCH, .root = name->root},
+		.a = name->path,
+		.a_len = name->path_len,
+	};
+	int number = control_call(&call);
+
+	return number < 0 ? number : number > BZ_WATCH_MAX ? -BZ_ENOSPC : BZ_WATCH_BASE + number;
+}
+
+static int unwatch(bz_stream s)
+{
+	struct bz_request request = {.op = BZ_REQ_UNWATCH, .flags = s - BZ_WATCH_BASE};
+
+	control_send(&request);
+	return 0;
+}
+
 bz_stream stream_open(const struct bz_name *name, uint32_t flags, uint32_t mode, const char *target,
 		      struct bz_attr *attr)
 {
@@ -90,6 +119,10 @@ bz_stream stream_open(const struct bz_name *name, uint32_t flags, uint32_t mode,
 		return open_nameless(BZ_REQ_EVENT);
 	if (name->scheme == BZ_ASK)
 		return open_nameless(BZ_REQ_ASK);
+	if (name->scheme == BZ_CHANGES)
+		return changes_open();
+	if (name->scheme == BZ_WATCH)
+		return watch(name);
 	if (name->scheme != BZ_VOLUME)
 		return -BZ_EACCES; /* nothing of the network is granted */
 	call.request.root = name->root;
@@ -115,6 +148,8 @@ int stream_close(bz_stream s)
 	uint32_t *place = handle_place(s), handle;
 	int ret = 0;
 
+	if (s >= BZ_WATCH_BASE)
+		return unwatch(s);
 	/* Those two are the sandbox's as long as it lives. */
 	if (!place || s == BZ_STREAM_ARENA || s == BZ_STREAM_IMAGE)
 		return -BZ_EBADF;

@@ -355,7 +355,7 @@ static long create(int flags)
 		kfree(ep);
 		return -ENOMEM;
 	}
-	mutex_init(&ep->lock, RANK_OBJECT);
+	mutex_init(&ep->lock, RANK_EPOLL);
 	mutex_init(&ep->ready_lock, RANK_WAITQ);
 	list_init(&ep->items);
 	list_init(&ep->ready);

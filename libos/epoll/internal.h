@@ -10,7 +10,7 @@
 #define BATCH 64
 
 struct epoll {
-	struct mutex lock;	 /* RANK_OBJECT */
+	struct mutex lock;	 /* RANK_EPOLL */
 	struct mutex ready_lock; /* RANK_WAITQ, leaf: ready list and item->queued */
 	struct list items, ready;
 	struct waitq waitq; /* who waits for this epoll */

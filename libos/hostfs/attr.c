@@ -9,7 +9,7 @@ static bool fresh(const struct inode *inode, i64 since)
 {
 	const struct hostfs *fs = hostfs_of(inode);
 
-	return since && (fs->immutable || max(clock_ns(BZ_CLOCK_MONOTONIC_COARSE) - since, 0ll) < fs->ttl);
+	return since && hnode_of(inode)->known > fs->news && (fs->immutable || max(clock_ns(BZ_CLOCK_MONOTONIC_COARSE) - since, 0ll) < fs->ttl);
 }
 
 int hnode_refresh(struct inode *inode, bool force)
@@ -207,4 +207,5 @@ const struct inode_ops hostfs_inode_ops = {
 	.open = hostfs_open,
 	.revalidate = hostfs_revalidate,
 	.still_true = hostfs_still_true,
+	.watch = hostfs_watch,
 };

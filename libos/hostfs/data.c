@@ -43,6 +43,14 @@ static void close_stream(bz_stream s)
 		host->stream_close(s);
 }
 
+static void close_written(struct hnode *n, bz_stream s)
+{
+	if (s < 0)
+		return;
+	hostfs_closing(n);
+	host->stream_close(s);
+}
+
 /* Take a stream that is open already: it, or -1. */
 bz_stream hostfs_stream_take(struct hnode *n, bool write)
 {
@@ -79,7 +87,7 @@ static bz_stream stream_share(struct hnode *n, bool write, bz_stream s)
 	st->users++;
 	s = st->s;
 	mutex_unlock(&hostfs_lock);
-	close_stream(extra);
+	write ? close_written(n, extra) : close_stream(extra);
 	return s;
 }
 
@@ -102,6 +110,20 @@ void hostfs_stream_drop(struct hnode *n, bool write)
 		}
 	}
 	mutex_unlock(&hostfs_lock);
+	write ? close_written(n, s) : close_stream(s);
+}
+
+void hostfs_idle_close(struct hnode *n)
+{
+	bz_stream s = -1;
+
+	mutex_lock(&hostfs_lock);
+	if (!list_empty(&n->idle)) {
+		idle_remove(n);
+		s = n->rd.s;
+		n->rd.s = -1;
+	}
+	mutex_unlock(&hostfs_lock);
 	close_stream(s);
 }
 
@@ -120,7 +142,7 @@ void hostfs_offer(struct inode *inode, bz_stream s)
 
 void hostfs_adopt(struct inode *inode, bz_stream s)
 {
-	struct hnode *n = hnode_of(inode);
+	struct hnode *n = hnode_of(inode), *of = n;
 	bz_stream old = -1;
 
 	mutex_lock(&hostfs_lock);
@@ -128,6 +150,7 @@ void hostfs_adopt(struct inode *inode, bz_stream s)
 		old = s;
 	} else {
 		if (spare && !spare->wr.users) {
+			of = spare;
 			old = spare->wr.s;
 			spare->wr.s = -1;
 		}
@@ -136,7 +159,7 @@ void hostfs_adopt(struct inode *inode, bz_stream s)
 		spare = n->gone ? NULL : n;
 	}
 	mutex_unlock(&hostfs_lock);
-	close_stream(old);
+	close_written(of, old);
 }
 
 void hostfs_streams_close(struct hnode *n)
@@ -147,9 +170,9 @@ void hostfs_streams_close(struct hnode *n)
 		spare = NULL;
 	mutex_unlock(&hostfs_lock);
 	close_stream(n->rd.s);
-	close_stream(n->wr.s);
+	close_written(n, n->wr.s);
 	if (!n->lock_shared)
-		close_stream(n->lock_stream);
+		close_written(n, n->lock_stream);
 }
 
 static bz_stream open_stream(struct inode *inode, u32 flags, struct bz_attr *a)
@@ -223,7 +246,7 @@ static void lock_stream_put(struct hnode *n, bz_stream s, bool shared)
 	if (s >= 0 && shared)
 		hostfs_stream_drop(n, true);
 	else
-		close_stream(s);
+		close_written(n, s);
 }
 
 static void file_release(struct file *f)
@@ -410,7 +433,7 @@ int hostfs_resize(struct inode *inode, u64 size)
 		return s;
 	/* Not BZ_OPEN_TRUNC: the name may be another file's by now. */
 	err = hnode_is(inode, &a) ? host->stream_resize(s, 0, size, 0) : -ENOENT;
-	close_stream(s);
+	close_written(n, s);
 	return err;
 }
 

@@ -24,7 +24,7 @@ void listing_put(struct listing *l)
 	kfree(l);
 }
 
-static u32 name_hash(const char *name, u32 len)
+u32 hostfs_name_hash(const char *name, u32 len)
 {
 	u32 h = 2166136261u;
 
@@ -54,7 +54,7 @@ static int listing_add(struct listing *l, const struct bz_dirent *d)
 	e->attr = d->attr;
 	memcpy(e->name, d->name, d->name_len);
 	e->name[e->len] = 0;
-	e->hash = name_hash(e->name, e->len);
+	e->hash = hostfs_name_hash(e->name, e->len);
 	l->ents[l->count++] = e;
 	return 0;
 }
@@ -120,7 +120,7 @@ static int listing_read(struct listing *l, struct inode *dir)
 
 static struct hent *listing_find(const struct listing *l, const char *name, u32 len)
 {
-	u32 hash = name_hash(name, len);
+	u32 hash = hostfs_name_hash(name, len);
 
 	for (u32 i = l->buckets[hash & l->mask]; i; i = l->ents[i - 1]->next) {
 		struct hent *e = l->ents[i - 1];
@@ -159,6 +159,12 @@ void hostfs_dir_forget(struct inode *dir)
 
 	drop_listing(n);
 	hnode_changed(dir);
+}
+
+void hostfs_dir_news(struct inode *dir)
+{
+	dir->dir_version++;
+	drop_listing(hnode_of(dir));
 }
 
 static struct listing *current_listing(struct hnode *n)

@@ -59,13 +59,16 @@ struct hnode {
 	u32 singles;		/* names that were asked for one by one since */
 	i64 checked;		/* monotonic: when the directory's times were last compared */
 	i64 seen_mtime, seen_ctime; /* its times then */
+	struct hwatch *watch;	/* watch.c: it is watched, or null */
 	bool racy;		/* it had changed so shortly before that a later change may show the same times */
 };
 
 struct hostfs {
 	u32 root;		/* the host's number of the volume */
 	bool is_file, immutable;
+	bool unwatched;		/* the host watches nothing in it */
 	i64 ttl;		/* how long an answer is taken for true, ns */
+	i64 news;		/* monotonic: when the host last told of a change: attributes from before are out of date */
 };
 
 static inline struct hostfs *hostfs_of(const struct inode *inode)
@@ -106,6 +109,8 @@ extern const struct inode_ops hostfs_inode_ops;
 void listing_put(struct listing *l);
 void hostfs_dir_spoil(struct inode *dir, const char *name, u32 len); /* hostfs_lock held: this entry's attributes */
 void hostfs_dir_forget(struct inode *dir);	/* we changed it ourselves */
+void hostfs_dir_news(struct inode *dir);	/* somebody changed names in it */
+u32 hostfs_name_hash(const char *name, u32 len);
 int hostfs_lookup(struct inode *dir, const char *name, u32 len, struct inode **out);
 bool hostfs_revalidate(struct dentry *d);
 bool hostfs_still_true(const struct dentry *d, i64 now);
@@ -114,12 +119,17 @@ extern const struct file_ops hostfs_dir_fops;
 /* data.c */
 bz_stream hostfs_stream_take(struct hnode *n, bool write);	/* one that is open already, or -1 */
 void hostfs_stream_drop(struct hnode *n, bool write);
+void hostfs_idle_close(struct hnode *n);	/* a stream that waits for its next user */
 int hostfs_open(struct inode *inode, struct file *f);
 void hostfs_offer(struct inode *inode, bz_stream s);	/* a stream for reading that the next open may use */
 void hostfs_adopt(struct inode *inode, bz_stream s);	/* a stream that creating the file has opened for writing */
 int hostfs_resize(struct inode *inode, u64 size);
 void hostfs_streams_close(struct hnode *n);
 extern const struct file_ops hostfs_file_fops;
+
+/* watch.c */
+int hostfs_watch(struct inode *inode, bool on);
+void hostfs_closing(struct hnode *n);		/* a stream for writing is about to be closed */
 
 /* name.c */
 int hostfs_create_node(struct inode *dir, const char *name, u32 len, u32 mode, u64 rdev, struct inode **out);

@@ -412,6 +412,7 @@ struct super *hostfs_create(u32 root, u32 flags, bool is_file, const struct bz_a
 		fs->root = root;
 		fs->is_file = is_file;
 		fs->immutable = flags & BZ_MOUNT_IMMUTABLE;
+		fs->unwatched = flags & (BZ_MOUNT_IMMUTABLE | BZ_MOUNT_OVERLAY | BZ_MOUNT_UPPER);
 		fs->ttl = flags & BZ_MOUNT_OVERLAY ? TTL_SYSTEM : TTL_VOLUME;
 		sb->ops = &hostfs_super_ops;
 		sb->fstype = "hostfs";

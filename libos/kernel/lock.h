@@ -8,7 +8,9 @@
  *   RANK_RENAME    sb->rename_lock
  *   RANK_INODE     inode->lock (parent before child; two directories by address)
  *   RANK_FILE      file->lock (offset)
- *   RANK_OBJECT    pipe, eventfd, epoll, tty, timer objects
+ *   RANK_EPOLL     epoll sets (what is in them is polled meanwhile)
+ *   RANK_WATCH     changes to volumes that the host tells (hostfs/watch.c)
+ *   RANK_OBJECT    pipe, eventfd, tty, timer objects
  *   RANK_TASKLIST  tasklist (process tree, groups, sessions)
  *   RANK_PROCESS   process->lock (threads, files table, credentials, rlimits)
  *   RANK_SIGHAND   sighand->lock (actions, pending queues)
@@ -24,7 +26,7 @@
 
 #include "libos/kernel/types.h"
 
-enum lock_rank { RANK_NONE, RANK_MM, RANK_RENAME, RANK_INODE, RANK_FILE, RANK_OBJECT, RANK_TASKLIST, RANK_PROCESS,
+enum lock_rank { RANK_NONE, RANK_MM, RANK_RENAME, RANK_INODE, RANK_FILE, RANK_EPOLL, RANK_WATCH, RANK_OBJECT, RANK_TASKLIST, RANK_PROCESS,
 		 RANK_SIGHAND, RANK_DCACHE, RANK_WAITQ, RANK_ALLOC };
 
 struct mutex {

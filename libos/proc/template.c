@@ -7,6 +7,7 @@
 #include "libos/proc/proc.h"
 #include "libos/signal/signal.h"
 #include "libos/tty/tty.h"
+#include "libos/vfs/vfs.h"
 #include <asm/siginfo.h>
 
 #define STATUS_NONE (~0u)
@@ -156,6 +157,8 @@ void template_main(void)
 		if (status != STATUS_NONE)
 			finish(status);
 		begin_one();
+		if (READ_ONCE(fsnotify_collect))
+			fsnotify_collect();
 		deadline = ktimer_run(now_mono());
 		ret = host->control_next(&ctl, &template_word, seq, check ? min(deadline, check_at) : deadline);
 		if (ret == 1) {

@@ -6,7 +6,8 @@
  *       '------- events ----> event -> event -> ...
  *
  * A mark holds a reference to its inode; it goes with inotify_rm_watch, with the instance, or when the inode's last
- * name went (IN_DELETE_SELF, then IN_IGNORED).
+ * name went (IN_DELETE_SELF, then IN_IGNORED).  Where a file system hears of changes that others make (INODE_TOLD), it hears
+ * of those by guests too, and what guests did is told by its word alone.
  */
 #include "libos/kernel/syscall.h"
 #include "libos/signal/signal.h"
@@ -19,6 +20,8 @@
 #define WATCHES_MAX 65536
 #define PARENT_ONLY (IN_CREATE | IN_DELETE | IN_MOVED_FROM | IN_MOVED_TO)
 #define SELF_ONLY (IN_DELETE_SELF | IN_MOVE_SELF)
+/* The deletion itself is known better here, and so is what guests open and close. */
+#define TOLD_EVENTS (IN_MODIFY | IN_ATTRIB | IN_MOVED_FROM | IN_MOVED_TO | IN_CREATE | IN_DELETE | IN_MOVE_SELF)
 
 struct event {
 	struct list node;
@@ -48,7 +51,9 @@ struct inotify_marks {
 };
 
 static struct mutex inotify_lock = MUTEX_INIT(RANK_OBJECT);
-static u32 instance_count;
+static u32 instance_count, cookie_serial;
+static struct list dead_marks = LIST_INIT(dead_marks); /* by of_inode: fsnotify_reap lets go of their inodes */
+void (*fsnotify_collect)(void);
 
 static void queue_event(struct instance *in, i32 wd, u32 mask, u32 cookie, const char *name, u32 name_len)
 {
@@ -84,8 +89,21 @@ static void queue_event(struct instance *in, i32 wd, u32 mask, u32 cookie, const
 	waitq_wake(&in->waitq, 1, EPOLLIN | EPOLLRDNORM);
 }
 
-/* Take a mark off its lists; the caller drops the inode reference once the lock is free. */
-static struct inode *mark_unlink(struct mark *m)
+static void collect(void)
+{
+	void (*f)(void) = READ_ONCE(fsnotify_collect);
+
+	if (f)
+		f();
+}
+
+u32 fsnotify_cookie(void)
+{
+	return __atomic_add_fetch(&cookie_serial, 1, __ATOMIC_RELAXED);
+}
+
+/* Take a mark off its lists; fsnotify_reap does the rest once the lock is free. */
+static void mark_unlink(struct mark *m)
 {
 	struct inode *inode = m->inode;
 
@@ -96,18 +114,36 @@ static struct inode *mark_unlink(struct mark *m)
 		kfree(inode->marks);
 		inode->marks = NULL;
 	}
-	kfree(m);
-	return inode;
+	list_add_tail(&m->of_inode, &dead_marks);
+}
+
+void fsnotify_reap(void)
+{
+	while (!list_empty(&dead_marks)) {
+		struct mark *m = NULL;
+
+		mutex_lock(&inotify_lock);
+		if (!list_empty(&dead_marks)) {
+			m = list_first(&dead_marks, struct mark, of_inode);
+			list_del(&m->of_inode);
+		}
+		mutex_unlock(&inotify_lock);
+		if (!m)
+			return;
+		if (m->inode->ops && m->inode->ops->watch)
+			m->inode->ops->watch(m->inode, false);
+		inode_put(m->inode);
+		kfree(m);
+	}
 }
 
 /* Deliver to the marks of one inode; `name` null for events about the inode itself. */
-static u32 notify_marks(struct inode *inode, u32 mask, u32 cookie, const char *name, u32 len)
+static void notify_marks(struct inode *inode, u32 mask, u32 cookie, const char *name, u32 len)
 {
 	struct mark *m, *tmp;
-	u32 dropped = 0;
 
 	if (!READ_ONCE(inode->marks))
-		return 0;
+		return;
 	mutex_lock(&inotify_lock);
 	if (inode->marks) {
 		list_for_each_safe(m, tmp, &inode->marks->list, of_inode) {
@@ -115,36 +151,57 @@ static u32 notify_marks(struct inode *inode, u32 mask, u32 cookie, const char *n
 
 			if ((mask & m->mask & IN_ALL_EVENTS) || (mask & IN_UNMOUNT))
 				queue_event(m->instance, m->wd, mask & (m->mask | ~IN_ALL_EVENTS), cookie, name, len);
-			if ((mask & IN_DELETE_SELF) ||
+			if ((mask & (IN_DELETE_SELF | IN_UNMOUNT)) ||
 			    ((m->mask & IN_ONESHOT) && (mask & m->mask & IN_ALL_EVENTS))) {
 				queue_event(m->instance, m->wd, IN_IGNORED, 0, "", 0);
 				mark_unlink(m);
-				dropped++;
 			}
 			if (last)
 				break;
 		}
 	}
 	mutex_unlock(&inotify_lock);
-	return dropped;
+}
+
+void fsnotify_outside(struct inode *inode, u32 mask, u32 cookie, const char *name, u32 len)
+{
+	notify_marks(inode, mask, cookie, name, len);
+}
+
+void fsnotify_lost(struct inode *inode)
+{
+	struct mark *m;
+
+	mutex_lock(&inotify_lock);
+	if (inode->marks)
+		list_for_each(m, &inode->marks->list, of_inode)
+			queue_event(m->instance, -1, IN_Q_OVERFLOW, 0, "", 0);
+	mutex_unlock(&inotify_lock);
+}
+
+static void notify_own(struct inode *inode, u32 mask, u32 cookie, const char *name, u32 len)
+{
+	if (!READ_ONCE(inode->marks))
+		return;
+	if (READ_ONCE(inode->flags) & INODE_TOLD) {
+		if (mask & TOLD_EVENTS)
+			return;
+		collect();	/* what came before it is told before it */
+	}
+	notify_marks(inode, mask, cookie, name, len);
 }
 
 void fsnotify(struct inode *inode, struct dentry *dentry, u32 mask, u32 cookie)
 {
 	struct inode *parent = dentry && dentry->parent != dentry ? dentry->parent->inode : NULL;
-	u32 dir = inode && S_ISDIR(inode->mode) ? IN_ISDIR : 0, dropped;
+	u32 dir = inode && S_ISDIR(inode->mode) ? IN_ISDIR : 0;
 
-	if (parent && !(mask & SELF_ONLY)) {
-		dropped = notify_marks(parent, mask | dir, cookie, dentry->name, dentry->name_len);
-		while (dropped--)
-			inode_put(parent);
-	}
-	if (inode && !(mask & PARENT_ONLY)) {
-		/* The deletion of a directory itself does not carry IN_ISDIR; its opening does. */
-		dropped = notify_marks(inode, mask & SELF_ONLY ? mask : mask | dir, cookie, "", 0);
-		while (dropped--)
-			inode_put(inode);
-	}
+	if (parent && !(mask & SELF_ONLY))
+		notify_own(parent, mask | dir, cookie, dentry->name, dentry->name_len);
+	/* The deletion of a directory itself does not carry IN_ISDIR; its opening does. */
+	if (inode && !(mask & PARENT_ONLY))
+		notify_own(inode, mask & SELF_ONLY ? mask : mask | dir, cookie, "", 0);
+	fsnotify_reap();
 }
 
 static size_t event_size(const struct event *e)
@@ -193,6 +250,7 @@ static ssize_t inotify_read(struct file *f, struct iov_iter *it, i64 *pos)
 	ssize_t n;
 	int err;
 
+	collect();
 	for (;;) {
 		n = take_events(in, it);
 		if (n)
@@ -210,6 +268,7 @@ static u32 inotify_poll(struct file *f, struct poll_table *pt)
 	struct instance *in = f->priv;
 
 	poll_wait(pt, f, &in->waitq);
+	collect();
 	return READ_ONCE(in->count) ? EPOLLIN | EPOLLRDNORM : 0;
 }
 
@@ -219,6 +278,7 @@ static long inotify_ioctl(struct file *f, u32 cmd, u64 arg)
 
 	if (cmd != FIONREAD)
 		return -ENOTTY;
+	collect();
 	return put_user((int)READ_ONCE(in->bytes), (int *)arg);
 }
 
@@ -227,17 +287,11 @@ static void inotify_release(struct file *f)
 	struct instance *in = f->priv;
 	struct event *e;
 
-	for (;;) {
-		struct inode *inode = NULL;
-
-		mutex_lock(&inotify_lock);
-		if (!list_empty(&in->watches))
-			inode = mark_unlink(list_first(&in->watches, struct mark, of_instance));
-		mutex_unlock(&inotify_lock);
-		if (!inode)
-			break;
-		inode_put(inode);
-	}
+	mutex_lock(&inotify_lock);
+	while (!list_empty(&in->watches))
+		mark_unlink(list_first(&in->watches, struct mark, of_instance));
+	mutex_unlock(&inotify_lock);
+	fsnotify_reap();
 	while ((e = next_event(in))) {
 		list_del(&e->node);
 		kfree(e);
@@ -361,6 +415,7 @@ static struct file *inotify_file(int fd, int *err)
 
 SYSCALL(inotify_add_watch, int fd, const char *path, u32 mask)
 {
+	int (*watch)(struct inode *inode, bool on);
 	struct inotify_marks *marks;
 	struct mark *fresh;
 	struct path p;
@@ -392,10 +447,16 @@ SYSCALL(inotify_add_watch, int fd, const char *path, u32 mask)
 	ret = inode_permission(p.dentry->inode, 4);
 	if (!ret && (!fresh || !marks))
 		ret = -ENOMEM;
+	watch = p.dentry->inode->ops ? p.dentry->inode->ops->watch : NULL;
+	if (!ret && watch)
+		ret = watch(p.dentry->inode, true);
 	if (!ret) {
 		mutex_lock(&inotify_lock);
 		ret = add_locked(f->priv, p.dentry->inode, mask, &fresh, &marks);
 		mutex_unlock(&inotify_lock);
+		/* It counts by marks, and no mark was made. */
+		if (watch && fresh)
+			watch(p.dentry->inode, false);
 	}
 	kfree(fresh);
 	kfree(marks);
@@ -406,9 +467,9 @@ SYSCALL(inotify_add_watch, int fd, const char *path, u32 mask)
 
 SYSCALL(inotify_rm_watch, int fd, int wd)
 {
-	struct inode *inode = NULL;
 	struct instance *in;
 	struct mark *m;
+	bool found = false;
 	struct file *f;
 	int err;
 
@@ -421,13 +482,12 @@ SYSCALL(inotify_rm_watch, int fd, int wd)
 		if (m->wd != wd)
 			continue;
 		queue_event(in, wd, IN_IGNORED, 0, "", 0);
-		inode = mark_unlink(m);
+		mark_unlink(m);
+		found = true;
 		break;
 	}
 	mutex_unlock(&inotify_lock);
 	file_put(f);
-	if (!inode)
-		return -EINVAL;
-	inode_put(inode);
-	return 0;
+	fsnotify_reap();
+	return found ? 0 : -EINVAL;
 }

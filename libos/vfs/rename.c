@@ -32,12 +32,10 @@ static bool is_ancestor(const struct dentry *d, const struct dentry *below)
 	}
 }
 
-static u32 rename_serial;
-
 static void rename_done(struct parent *from, struct dentry *old, struct parent *to, struct dentry *target, u32 flags)
 {
 	struct inode *inode = old->inode, *victim = target->inode;
-	u32 cookie = __atomic_add_fetch(&rename_serial, 1, __ATOMIC_RELAXED);
+	u32 cookie = fsnotify_cookie();
 
 	fsnotify(inode, old, IN_MOVED_FROM, cookie);
 	if (flags & RENAME_EXCHANGE) {

@@ -94,6 +94,9 @@ struct inode_ops {
 	bool (*revalidate)(struct dentry *dentry);
 	/* The same by what is known at `now` (the coarse monotonic clock), without locks or requests; false: ask revalidate. */
 	bool (*still_true)(const struct dentry *dentry, i64 now);
+	/* A mark of inotify's was made (on) or went: the file system may tell of changes by fsnotify_outside from now on, which
+	 * INODE_TOLD says.  An error refuses the mark.  Null: nobody but guests changes it. */
+	int (*watch)(struct inode *inode, bool on);
 };
 
 struct inode {
@@ -121,6 +124,7 @@ struct inode {
 
 #define INODE_LINKABLE 2u	/* made by O_TMPFILE without O_EXCL: may get its first name by linkat */
 
+#define INODE_TOLD 4u		/* atomic: see inode_ops.watch */
 #define INODE_OWN_OPEN 1	/* inode->flags: ops->open decides, whatever the type (host streams given as stdio) */
 
 struct super_ops {
@@ -367,5 +371,11 @@ int chrdev_register(u32 major, u32 minor, const char *name, u32 mode, const stru
 
 /* inotify (vfs/inotify.c): IN_* mask of what happened to inode (and, in its parent, to name). */
 void fsnotify(struct inode *inode, struct dentry *dentry, u32 mask, u32 cookie);
+u32 fsnotify_cookie(void);
+/* For file systems that hear of changes (INODE_TOLD): to the marks of this inode alone; name of what is in it, or len 0. */
+void fsnotify_outside(struct inode *inode, u32 mask, u32 cookie, const char *name, u32 len);
+void fsnotify_lost(struct inode *inode);	/* they do not know what they missed */
+void fsnotify_reap(void);			/* after either, without locks: lets go of inodes whose marks went */
+extern void (*fsnotify_collect)(void);		/* the file system that hears of changes takes what there is; null: none does */
 
 #endif

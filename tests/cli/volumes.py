@@ -144,12 +144,155 @@ A link 2 data4
 '''
 
 
-def transcript(script, in_sandbox):
+CHANGES = '''
+A notify 0
+A watch 0 .
+# Names and contents that somebody outside changes, and what is looked up right behind the news.
+X put f hello
+A events 0
+A stat f
+X append f more
+A events 0
+A stat f
+X append f evenmore
+A stat f
+A events 0
+X truncate f 3
+A events 0
+X chmod f 600
+A events 0
+A stat f
+X rename f g
+A events 0
+A stat f
+A stat g
+X mkdir d
+A events 0
+A watch 0 d
+X put d/in x
+X rename g d/g
+A events 0
+X rename d/g back
+X symlink nowhere s
+X hardlink back other
+A events 0
+X unlink s
+X unlink other
+A events 0
+# Who waits is woken.
++A come 0
+X put late x
+-A
+# What guests do is told once, by whichever of them.
+A put own x
+A events 0
+B put own again
+A events 0
+B mkdir e
+B rename own e/own
+A watch 0 e
+B rename e/own own
+A rename own renamed
+A events 0
+B truncate renamed 1
+B chmod renamed 640
+A hardlink renamed linked
+B unlink linked
+A events 0
+A rmdir e
+A events 0
+# Both at once.
+B append renamed x
+X append renamed y
+B append renamed z
+A events 0
+A open 1 renamed rw
+X append renamed 1
+A write 1 2
+X append renamed 3
+A close 1
+A events 0
+# One file; it is replaced, as editors do, and removed.
+A watch 0 renamed
+X append renamed x
+A events 0
+X put new content
+X rename new renamed
+A events 0
+A stat renamed
+A watch 0 renamed
+X unlink renamed
+A events 0
+A stat renamed
+# A directory that moves and goes.
+X rename d moved
+A events 0
+X put moved/in2 x
+A events 0
+X unlink moved/in
+X unlink moved/in2
+X rmdir moved
+A events 0
+X mkdir moved
+A watch 0 moved
+X put moved/a x
+A events 0
+A unwatch 0 7
+X put moved/b x
+A events 0
+# Masks, and two who watch the same.
+A notify 2
+A watch 2 moved 0x100
+A watch 2 . 0x80000200
+A watch 0 moved 0x2
+X put moved/c x
+A events 2
+A events 0
+X unlink moved/c
+X unlink late
+X unlink back
+A events 2
+A events 0
+A close 0
+X put moved/d x
+A events 2
+# More than is kept.
+A watch 2 . 0x300
+X flood z 9000
+A lost 2
+X put moved/e x
+A events 2
+A watch 2 moved/e
+A watch 2 none
+A watch 2 data
+X append data x
+A events 2
+'''
+
+ONE_FILE = '''
+A notify 0
+A watch 0 data
++A come 0
+X append data x
+-A
+A append data y
+A events 0
+X truncate data 2
+A events 0
+A stat data
+X chmod data 600
+A events 0
+'''
+
+DIRECTORY, FILE = '{0}:/vol', '{0}/data:/vol/data'
+
+
+def transcript(script, volume, options):
     with tempfile.TemporaryDirectory() as directory:
         os.chmod(directory, 0o755)
         with open(directory + '/data', 'w') as f:
             f.write('x' * 20)
-        inside = [BARTIZAN, 'run', '-i', '-v', directory + ':/vol', '-w', '/vol', CALLS] if in_sandbox else [CALLS]
+        inside = [BARTIZAN, 'run', '-i', *options, '-v', volume.format(directory), '-w', '/vol', CALLS] if volume else [CALLS]
         programs = [subprocess.Popen(command, cwd=directory, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, bufsize=1)
                     for command in (inside, [CALLS])]
         answers = []
@@ -174,8 +317,9 @@ def transcript(script, in_sandbox):
 
 
 failed = 0
-for script in (LOCKS, NAMES):
-    for native, sandboxed in zip(transcript(script, False), transcript(script, True)):
+for script, volume, options in ((LOCKS, DIRECTORY, []), (NAMES, DIRECTORY, []), (CHANGES, DIRECTORY, []),
+                                (ONE_FILE, FILE, []), (ONE_FILE, DIRECTORY, ['--no-userns'])):
+    for native, sandboxed in zip(transcript(script, None, []), transcript(script, volume, options), strict=True):
         if '-v' in sys.argv:
             print(native)
         if native != sandboxed:

@@ -60,7 +60,8 @@ static void garbage(void)
 				message[sizeof(*head) + k] = 'a' + k;
 			len = sizeof(*head) + head->a_len;
 		}
-		if (!len || (len >= sizeof(*head) && (head->op == BZ_REQ_EXIT || head->op == BZ_REQ_FORGET)))
+		if (!len || (len >= sizeof(*head) && (head->op == BZ_REQ_EXIT || head->op == BZ_REQ_FORGET ||
+							head->op == BZ_REQ_UNWATCH)))
 			continue;
 		EXPECT(send_raw(BZ_FD_CONTROL, message, len) == (long)len);
 		EXPECT(receive_raw() >= (long)sizeof(struct bz_reply));
@@ -87,6 +88,30 @@ static void noisy(void)
 }
 
 /* Each request once, as a library OS would make it: the confined monitor must be able to serve them all. */
+static void watches(const struct bz_name *dir, const struct bz_name *d, const struct bz_name *single)
+{
+	struct bz_name changes = { BZ_CHANGES, 0, NULL, 0 }, all = *dir, one = *single, none = { BZ_WATCH, 77, "", 0 };
+	struct bz_iov iov = { message, sizeof(message) };
+	struct bz_change *c = (void *)message;
+	int s, w;
+
+	all.scheme = one.scheme = BZ_WATCH;
+	EXPECT(host->stream_open(&all, BZ_OPEN_READ, 0, NULL, NULL) == -BZ_EBADF);
+	s = host->stream_open(&changes, BZ_OPEN_READ, 0, NULL, NULL);
+	EXPECT(s > 0);
+	EXPECT(host->stream_read(s, &iov, 1, BZ_OFFSET_NONE, BZ_IO_NOWAIT) == -BZ_EAGAIN);
+	w = host->stream_open(&all, BZ_OPEN_READ, 0, NULL, NULL);
+	EXPECT(w >= BZ_WATCH_BASE && host->stream_open(&all, BZ_OPEN_READ, 0, NULL, NULL) == w);
+	EXPECT(host->stream_open(&one, BZ_OPEN_READ, 0, NULL, NULL) > w);
+	EXPECT(host->stream_open(&none, BZ_OPEN_READ, 0, NULL, NULL) == -BZ_EACCES);
+	EXPECT(host->stream_remove(d, 1) == 0);
+	EXPECT(host->stream_read(s, &iov, 1, BZ_OFFSET_NONE, BZ_IO_NOWAIT) >= (long)sizeof(*c) + 2);
+	EXPECT(c->watch == w - BZ_WATCH_BASE && c->mask == 0x40000200 && c->name[0] == d->path[0]);
+	EXPECT(host->stream_close(w) == 0 && host->stream_close(w) == 0);
+	EXPECT(host->stream_open(d, BZ_OPEN_CREATE | BZ_OPEN_DIRECTORY, 0755, NULL, NULL) == 0);
+	EXPECT(host->stream_close(s) == 0);
+}
+
 static void sweep(void)
 {
 	struct bz_name dir = { BZ_VOLUME, 2, "", 0 }, a = { BZ_VOLUME, 2, "a", 1 }, b = { BZ_VOLUME, 2, "b", 1 };
@@ -127,6 +152,7 @@ static void sweep(void)
 	EXPECT(host->stream_enumerate(&dir, ((struct bz_dirent *)message)->cookie, message, sizeof(message)) > 0);
 	EXPECT(host->stream_open(&dir, BZ_OPEN_UNNAMED | BZ_OPEN_WRITE, 0600, NULL, NULL) >= 0);
 	EXPECT(host->stream_open(&single, BZ_OPEN_READ | BZ_OPEN_WRITE | BZ_OPEN_TRUNC, 0, NULL, NULL) >= 0);
+	watches(&dir, &d, &single);
 	EXPECT(host->stream_remove(&d, 1) == 0 && host->stream_remove(&a, 0) == 0 && host->stream_remove(&b, 0) == 0);
 	EXPECT(host->stream_close(f) == 0);
 	host->random_bytes(message, 100);

@@ -91,6 +91,10 @@ size_t strlcpy(char *dst, const char *src, size_t size)
 	return n;
 }
 
+void template_kick(void)
+{
+}
+
 const char *errno_name(long err)
 {
 	static char text[16];

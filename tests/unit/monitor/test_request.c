@@ -607,6 +607,55 @@ static void refusals_are_told_once(void **state)
 	assert_true(server.denied_total >= 1002);
 }
 
+static int watch(uint32_t root, const char *name)
+{
+	return ask((struct bz_request){ .op = BZ_REQ_WATCH, .root = root }, name, NULL, NULL, 0);
+}
+
+static void changes_are_watched_within_bounds(void **state)
+{
+	const struct bz_request changes = { .op = BZ_REQ_CHANGES };
+	int here = open(".", O_PATH | O_CLOEXEC), first, fd;
+	char buffer[4096] __attribute__((aligned(8)));
+	const struct bz_change *change = (void *)buffer;
+
+	assert_int_equal(ask(changes, NULL, NULL, NULL, 0), -EACCES);
+	assert_int_equal(server_watchable(&server, WRITABLE), 0);
+	assert_int_equal(server_watchable(&server, FILE_GRANT), 0);
+	assert_int_equal(watch(WRITABLE, ""), -EBADF);
+	assert_int_equal(fchdir(server.proc_fd), 0);
+	assert_int_equal(ask(changes, NULL, NULL, NULL, 0), 0);
+	fd = answer.fd;
+	first = watch(WRITABLE, "dir");
+	assert_true(first > 0);
+	assert_int_equal(watch(WRITABLE, "dir"), first);
+	assert_int_equal(server.watch_count, 1);
+	assert_int_equal(watch(READONLY, "dir"), -EACCES); /* was not said to be */
+	assert_int_equal(watch(77, "dir"), -EACCES);
+	assert_int_equal(watch(WRITABLE, "none"), -ENOENT);
+	assert_int_equal(watch(WRITABLE, "dirlink/secret"), -ELOOP);
+	assert_int_equal(watch(WRITABLE, "../outside"), -EINVAL);
+	/* A link is watched itself, not where it leads. */
+	assert_true(watch(WRITABLE, "link") > first);
+	put("outside/secret", "changed");
+	assert_int_equal(read(fd, buffer, sizeof(buffer)), -1);
+	assert_true(watch(FILE_GRANT, "") > 0);
+	put("in/dir/new", "");
+	assert_true(read(fd, buffer, sizeof(buffer)) > 0);
+	assert_int_equal(change->watch, first);
+	assert_string_equal(change->name, "new");
+	for (uint32_t i = 0; i < 3000; i++)
+		ask((struct bz_request){ .op = BZ_REQ_UNWATCH, .flags = i * 0x10001u - 1000 }, NULL, NULL, NULL, 0);
+	assert_true(answer.silent);
+	ask((struct bz_request){ .op = BZ_REQ_UNWATCH, .flags = first }, NULL, NULL, NULL, 0);
+	assert_int_not_equal(watch(WRITABLE, "dir"), first);
+	server.watch_count = SERVER_WATCHES_MAX;
+	assert_int_equal(watch(WRITABLE, "file"), -ENOSPC);
+	assert_int_equal(fchdir(here), 0);
+	close(here);
+	close(fd);
+}
+
 static void no_descriptor_is_lost(void **state)
 {
 	int before = open("/dev/null", O_RDONLY), after;
@@ -659,6 +708,7 @@ int main(void)
 		TEST(races_with_links_are_lost_by_the_attacker),
 		TEST(kernel_interfaces_are_refused),
 		TEST(refusals_are_told_once),
+		TEST(changes_are_watched_within_bounds),
 		TEST(no_descriptor_is_lost),
 	};
 
