@@ -93,7 +93,8 @@
 /*
  * Every thread has a block of private memory, made by the host with the thread and found through GS: the
  * base of GS MUST be the address of `struct bz_tcb` whenever library OS code runs.  The host sets it before
- * an upcall; guest code that changes GS cannot confuse the library OS.  FS is the guest's alone.
+ * an upcall; guest code that changes GS cannot confuse the library OS.  FS is the guest's alone.  The guest may have a GS of its
+ * own too (BZ_CTX_GS): then its calls MUST trap, for syscall_entry finds the thread by GS.
  */
 struct bz_tcb {
 	struct bz_tcb *self;	 /* gs:0 */
@@ -111,7 +112,7 @@ struct bz_tcb {
 struct bz_context {
 	uint64_t r15, r14, r13, r12, rbp, rbx, r11, r10, r9, r8, rax, rcx, rdx, rsi, rdi;
 	uint64_t rip, rflags, rsp;
-	uint64_t fs_base;	 /* in: not filled.  The library OS reads and writes FS with rdfsbase/wrfsbase */
+	uint64_t gs_base;	 /* with BZ_CTX_GS.  FS is not here: the library OS reads and writes it with rdfsbase/wrfsbase */
 	uint32_t flags;		 /* BZ_CTX_* */
 	uint32_t pad;
 };
@@ -131,6 +132,9 @@ struct bz_context {
  * own before it resumes.
  */
 #define BZ_CTX_FULL 1u
+/* In: the base of GS was not the thread's block, but gs_base.  Out: it is to be gs_base.  Without: the block, which a
+ * guest takes for a base of 0 as long as it does not look. */
+#define BZ_CTX_GS 2u
 
 /* ------------------------------------------------------------------------------------------------------
  * Upcalls

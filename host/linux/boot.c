@@ -22,6 +22,7 @@ _Static_assert(offsetof(struct bz_context, rcx) == CTX_RCX, "layout.h");
 _Static_assert(offsetof(struct bz_context, rip) == CTX_RIP, "layout.h");
 _Static_assert(offsetof(struct bz_context, rflags) == CTX_RFLAGS, "layout.h");
 _Static_assert(offsetof(struct bz_context, rsp) == CTX_RSP, "layout.h");
+_Static_assert(offsetof(struct bz_context, gs_base) == CTX_GS, "layout.h");
 _Static_assert(offsetof(struct bz_context, flags) == CTX_FLAGS, "layout.h");
 _Static_assert(offsetof(struct bz_tcb, interrupted) == TCB_INTERRUPTED, "layout.h");
 _Static_assert(offsetof(struct bz_tcb, resume_flag) == TCB_RESUME_FLAG, "layout.h");

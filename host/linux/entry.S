@@ -184,7 +184,7 @@ host_resume_block:
 host_resume_begin:
 	cmpl $0, TCB_INTERRUPTED(%rdi)
 	jne host_resume_remote
-	testl $1, BLOCK_CTX+CTX_FLAGS(%rdi)	/* BZ_CTX_FULL */
+	testl $3, BLOCK_CTX+CTX_FLAGS(%rdi)	/* BZ_CTX_FULL, BZ_CTX_GS */
 	jnz 2f
 	test $0x100, %ecx		/* single-stepping must begin with the guest: iretq does that */
 	jnz 2f
@@ -212,7 +212,11 @@ host_resume_begin:
 	pop %rsp
 	jmp *%gs:BLOCK_TARGET
 
-2:	lea BLOCK_CTX(%rdi), %rsp
+2:	testl $2, BLOCK_CTX+CTX_FLAGS(%rdi)	/* BZ_CTX_GS */
+	jz 3f
+	mov BLOCK_CTX+CTX_GS(%rdi), %rax
+	wrgsbase %rax
+3:	lea BLOCK_CTX(%rdi), %rsp
 	pop %r15
 	pop %r14
 	pop %r13
@@ -245,7 +249,8 @@ host_resume_remote:
 
 /*
  * void handler(sig, info, ucontext), on the alternate stack (or, in a thread's first instructions, on its
- * library OS stack: both are in its block).  The guest's GS, its direction and alignment flags are not ours.
+ * library OS stack: both are in its block).  The guest's GS, its direction and alignment flags are not ours; what GS was is the
+ * last argument: the frame does not have it, and rt_sigreturn leaves it as it is.
  */
 	.globl host_signal_entry, host_restorer
 	.hidden host_signal_entry, host_restorer
@@ -253,6 +258,7 @@ host_signal_entry:
 	sub $8, %rsp			/* the kernel left rsp = 8 modulo 16 */
 	pushq $0x202
 	popfq
+	rdgsbase %r8
 	mov %rsp, %rcx
 	and $-BLOCK_SIZE, %rcx
 	add $BLOCK_TCB, %rcx

@@ -91,6 +91,7 @@ struct block {
 	uint64_t back_rip;		/* ... if its rip is still this; 0: it did not */
 	uint64_t target;		/* where the quick resume jumps to */
 	struct bz_context fault_ctx;	/* of a fault inside the library OS */
+	uint64_t signal_gs;		/* the base of GS when a signal came */
 	struct bz_exception fault_exc;
 	void *start_arg;
 	uint32_t index;			/* of this block, in host.block_state */
@@ -213,7 +214,7 @@ void upcall_exception(struct bz_context *ctx, const struct bz_exception *exc);
 void upcall_remote(struct bz_context *ctx);
 void upcall_thread_start(void *arg, struct bz_context *ctx);
 void signal_setup(void);
-void host_signal(int sig, const void *info, void *ucontext, struct block *b);
+void host_signal(int sig, const void *info, void *ucontext, struct block *b, uint64_t gs);
 
 /* memory.c */
 int memory_map(uint64_t addr, size_t len, uint32_t prot, uint32_t flags);

@@ -29,6 +29,7 @@
 #define CTX_RIP 120
 #define CTX_RFLAGS 128
 #define CTX_RSP 136
+#define CTX_GS 144
 #define CTX_FLAGS 152
 #define BLOCK_IRET 336
 #define BLOCK_MXCSR 376

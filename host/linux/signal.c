@@ -76,12 +76,13 @@ static bool at_work(const struct sigcontext *s, const struct block *b)
 	return (in_host_text(s->rip) || in_libos_text(s->rip)) && s->rsp - base <= BLOCK_SIZE;
 }
 
-static void save_context(struct bz_context *ctx, const struct sigcontext *s)
+static void save_context(struct bz_context *ctx, const struct sigcontext *s, const struct block *b)
 {
 	*ctx = (struct bz_context){
 		.r15 = s->r15, .r14 = s->r14, .r13 = s->r13, .r12 = s->r12, .rbp = s->rbp, .rbx = s->rbx,
 		.r11 = s->r11, .r10 = s->r10, .r9 = s->r9, .r8 = s->r8, .rax = s->rax, .rcx = s->rcx,
 		.rdx = s->rdx, .rsi = s->rsi, .rdi = s->rdi, .rip = s->rip, .rflags = s->eflags, .rsp = s->rsp,
+		.gs_base = b->signal_gs, .flags = b->signal_gs != (uint64_t)b ? BZ_CTX_GS : 0,
 	};
 }
 
@@ -120,7 +121,7 @@ static void on_interrupt(struct sigcontext *s, struct block *b)
 			b->tcb.interrupted = 1;
 			return;
 		}
-		save_context(&b->ctx, s);
+		save_context(&b->ctx, s, b);
 	}
 	leave_guest(b);
 	b->tcb.interrupted = 0;
@@ -146,7 +147,7 @@ static void on_inner_fault(struct sigcontext *s, struct block *b, const struct b
 			return;
 		}
 	}
-	save_context(&b->fault_ctx, s);
+	save_context(&b->fault_ctx, s, b);
 	b->fault_exc = *exc;
 	b->fault_exc.in_libos = 1;
 	/* Below what it was using, unless that ran out. */
@@ -165,7 +166,7 @@ static bool on_entry_fault(struct sigcontext *s, struct block *b, const struct b
 		return false;
 	if (s->rip != (uint64_t)host_syscall_entry && exc->kind == SIGTRAP)
 		return false;
-	save_context(&b->ctx, s);
+	save_context(&b->ctx, s, b);
 	b->ctx.rip = b->ctx.rcx = s->rcx + ((const uint64_t *)s->rcx)[-1];
 	b->ctx.r11 = b->ctx.rflags;
 	leave_guest(b);
@@ -184,7 +185,7 @@ static void on_exception(struct sigcontext *s, struct block *b, const struct bz_
 		on_inner_fault(s, b, exc);
 		return;
 	} else {
-		save_context(&b->ctx, s);
+		save_context(&b->ctx, s, b);
 	}
 	leave_guest(b);
 	b->exc = *exc;
@@ -206,7 +207,7 @@ static void on_sigsys(const siginfo_t *info, struct sigcontext *s, struct block 
 		if (info->si_code == SYS_SECCOMP_CODE || !in_host_text(s->rip))
 			s->rip -= 2;
 		exc = (struct bz_exception){.kind = BZ_EXC_SEGV, .code = SI_KERNEL_CODE, .trapno = TRAPNO_GP};
-		save_context(&b->ctx, s);
+		save_context(&b->ctx, s, b);
 		leave_guest(b);
 		b->exc = exc;
 		redirect(s, host_enter_exception, b->tcb.stack_top, &b->ctx, &b->exc);
@@ -218,13 +219,14 @@ static void on_sigsys(const siginfo_t *info, struct sigcontext *s, struct block 
 }
 
 /* Called by host_signal_entry on the alternate stack, all signals blocked. */
-void host_signal(int sig, const void *siginfo, void *ucontext, struct block *b)
+void host_signal(int sig, const void *siginfo, void *ucontext, struct block *b, uint64_t gs)
 {
 	const siginfo_t *info = siginfo;
 	struct sigcontext *s = &((struct ucontext *)ucontext)->uc_mcontext;
 	struct bz_exception exc;
 
 	syscall_count(HOST_CALL_rt_sigreturn); /* at the handler's end */
+	b->signal_gs = gs;
 	leave_quick(s);
 	switch (sig) {
 	case HOST_SIGNAL_TEMPLATE:

@@ -38,6 +38,10 @@ void rewrite_restore(struct mm *mm, u64 start, u64 end)
 {
 }
 
+void rewrite_stop(struct mm *mm)
+{
+}
+
 int rewrite_copy(struct mm *to, const struct mm *from)
 {
 	return 0;

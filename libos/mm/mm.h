@@ -55,6 +55,7 @@ struct mm {
 	struct rewrite *rewrite; /* patched text, or null */
 	struct rewrite_image image[REWRITE_IMAGES];
 	struct hot_site hot[HOT_SITES]; /* traps; no lock, no harm */
+	bool trap_only;		/* no text is patched (rewrite_stop) */
 };
 
 struct mm *mm_create(void);

@@ -2,6 +2,7 @@
 #include "libos/futex/futex.h"
 #include "libos/mm/internal.h"
 #include "libos/proc/internal.h"
+#include "libos/rewrite/rewrite.h"
 #include "libos/signal/signal.h"
 #include <asm/prctl.h>
 #include <linux/capability.h>
@@ -283,6 +284,21 @@ SYSCALL(prctl, int op, unsigned long a2, unsigned long a3, unsigned long a4, uns
 }
 
 /* GS holds the library OS's thread block (abi: thread's own block): a base of the guest's own cannot be kept. */
+/* Calls of a guest with a GS of its own have to trap: a stub finds the thread by GS, with no register free to look whose it is.  A base
+ * of 0, which is of no use, means none. */
+static long set_gs_base(u64 base)
+{
+	struct bz_context *ctx = current->ctx;
+
+	if (base >= BZ_GUEST_HIGH)
+		return -EPERM;
+	if (base)
+		rewrite_stop(current->process->mm);
+	ctx->gs_base = base;
+	ctx->flags = (ctx->flags & ~BZ_CTX_GS) | BZ_CTX_FULL | (base ? BZ_CTX_GS : 0);
+	return 0;
+}
+
 SYSCALL(arch_prctl, int op, unsigned long addr)
 {
 	switch (op) {
@@ -294,9 +310,9 @@ SYSCALL(arch_prctl, int op, unsigned long addr)
 	case ARCH_GET_FS:
 		return put_user(read_fs_base(), (u64 *)addr);
 	case ARCH_SET_GS:
-		return addr ? -EPERM : 0;
+		return set_gs_base(addr);
 	case ARCH_GET_GS:
-		return put_user((u64)0, (u64 *)addr);
+		return put_user(current->ctx->flags & BZ_CTX_GS ? current->ctx->gs_base : 0ul, (u64 *)addr);
 	case ARCH_GET_CPUID:
 		return 1;
 	case ARCH_SET_CPUID:

@@ -68,7 +68,9 @@ static void fill_auxv(struct builder *b, u64 platform, u64 random, u64 execfn)
 	aux(b, AT_EGID, c->egid);
 	aux(b, AT_SECURE, img->secure);
 	aux(b, AT_RANDOM, random);
-	aux(b, AT_HWCAP2, 0); /* not FSGSBASE: who writes GS by itself loses its thread block */
+	/* Not FSGSBASE: threads that never set GS have it point to their blocks, and code that saved it by rdgsbase in one thread and
+	 * put it back in another would give that the wrong one.  arch_prctl shows them 0. */
+	aux(b, AT_HWCAP2, 0);
 	aux(b, AT_EXECFN, execfn);
 	aux(b, AT_PLATFORM, platform);
 	aux(b, AT_NULL, 0);

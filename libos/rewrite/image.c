@@ -308,7 +308,7 @@ void rewrite_mapped(struct mm *mm, u64 addr)
 	const struct image_file *file;
 	u64 text;
 
-	if (!v || v->start > addr || v->prot != (PROT_READ | PROT_EXEC) || vma_is_shared(v))
+	if (!v || v->start > addr || v->prot != (PROT_READ | PROT_EXEC) || vma_is_shared(v) || mm->trap_only)
 		return;
 	file = file_of(v);
 	while (im < end && im->stubs)

@@ -234,7 +234,7 @@ static void look_at(struct mm *mm, struct hot_site *hot)
 
 	mutex_lock(&mm->lock);
 	p = mm->rewrite ? patch_find(mm->rewrite, hot->site) : NULL;
-	if (hot->count < threshold(mm, hot->site)) {
+	if (mm->trap_only || hot->count < threshold(mm, hot->site)) {
 		mutex_unlock(&mm->lock);
 		return;
 	}
@@ -273,7 +273,7 @@ void rewrite_trapped(struct thread *t, const struct bz_context *ctx)
 	struct hot_site *hot;
 
 	syscall_stats_trapped();
-	if (!host->syscall_entry || (boot->flags & BZ_START_TRAP_ONLY) || !mm)
+	if (!host->syscall_entry || (boot->flags & BZ_START_TRAP_ONLY) || !mm || mm->trap_only)
 		return;
 	hot = hot_slot(mm, site);
 	if (hot->refused || (++hot->count % HOT && !(boot->flags & BZ_START_PATCH_EAGER)))
@@ -348,11 +348,21 @@ void rewrite_restore(struct mm *mm, u64 start, u64 end)
 	threads_release_others();
 }
 
+void rewrite_stop(struct mm *mm)
+{
+	mutex_lock(&mm->lock);
+	if (!mm->trap_only)
+		rewrite_restore(mm, 0, BZ_GUEST_HIGH);
+	mm->trap_only = true;
+	mutex_unlock(&mm->lock);
+}
+
 int rewrite_copy(struct mm *to, const struct mm *from)
 {
 	const struct rewrite *r = from->rewrite;
 
 	memcpy(to->image, from->image, sizeof(to->image));
+	to->trap_only = from->trap_only;
 	if (!r)
 		return 0;
 	to->rewrite = kmalloc(sizeof(*r));
@@ -375,6 +385,7 @@ void rewrite_free(struct mm *mm)
 		kfree(mm->rewrite->area[i]);
 	kfree(mm->rewrite);
 	mm->rewrite = NULL;
+	mm->trap_only = false;
 	memset(mm->image, 0, sizeof(mm->image));
 	memset(mm->hot, 0, sizeof(mm->hot));
 }

@@ -50,6 +50,8 @@ bool rewrite_interpret(const struct mm *mm, struct bz_context *ctx);
 void rewrite_forget(struct mm *mm, u64 start, u64 end);
 /* With mm->lock held: the guest is going to write to [start, end): put the original bytes back. */
 void rewrite_restore(struct mm *mm, u64 start, u64 end);
+/* All calls from this memory map are to trap from now on. */
+void rewrite_stop(struct mm *mm);
 /* For a fork's copy of a memory map.  -ENOMEM. */
 int rewrite_copy(struct mm *to, const struct mm *from);
 void rewrite_free(struct mm *mm);
