@@ -311,6 +311,8 @@ struct bz_iov {
 #define BZ_OPEN_KEEP 128u	/* the stream will be used with flush, resize, setattr or lock (implied by WRITE) */
 #define BZ_OPEN_UNNAMED 256u	/* an unnamed file in directory `name` (Linux's O_TMPFILE) */
 #define BZ_OPEN_APPEND 512u
+#define BZ_OPEN_NODE 1024u	/* with CREATE: makes the name of a FIFO or a socket, as `mode` says with Linux's S_IFIFO or S_IFSOCK;
+				 * opens nothing: returns 0.  What is behind such a name is the library OS's own */
 
 /* stream_read and stream_write flags */
 #define BZ_IO_NOWAIT 1u		/* BZ_EAGAIN rather than waiting */

@@ -76,6 +76,8 @@ struct ruleset {
 #define LL_REMOVE_FILE 0x20ull
 #define LL_MAKE_DIR 0x80ull
 #define LL_MAKE_REG 0x100ull
+#define LL_MAKE_SOCK 0x200ull
+#define LL_MAKE_FIFO 0x400ull
 #define LL_MAKE_SYM 0x1000ull
 
 bool landlock_absent; /* tests: as on a kernel without it */
@@ -130,7 +132,8 @@ static int landlock_grant(int ruleset, const struct ruleset *rules, const struct
 		attr.allowed_access |= LL_WRITE_FILE | LL_FS_TRUNCATE;
 	if (!volume->readonly && !volume->is_file)
 		attr.allowed_access |=
-		    LL_REMOVE_DIR | LL_REMOVE_FILE | LL_MAKE_DIR | LL_MAKE_REG | LL_MAKE_SYM | LL_FS_REFER;
+		    LL_REMOVE_DIR | LL_REMOVE_FILE | LL_MAKE_DIR | LL_MAKE_REG | LL_MAKE_SOCK | LL_MAKE_FIFO | LL_MAKE_SYM |
+		    LL_FS_REFER;
 	attr.allowed_access &= rules->fs;
 	return syscall(SYS_landlock_add_rule, ruleset, LANDLOCK_RULE_PATH_BENEATH, &attr, 0) < 0 ? -errno : 0;
 }
@@ -339,7 +342,7 @@ static const int always[] = {
 
 static const int for_volumes[] = {
     SYS_openat2,   SYS_statx,	  SYS_newfstatat,   SYS_fstatfs,    SYS_getdents64, SYS_readlinkat,
-    SYS_mkdirat,   SYS_symlinkat, SYS_unlinkat,	    SYS_renameat2,  SYS_linkat,	    SYS_fchownat,
+    SYS_mkdirat,   SYS_mknodat,   SYS_symlinkat, SYS_unlinkat,	    SYS_renameat2,  SYS_linkat,	    SYS_fchownat,
     SYS_utimensat, SYS_ftruncate, SYS_fallocate,    SYS_fsync,	    SYS_fdatasync,  SYS_flock,
     SYS_fgetxattr, SYS_fsetxattr, SYS_fremovexattr, SYS_flistxattr, SYS_fstat, /* musl's fstat */
 };

@@ -283,8 +283,8 @@ int volume_setattr(struct server *server, const struct place *place, const struc
 	fd = place_find(server, place, &st);
 	if (fd < 0)
 		return fd;
-	/* Devices and the like are shown, never changed. */
-	error = S_ISREG(st.st_mode) || S_ISDIR(st.st_mode) || S_ISLNK(st.st_mode) ? 0 : -EACCES;
+	/* Devices are shown, never changed. */
+	error = S_ISBLK(st.st_mode) || S_ISCHR(st.st_mode) ? -EACCES : 0;
 	if (!error)
 		error = attr_set_fd(server, fd, attr);
 	close(fd);
@@ -302,7 +302,7 @@ static int open_access(uint32_t flags)
 	return access;
 }
 
-/* A directory, or a symbolic link if there is a target.  Nothing is opened. */
+/* A directory, a FIFO or a socket, or a symbolic link if there is a target.  Nothing is opened. */
 static int make_name(struct server *server, const struct place *place, uint32_t mode, const char *target)
 {
 	const char *last;
@@ -310,7 +310,9 @@ static int make_name(struct server *server, const struct place *place, uint32_t 
 
 	if (parent < 0)
 		return parent == -EBUSY ? -EEXIST : parent; /* the root of a volume is there */
-	n = target ? symlinkat(target, parent, last) : mkdirat(parent, last, mode & 01777);
+	n = target ? symlinkat(target, parent, last)
+	  : S_ISDIR(mode) ? mkdirat(parent, last, mode & 01777)
+			  : mknodat(parent, last, mode & (S_IFMT | 0777), 0);
 	n = n < 0 ? -errno : 0;
 	close(parent);
 	return n;
@@ -371,7 +373,7 @@ static int open_existing(struct server *server, const struct place *place, uint3
 	else if (flags & BZ_OPEN_DIRECTORY)
 		fd = -ENOTDIR;
 	else if (!S_ISREG(st.st_mode))
-		fd = -EACCES; /* FIFO, socket, device: known by name only */
+		fd = S_ISFIFO(st.st_mode) || S_ISSOCK(st.st_mode) ? -ENXIO : -EACCES; /* known by name only */
 	else if ((flags & mutating) && place->volume->readonly)
 		fd = -EROFS;
 	else
@@ -406,10 +408,14 @@ int volume_open(struct server *server, const struct place *place, const struct b
 	if ((flags & BZ_OPEN_TRUNC) && !(flags & BZ_OPEN_WRITE))
 		return -EINVAL;
 	if ((flags & BZ_OPEN_CREATE) && (flags & BZ_OPEN_DIRECTORY))
-		return make_name(server, place, request->mode, NULL);
+		return make_name(server, place, S_IFDIR | (request->mode & 07777), NULL);
+	if ((flags & BZ_OPEN_CREATE) && (flags & BZ_OPEN_NODE))
+		return S_ISFIFO(request->mode) || S_ISSOCK(request->mode)
+			   ? make_name(server, place, request->mode, NULL)
+			   : -EPERM;
 	if ((flags & BZ_OPEN_CREATE) && (flags & BZ_OPEN_SYMLINK))
 		return make_name(server, place, 0, target); /* the kernel refuses an empty one */
-	if (flags & BZ_OPEN_SYMLINK)
+	if (flags & (BZ_OPEN_SYMLINK | BZ_OPEN_NODE))
 		return -EINVAL;
 	fd = flags & BZ_OPEN_UNNAMED ? open_unnamed(server, place, flags, request->mode)
 				     : open_file(server, place, flags, request->mode);

@@ -36,8 +36,8 @@ int hostfs_create_node(struct inode *dir, const char *name, u32 len, u32 mode, u
 	struct hname h;
 	int err;
 
-	/* The monitor makes neither devices nor FIFOs nor sockets on volumes (section 3.5 of the design). */
-	if (!S_ISREG(mode) && !S_ISDIR(mode))
+	/* The monitor makes no devices on volumes (section 3.5 of the design). */
+	if (S_ISCHR(mode) || S_ISBLK(mode))
 		return -EPERM;
 	err = hname_child(dir, name, len, &h);
 	if (err)
@@ -45,7 +45,8 @@ int hostfs_create_node(struct inode *dir, const char *name, u32 len, u32 mode, u
 	if (S_ISREG(mode)) {
 		err = create_file(dir, name, len, mode, &h, out);
 	} else {
-		err = host->stream_open(&h.n, BZ_OPEN_CREATE | BZ_OPEN_DIRECTORY, mode & 07777, NULL, NULL);
+		err = host->stream_open(&h.n, BZ_OPEN_CREATE | (S_ISDIR(mode) ? BZ_OPEN_DIRECTORY : BZ_OPEN_NODE),
+					S_ISDIR(mode) ? mode & 07777 : mode & (S_IFMT | 0777), NULL, NULL);
 		if (err >= 0)
 			err = made(dir, name, len, &h, out);
 	}

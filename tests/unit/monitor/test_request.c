@@ -247,12 +247,39 @@ static void special_files_are_not_opened(void **state)
 	snprintf(address.sun_path, sizeof(address.sun_path), "%.90s", path("in/socket"));
 	assert_int_equal(bind(s, (struct sockaddr *)&address, sizeof(address)), 0);
 	/* A FIFO without a writer would block an open for reading, and an open for writing would wake a reader. */
-	assert_int_equal(ask_open(WRITABLE, "fifo", BZ_OPEN_READ), -EACCES);
-	assert_int_equal(ask_open(WRITABLE, "fifo", BZ_OPEN_READ | BZ_OPEN_WRITE | BZ_OPEN_CREATE), -EACCES);
-	assert_int_equal(ask_open(WRITABLE, "socket", BZ_OPEN_READ), -EACCES);
+	assert_int_equal(ask_open(WRITABLE, "fifo", BZ_OPEN_READ), -ENXIO);
+	assert_int_equal(ask_open(WRITABLE, "fifo", BZ_OPEN_READ | BZ_OPEN_WRITE | BZ_OPEN_CREATE), -ENXIO);
+	assert_int_equal(ask_open(WRITABLE, "socket", BZ_OPEN_READ), -ENXIO);
 	assert_int_equal(ask((struct bz_request){ .op = BZ_REQ_GETATTR, .root = WRITABLE }, "fifo", NULL, NULL, 0), 0);
 	assert_int_equal(answer.reply.attr.kind, BZ_KIND_FIFO);
 	close(s);
+}
+
+static int ask_node(uint32_t root, const char *name, uint32_t mode)
+{
+	return ask((struct bz_request){ .op = BZ_REQ_OPEN, .root = root, .flags = BZ_OPEN_CREATE | BZ_OPEN_NODE, .mode = mode },
+		   name, NULL, NULL, 0);
+}
+
+/* A FIFO and a socket are names for the library OS; devices, and files that come with more than nine bits, are not made. */
+static void nodes_are_fifos_and_sockets(void **state)
+{
+	struct stat st;
+
+	assert_int_equal(ask_node(WRITABLE, "made-fifo", S_IFIFO | 06640), 0);
+	assert_int_equal(stat(path("in/made-fifo"), &st), 0);
+	assert_int_equal(st.st_mode & (S_IFMT | 06777), S_IFIFO | 0640);
+	assert_int_equal(answer.fd, -1);
+	assert_int_equal(ask_node(WRITABLE, "made-fifo", S_IFIFO | 0640), -EEXIST);
+	assert_int_equal(ask_node(WRITABLE, "made-socket", S_IFSOCK | 0700), 0);
+	assert_int_equal(stat(path("in/made-socket"), &st), 0);
+	assert_true(S_ISSOCK(st.st_mode));
+	for (uint32_t kind = 0; kind < 16; kind++)
+		if (kind << 12 != S_IFIFO && kind << 12 != S_IFSOCK)
+			assert_int_equal(ask_node(WRITABLE, "made-other", kind << 12 | 0600), -EPERM);
+	assert_int_equal(ask_node(READONLY, "made-fifo", S_IFIFO | 0600), -EROFS);
+	assert_int_equal(unlink(path("in/made-fifo")), 0);
+	assert_int_equal(unlink(path("in/made-socket")), 0);
 }
 
 static void readonly_refuses_every_change(void **state)
@@ -696,6 +723,7 @@ int main(void)
 		TEST(unclean_names_get_einval),
 		TEST(links_are_not_followed),
 		TEST(special_files_are_not_opened),
+		TEST(nodes_are_fifos_and_sockets),
 		TEST(readonly_refuses_every_change),
 		TEST(grants_are_all_there_is),
 		TEST(makes_and_removes),
