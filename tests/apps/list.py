@@ -3,6 +3,8 @@ import os
 import re
 import shutil
 
+import whole
+
 HERE = os.path.dirname(os.path.abspath(__file__))
 
 
@@ -224,6 +226,7 @@ def tests(quick):
     yield Test("java-version", ["/bin/sh", "-c", "/usr/bin/java -version 2>&1"], needs=["/usr/bin/java"])
     yield Test("pty-python3", ["/usr/bin/python3", "-q"], session=PYTHON_SESSION)
     yield Test("pty-bash-jobs", ["/bin/bash", "--norc", "--noprofile", "-i"], session=SHELL_SESSION)
+    yield from whole.tests(Test, quick)
     for module, leave_out in python_modules(quick):
         yield Test(f"python-{module}", ["/bin/sh", "-c", f"/usr/bin/python3 -m test -v {leave_out} {module} 2>&1"],
                    needs=["/usr/bin/python3", "/usr/lib/python3.11/test/test_base64.py"], normalise=counts, codes=(0, 1),
