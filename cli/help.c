@@ -21,7 +21,7 @@ static const struct {
      "What it sees\n"
      "  -v, --volume HOST:GUEST[:ro]  grant a directory or file of the host\n"
      "      --here[=ro]               grant the current directory, at its own path, and start there\n"
-     "      --tmpfs GUEST[:size=N]    an empty directory in memory\n"
+     "      --tmpfs GUEST[:OPTION,..] an empty directory in memory: size=N, mode=M, ro, noexec\n"
      "      --rootfs DIR              run a program of the root directory DIR, which stays as it is\n"
      "      --overlay DIR             keep what the guest writes to its root in DIR\n"
      "      --read-only               the root cannot be written\n"
@@ -79,7 +79,7 @@ static const struct {
     {"wait",
      "Usage: bartizan wait [--json] NAME...\n\nWaits until sandboxes end and prints their exit codes.\n\n"
      "Example:\n  bartizan wait job\n"},
-    {"stop", "Usage: bartizan stop [-t TIME] [--json] NAME...\n\nSends SIGTERM to a sandbox's first process "
+    {"stop", "Usage: bartizan stop [-t TIME] [--json] NAME...\n\nSends SIGTERM, or the image's stop signal, to a sandbox's first process "
 	     "and, 10 s or TIME "
 	     "later, kills it.\n\nExample:\n  bartizan stop -t 2s web\n"},
     {"kill", "Usage: bartizan kill [-s SIGNAL] [--json] NAME...\n\nKills sandboxes, or sends a signal to "

@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 #include "cli/files.h"
@@ -98,6 +99,21 @@ static void take_command(struct run *r)
 	r->spec.exe = r->argv.item[0];
 }
 
+static void take_ulimit(struct run_options *o, uint32_t resource, uint64_t value)
+{
+	bool asked = !value || o->ulimit_count == ULIMITS_MAX;
+
+	struct rlimit here;
+
+	for (size_t i = 0; i < o->ulimit_count; i++)
+		asked |= o->ulimits[i].resource == resource;
+	/* More descriptors than this host gives is no reason not to run: nobody who runs it asked for them. */
+	if (resource == RLIMIT_NOFILE && getrlimit(resource, &here) == 0 && value > here.rlim_max)
+		value = here.rlim_max;
+	if (!asked)
+		o->ulimits[o->ulimit_count++] = (struct bz_rlimit){resource, 0, value, value};
+}
+
 /* An image's wishes for limits bind it where the operator said nothing: they only lower. */
 static void take_limits(struct run *r)
 {
@@ -110,6 +126,9 @@ static void take_limits(struct run *r)
 		o->pids = (struct limit){true, l->pids};
 	if (!o->cpus.asked && l->cpus_milli)
 		o->cpus = (struct limit){true, l->cpus_milli};
+	take_ulimit(o, RLIMIT_NOFILE, l->nofile);
+	take_ulimit(o, RLIMIT_STACK, l->stack);
+	take_ulimit(o, RLIMIT_FSIZE, l->fsize);
 }
 
 /* What needs a component that the image's library OS was linked without is refused, before anything starts. */

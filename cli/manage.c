@@ -113,6 +113,26 @@ static void done(bool json, const char *name)
 		puts(name);
 }
 
+/* What the image asked for instead of SIGTERM; 0: nothing, or nothing that can be sent. */
+static int stop_signal(const struct entry *e)
+{
+	const char *text = entry_text(e, "stop_signal");
+	int number = *text ? parse_signal(text) : 0;
+
+	return number == SIGTERM ? 0 : number;
+}
+
+/* Sends the image's own stop signal; true when the sandbox ended in time. */
+static bool stop_by_signal(int dir, struct entry *e, int number, int64_t grace)
+{
+	int fd = entry_connect(dir, e), code;
+	bool ended = fd >= 0 && entry_tell(fd, MONITOR_SIGNAL, number) == 0 && entry_wait(dir, e, fd, grace, &code);
+
+	if (fd >= 0)
+		close(fd);
+	return ended;
+}
+
 /* Ends a sandbox: SIGTERM and, `grace` milliseconds later, SIGKILL. */
 static void end_sandbox(int dir, struct entry *e, uint32_t kind, uint32_t grace)
 {
@@ -141,8 +161,10 @@ int command_stop(int argc, char **argv)
 		fail(EXIT_BARTIZAN, "-t: '%s' is more than a day", a.time);
 	for (int i = 0; i < a.count; i++) {
 		entry_find(&e, dir, a.rest[i]);
-		if (e.running)
+		if (e.running && !stop_signal(&e))
 			end_sandbox(dir, &e, MONITOR_STOP, grace);
+		else if (e.running && !stop_by_signal(dir, &e, stop_signal(&e), grace))
+			end_sandbox(dir, &e, MONITOR_KILL, 0);
 		done(a.json, a.rest[i]);
 	}
 	return 0;

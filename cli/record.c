@@ -254,6 +254,11 @@ void record_running(struct record *record, const struct run *r, const struct san
 		fprintf(out, ",\n");
 		free(path);
 	}
+	if (r->image.manifest.stop_signal && *r->image.manifest.stop_signal) {
+		fprintf(out, "  \"stop_signal\": ");
+		json_print_text(out, r->image.manifest.stop_signal);
+		fprintf(out, ",\n");
+	}
 	fprintf(out, "  \"detached\": %s,\n  \"created\": %" PRIu64 ",\n",
 		record->detached ? "true" : "false", (uint64_t)time(NULL));
 	fprintf(out, "  \"pid\": %d,\n  \"pid_start\": %" PRIu64 ",\n", record->monitor.pid,

@@ -14,6 +14,7 @@
 #include "image/build.h"
 #include "image/build_tree.h"
 #include "image/progress.h"
+#include "image/user.h"
 
 #define INCLUDES_MAX 1024
 
@@ -390,6 +391,17 @@ static int check_outside(const char *out, const char *source, struct image_error
 		      : 0;
 }
 
+static int name_to_numbers(struct tree *t, const char *source, struct image_error *err)
+{
+	char numbers[USER_NUMBERS];
+	struct image_error why;
+	int ret = t->draft.m.user && *t->draft.m.user ? user_resolve(t->dir, t->draft.m.user, numbers, &why) : 1;
+
+	if (ret == 0)
+		t->draft.m.user = draft_string(&t->draft, numbers);
+	return ret < 0 ? image_fail(err, ret, "%s: %s", source, why.text) : 0;
+}
+
 static int link_components(const struct bartizan_list *want, char **own_libos, struct parts *parts, struct image_error *err)
 {
 	char *linked = NULL;
@@ -458,6 +470,9 @@ static int build(struct options *o, const char *out, struct image_error *err)
 		ret = read_manifest(&t.draft, o->manifest, err);
 	if (!ret) {
 		draft_merge(&t.draft, &o->draft.m);
+		ret = name_to_numbers(&t, o->source, err);
+	}
+	if (!ret) {
 		ret = manifest_encode(&t.draft.m, &manifest, &parts.manifest_len, err);
 		parts.manifest = manifest;
 	}

@@ -173,6 +173,18 @@ static void take_config(struct oci *o, json_t *config)
 	}
 }
 
+/* Bartizan runs what Linux on x86-64 runs. */
+static int check_platform(struct oci *o, const json_t *root)
+{
+	const char *os = text_of(root, "os"), *arch = text_of(root, "architecture");
+
+	if (os && *os && strcmp(os, "linux") != 0)
+		return fail(o, "is not for linux, but for", os);
+	if (arch && *arch && strcmp(arch, "amd64") != 0)
+		return fail(o, "is not for amd64 (x86-64), but for", arch);
+	return 0;
+}
+
 static int config(struct oci *o, int fd, const char *name)
 {
 	struct unpack_record r = {.kind = UNPACK_MANIFEST};
@@ -183,6 +195,11 @@ static int config(struct oci *o, int fd, const char *name)
 
 	if (!root)
 		return -EINVAL;
+	ret = check_platform(o, root);
+	if (ret) {
+		json_decref(root);
+		return ret;
+	}
 	take_config(o, json_object_get(root, "config"));
 	json_decref(root);
 	ret = manifest_encode(&o->d.m, &bytes, &len, o->u->err);

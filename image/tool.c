@@ -83,5 +83,8 @@ int tool_run(const struct tool *t, struct image_error *err)
 		return 0;
 	if (pid > 0 && WIFEXITED(status) && WEXITSTATUS(status) == 127)
 		return image_fail(err, -ENOENT, "%s is not installed; install the package %s", t->shown, t->package);
+	if (!len && pid > 0)
+		len = (size_t)snprintf(text, sizeof(text), WIFSIGNALED(status) ? "killed by signal %d" : "exit code %d, and it did not say why",
+				       WIFSIGNALED(status) ? WTERMSIG(status) : WEXITSTATUS(status));
 	return image_fail(err, -EIO, "%s failed: %s", t->shown, image_escape(shown, sizeof(shown), text, len));
 }

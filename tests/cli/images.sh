@@ -53,7 +53,13 @@ image() { printf '%s' "$1" >m.json; code 0 "$B" build -m m.json -o x.img "$T/ech
 image '{"limits": {"memory": 1}}' 125 'at least 16m'
 image '{"entrypoint": ["/bin/none"]}' 127 '/bin/none: not found'
 image '{"workdir": "/nowhere"}' 125 '/nowhere'
-image '{"user": "somebody"}' 125 "'somebody'"
+printf '{"limits": {"nofile": 77, "stack": "1M"}}' >m.json
+code 0 "$B" build -m m.json -o lim.img /bin/sh
+code 0 "$B" run ./lim.img -c 'ulimit -n; ulimit -s'; out "$(printf '77\n1024')"
+code 0 "$B" run --ulimit nofile=99 ./lim.img -c 'ulimit -n'; out 99
+rm lim.img
+printf '{"user": "somebody"}' >m.json
+code 125 "$B" build -m m.json -o x.img "$T/echo"; err 'user "somebody" is not in the image'
 size=$(stat -c %s "$T/signed.img")
 for n in 8 31 32 4095 4096 100000 $((size - 1)); do
 	head -c "$n" "$T/signed.img" >cut.img
