@@ -89,8 +89,9 @@ static int exit_code(int status)
 
 static void keep_positions(const struct monitor_msg *m)
 {
+	/* Where guest and command share an offset, it may be behind by now what was said meanwhile. */
 	for (int i = 0; i < 3; i++)
-		if (m->stdio_pos[i] >= 0)
+		if (m->stdio_pos[i] > lseek(i, 0, SEEK_CUR))
 			lseek(i, m->stdio_pos[i], SEEK_SET);
 }
 

@@ -47,6 +47,10 @@ int session_signals(void);
 /* Serves the sandbox until it has ended; returns the exit code for the command. */
 int session_serve(struct session *s, int signals);
 
+/* stdio.c: once, before the guest is given them.  Files that are open for reading and writing are opened again for
+ * what is needed, so that the command and the guest, who gets no more than that, go on sharing an offset. */
+void stdio_own_files(void);
+
 /* A line of the command's own, to where its other messages go. */
 void session_say(const struct session *s, const char *text);
 

@@ -27,6 +27,19 @@ grep -v '^PATH=\|^HOME=\|^HOSTNAME=\|^LANG=\|^LC_\|^TZ=' "$T/out" && not_ok "the
 [ "$(head -3 "$T/log")" = "$(printf 'first\nsecond\nthird')" ] || not_ok "offset of a file open for both"
 "$B" run sh -c 'echo out; echo err >&2; echo out' >"$T/log" 2>&1
 [ "$(cat "$T/log")" = "$(printf 'out\nerr\nout')" ] || not_ok "stdout and stderr in one file: $(cat "$T/log")"
+# What the command says and what the guest writes do not lie over each other, however the file was opened.
+for redirect in '>"$T/log" 2>&1' '1<>"$T/log" 2>&1' '1<>"$T/log" 2>>"$T/log"'; do
+	: >"$T/log"
+	eval '"$B" run --trace sh -c "echo first; ls /nowhere; echo last"' "$redirect"
+	[ "$(grep -cxE 'first|.*: No such file or directory|last' "$T/log")" -eq 3 ] || not_ok "output with $redirect"
+	tail -n 1 "$T/log" | grep -qxF '+++ exited with 0 +++' || not_ok "the trace's end with $redirect"
+	: >"$T/log"
+	eval '"$B" run -w /nowhere true' "$redirect"
+	grep -qxF 'bartizan: working directory /nowhere: does not exist' "$T/log" || not_ok "an error with $redirect"
+done
+# What the operator puts over a part of the view hides what would be shown there.
+mkdir "$T/etc"; echo mine >"$T/etc/f"; chmod -R a+rX "$T/etc"
+code 0 "$B" run -v "$T/etc:/etc:ro" ls /etc; out f
 printf 'one\ntwo\n' >"$T/in"
 [ "$( (read -r line; "$B" run cat) <"$T/in")" = two ] || not_ok "standard input's offset"
 [ "$(echo piped | "$B" run cat)" = piped ] || not_ok "standard input from a pipe"
