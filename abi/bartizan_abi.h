@@ -396,6 +396,7 @@ struct bz_mount {		/* a granted volume */
 #define BZ_MOUNT_UPPER 16u	/* this volume is the upper directory of the root's overlay (--overlay DIR) */
 #define BZ_MOUNT_TEXT 32u	/* no volume: a read-only file whose content is the string at `option` of length option2 */
 #define BZ_MOUNT_SYMLINK 64u	/* no volume: a symbolic link with the text at string offset `option` */
+#define BZ_MOUNT_NOEXEC 128u	/* with TMPFS: nothing of it can be executed */
 
 struct bz_start {
 	uint32_t version;	/* BZ_ABI_VERSION */

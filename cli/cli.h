@@ -30,6 +30,7 @@ struct strings {
 void strings_add(struct strings *list, const char *text);
 /* NAME=value, replacing an earlier one of that name. */
 void strings_set(struct strings *list, const char *assignment);
+void strings_unset(struct strings *list, const char *name);
 const char *strings_get(const struct strings *list, const char *name);
 
 /* --- Numbers as people write them; each ends the command with a line that names `what` ------------------ */

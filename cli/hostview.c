@@ -133,7 +133,7 @@ void view_host(struct view *v, const struct run_options *o, const struct program
 		fail(EXIT_BARTIZAN, "/usr: %s", strerror(errno));
 	view_volume(v, "/usr", "/usr", fd, HOST_TREE, false);
 	if (!o->usr_local)
-		view_tmpfs(v, "/usr/local", 0, 0755);
+		view_tmpfs(v, "/usr/local", 0, 0755, 0);
 	for (size_t i = 0; i < sizeof(tops) / sizeof(tops[0]); i++)
 		add_top(v, tops[i]);
 	for (size_t i = 0; i < sizeof(etc) / sizeof(etc[0]); i++)
@@ -143,7 +143,7 @@ void view_host(struct view *v, const struct run_options *o, const struct program
 	view_text(v, "/etc/hosts",
 		  must_format("127.0.0.1\tlocalhost\n::1\tlocalhost ip6-localhost ip6-loopback\n127.0.0.1\t%s\n",
 			      o->hostname ? o->hostname : "bartizan"));
-	view_tmpfs(v, "/tmp", 0, 01777);
+	view_tmpfs(v, "/tmp", 0, 01777, 0);
 	if (p->outside_usr)
 		view_grant(v, "run", p->host_path, p->exe, BZ_MOUNT_READONLY);
 }

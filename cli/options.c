@@ -112,12 +112,29 @@ void options_env(struct run_options *o, const char *what, const char *text)
 	value = getenv(text);
 	if (value)
 		strings_set(&o->env, must_format("%s=%s", text, value));
+	else
+		strings_add(&o->env, text); /* as Docker: not set here is not set there, whatever the image says */
+}
+
+/* As Docker reads them: white space before a name does not count, within a name it is an error. */
+static void env_line(struct run_options *o, const char *path, unsigned int number, const char *line)
+{
+	line += strspn(line, " \t");
+	if (!*line || *line == '#')
+		return;
+	if (*line == '=' || line[strcspn(line, " \t=")] == ' ' || line[strcspn(line, " \t=")] == '\t')
+		fail(EXIT_BARTIZAN, "--env-file: %s:%u: '%.*s' is no name of a variable", path, number,
+		     (int)strcspn(line, "="), line);
+	/* What has no value here says nothing, unlike -e NAME. */
+	if (strchr(line, '=') || getenv(line))
+		options_env(o, path, must_dup(line));
 }
 
 static void read_env_file(struct run_options *o, const char *path)
 {
 	FILE *file = fopen(path, "re");
 	char *line = NULL;
+	unsigned int number = 0;
 	size_t room = 0;
 	ssize_t len;
 
@@ -126,8 +143,9 @@ static void read_env_file(struct run_options *o, const char *path)
 	while ((len = getline(&line, &room, file)) >= 0) {
 		while (len && (line[len - 1] == '\n' || line[len - 1] == '\r'))
 			line[--len] = 0;
-		if (*line && *line != '#')
-			options_env(o, path, must_dup(line));
+		if (strlen(line) != (size_t)len)
+			fail(EXIT_BARTIZAN, "--env-file: %s:%u: has a byte 0", path, number + 1);
+		env_line(o, path, ++number, line);
 	}
 	if (ferror(file))
 		fail(EXIT_BARTIZAN, "--env-file: %s: %s", path, strerror(errno));
@@ -177,8 +195,13 @@ void options_tmpfs(struct run_options *o, const char *what, const char *text)
 			t->mode = strtoul(word + 5, &end, 8);
 			if (*end || !word[5] || t->mode > 07777)
 				fail(EXIT_BARTIZAN, "%s: '%s' is not an octal mode", what, word + 5);
-		} else {
-			fail(EXIT_BARTIZAN, "%s: unknown option '%s'; known: size, mode", what, word);
+		} else if (!strcmp(word, "ro") || !strcmp(word, "rw")) {
+			t->readonly = !strcmp(word, "ro");
+		} else if (!strcmp(word, "noexec") || !strcmp(word, "exec")) {
+			t->noexec = !strcmp(word, "noexec");
+		} else if (strcmp(word, "nosuid") && strcmp(word, "nodev")) { /* it always is */
+			fail(EXIT_BARTIZAN, "%s: unknown option '%s'; known: size, mode, ro, rw, exec, noexec, nosuid, nodev",
+			     what, word);
 		}
 	}
 	t->guest = copy;
@@ -197,8 +220,8 @@ void options_ulimit(struct run_options *o, const char *what, const char *text)
 	    {"memlock", RLIMIT_MEMLOCK}, {"msgqueue", RLIMIT_MSGQUEUE},
 	    {"nice", RLIMIT_NICE},	 {"nofile", RLIMIT_NOFILE},
 	    {"nproc", RLIMIT_NPROC},	 {"rss", RLIMIT_RSS},
-	    {"rtprio", RLIMIT_RTPRIO},	 {"sigpending", RLIMIT_SIGPENDING},
-	    {"stack", RLIMIT_STACK},
+	    {"rtprio", RLIMIT_RTPRIO},	 {"rttime", RLIMIT_RTTIME},
+	    {"sigpending", RLIMIT_SIGPENDING}, {"stack", RLIMIT_STACK},
 	};
 	struct bz_rlimit *limit = &o->ulimits[o->ulimit_count];
 	char *copy = must_dup(text), *value = strchr(copy, '='), *hard;
@@ -266,10 +289,12 @@ static void set_option(struct run_options *o, int id, const char *arg)
 {
 	switch (id) {
 	case 'e':
-		options_env(o, "-e", arg);
+		if (!*arg || *arg == '=')
+			fail(EXIT_BARTIZAN, "-e: '%s' has no name; write NAME=value", arg);
+		strings_add(&o->env_words, arg);
 		break;
 	case OPT_ENV_FILE:
-		read_env_file(o, arg);
+		strings_add(&o->env_files, arg);
 		break;
 	case 'v':
 		options_volume(o, "-v", arg);
@@ -405,14 +430,21 @@ void options_parse(struct run_options *o, int argc, char **argv)
 			     optopt && optopt < 256 ? (char[]){'-', optopt, 0} : argv[optind - 1]);
 		set_option(o, id, optarg);
 	}
+	/* As Docker: whatever the order, -e comes after the files, which come after the policy. */
+	for (size_t i = 0; i < o->env_files.count; i++)
+		read_env_file(o, o->env_files.item[i]);
+	for (size_t i = 0; i < o->env_words.count; i++)
+		options_env(o, "-e", o->env_words.item[i]);
 	if (o->name)
 		check_name(o->name);
 	if (o->workdir && *o->workdir != '/')
 		fail(EXIT_BARTIZAN, "-w: '%s' is not an absolute path", o->workdir);
 	if (o->hostname && (!*o->hostname || strlen(o->hostname) > 64))
 		fail(EXIT_BARTIZAN, "--hostname: '%s' is not 1 to 64 characters long", o->hostname);
-	if (optind < argc)
+	if (optind < argc && *argv[optind])
 		o->program = argv[optind++];
+	else if (optind < argc)
+		fail(EXIT_NOPROGRAM, "run: the name of the image or program is empty");
 	else if (!(o->rootfs && o->entrypoint))
 		fail(EXIT_BARTIZAN, "run: no image or program named; see 'bartizan run --help'");
 	o->args = argv + optind;

@@ -17,13 +17,15 @@ struct tmpfs_option {
 	const char *guest;
 	uint64_t size;
 	uint32_t mode;
+	bool readonly, noexec;
 };
 
 #define VOLUMES_MAX 128
 #define ULIMITS_MAX 16
 
 struct run_options {
-	struct strings env; /* NAME=value; what was asked for as NAME has its value already */
+	struct strings env; /* NAME=value; NAME alone: it is not set here, and is not to be */
+	struct strings env_files, env_words; /* as they were written */
 	struct volume_option volumes[VOLUMES_MAX];
 	size_t volume_count;
 	struct tmpfs_option tmpfs[VOLUMES_MAX];

@@ -56,7 +56,10 @@ static void prepare_env(struct run *r)
 			strings_set(env, "TERM=xterm");
 	}
 	for (size_t i = 0; i < r->options.env.count; i++)
-		strings_set(env, r->options.env.item[i]);
+		if (strchr(r->options.env.item[i], '='))
+			strings_set(env, r->options.env.item[i]);
+		else
+			strings_unset(env, r->options.env.item[i]);
 	r->spec.envp = env->item;
 }
 
@@ -70,7 +73,7 @@ static void prepare_view(struct run *r)
 		view_rootfs(&r->view, o->rootfs);
 	if (o->overlay)
 		view_overlay(&r->view, o->overlay);
-	view_options(&r->view, o);
+	view_options(&r->view, o, r->program.exe ? r->program.exe : "");
 	r->spec.mounts = r->view.mounts;
 	r->spec.mount_count = r->view.count;
 }
@@ -154,6 +157,7 @@ static void attach_stdio(struct run *r)
 {
 	struct session *s = &r->session;
 
+	stdio_own_files();
 	for (int i = 0; i < 3; i++)
 		r->spec.stdio[i] = i;
 	s->output[0] = s->output[1] = s->started_fd = -1;

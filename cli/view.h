@@ -15,11 +15,11 @@ struct view {
 void view_volume(struct view *v, const char *guest, const char *host, int fd, uint32_t flags, bool is_file);
 void view_text(struct view *v, const char *guest, const char *text);
 void view_link(struct view *v, const char *guest, const char *text);
-void view_tmpfs(struct view *v, const char *guest, uint64_t size, uint32_t mode);
+void view_tmpfs(struct view *v, const char *guest, uint64_t size, uint32_t mode, uint32_t flags);
 
 /* Opens and checks HOST (following links: the operator named it); ends the command if it cannot be granted.
- */
-void view_grant(struct view *v, const char *what, const char *host, const char *guest, uint32_t flags);
+ * Returns the guest's path, cleaned. */
+const char *view_grant(struct view *v, const char *what, const char *host, const char *guest, uint32_t flags);
 
 enum program_kind { PROGRAM_HOST, PROGRAM_IMAGE, PROGRAM_ROOTFS, PROGRAM_SOLO5 };
 
@@ -47,8 +47,8 @@ void view_overlay(struct view *v, const char *dir);
 /* What links from /usr point to in /etc (etclinks.c): calls add for each path. */
 void view_etc_links(struct view *v, void (*add)(struct view *, const char *));
 
-/* -v, --here, --tmpfs: the same for all kinds of programs. */
-void view_options(struct view *v, const struct run_options *o);
+/* -v, --here, --tmpfs: the same for all kinds of programs.  They hide what lies below, but the program `exe` itself. */
+void view_options(struct view *v, const struct run_options *o, const char *exe);
 
 /* Absolute path of the user's image store, or NULL. */
 const char *store_path(void);

@@ -12,15 +12,18 @@
 #include <strings.h>
 
 #include "cli/cli.h"
+#include "monitor/escape.h"
 
+/* One line, whatever the names in it are: files and arguments are often somebody else's choice. */
 static void say(const char *format, va_list args)
 {
-	char line[4096];
-	int n = snprintf(line, sizeof(line), "bartizan: ");
+	static const char prefix[] = "bartizan: ";
+	char text[4096], line[4096];
+	size_t n = sizeof(prefix) - 1;
 
-	n += vsnprintf(line + n, sizeof(line) - n - 1, format, args);
-	if (n > (int)sizeof(line) - 2)
-		n = sizeof(line) - 2;
+	vsnprintf(text, sizeof(text), format, args);
+	memcpy(line, prefix, n);
+	n += escape_text(line + n, sizeof(line) - n - 1, text, strlen(text), ESCAPE_KEEP_BACKSLASH);
 	line[n] = '\n';
 	fwrite(line, 1, n + 1, stderr);
 }
@@ -102,6 +105,16 @@ void strings_set(struct strings *list, const char *assignment)
 		*old = assignment;
 	else
 		strings_add(list, assignment);
+}
+
+void strings_unset(struct strings *list, const char *name)
+{
+	const char **found = strings_find(list, name, strlen(name));
+
+	if (!found)
+		return;
+	*found = list->item[--list->count];
+	list->item[list->count] = NULL;
 }
 
 const char *strings_get(const struct strings *list, const char *name)

@@ -236,7 +236,7 @@ static int add_libraries(struct tree *t, const char *path, struct image_error *e
 		if (r >= 0)
 			r = elf_find_needed(e->fts_path, add_file, t, &t->cached, &why);
 		if (r == -ENOENT || r == -ENOEXEC)
-			fprintf(stderr, "bartizan: note: %s\n", why.text);
+			image_say("bartizan: note", NULL, why.text);
 		else if (r)
 			ret = image_fail(err, r, "%s", why.text);
 	}

@@ -2,8 +2,10 @@
  * Error lines and the escaping of text that comes from files; see error.h.
  */
 #include <stdarg.h>
+#include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
+#include <string.h>
 
 #include "image/error.h"
 
@@ -46,13 +48,13 @@ static size_t printable(const unsigned char *s, size_t len)
 	return c >= 0xe0000 && c <= 0xe007f ? 0 : n;
 }
 
-const char *image_escape(char *out, size_t size, const char *text, size_t len)
+static const char *escape(char *out, size_t size, const char *text, size_t len, bool keep_backslash)
 {
 	const unsigned char *s = (const unsigned char *)text;
 	size_t at = 0;
 
 	for (size_t i = 0; i < len;) {
-		size_t n = printable(s + i, len - i);
+		size_t n = s[i] == '\\' && keep_backslash ? 1 : printable(s + i, len - i);
 
 		if (at + 4 >= size)
 			break;
@@ -65,4 +67,18 @@ const char *image_escape(char *out, size_t size, const char *text, size_t len)
 	}
 	out[at] = 0;
 	return out;
+}
+
+const char *image_escape(char *out, size_t size, const char *text, size_t len)
+{
+	return escape(out, size, text, len, false);
+}
+
+void image_say(const char *before, const char *what, const char *text)
+{
+	char line[2 * sizeof(((struct image_error *)0)->text)], name[4096] = "";
+
+	if (what)
+		escape(name, sizeof(name), what, strlen(what), true);
+	fprintf(stderr, "%s: %s%s%s\n", before, name, what ? ": " : "", escape(line, sizeof(line), text, strlen(text), true));
 }

@@ -18,4 +18,7 @@ int image_fail(struct image_error *err, int code, const char *format, ...)
 /* Escapes controls, DEL, backslash and what is not UTF-8; always ends with NUL; what does not fit is cut. */
 const char *image_escape(char *out, size_t size, const char *text, size_t len);
 
+/* "BEFORE: [WHAT: ]TEXT" on standard error: one line, with the controls escaped that came in by names. */
+void image_say(const char *before, const char *what, const char *text);
+
 #endif

@@ -29,7 +29,7 @@ static const struct command {
 
 int complain(const char *argv0, const char *what, const struct image_error *err)
 {
-	fprintf(stderr, "%s: %s%s%s\n", argv0, what ? what : "", what ? ": " : "", err->text);
+	image_say(argv0, what, err->text);
 	return EXIT_FAILED;
 }
 

@@ -314,7 +314,7 @@ struct thread *init_start(u32 *status)
 	struct thread *t;
 
 	*status = STATUS_FAILED;
-	if (!l || !v)
+	if (!l || !v || mounts_failed)
 		return NULL;
 	launch_from_boot(l);
 	l->program = boot_string(boot->exe);

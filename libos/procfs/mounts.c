@@ -19,11 +19,13 @@ static void seq_escaped(struct seq *s, const char *text)
 	}
 }
 
-static const char *mount_options(const struct mount *m)
+/* In Linux's order (show_mnt_opts). */
+static void seq_options(struct seq *s, const struct mount *m)
 {
 	bool ro = (m->flags & MNT_RDONLY) || (m->sb->flags & SB_RDONLY);
 
-	return ro ? "ro,relatime" : "rw,relatime";
+	seq_printf(s, "%s%s%s%s,relatime", ro ? "ro" : "rw", m->flags & MNT_NOSUID ? ",nosuid" : "",
+		   m->flags & MNT_NODEV ? ",nodev" : "", m->flags & MNT_NOEXEC ? ",noexec" : "");
 }
 
 int proc_mounts_show(struct seq *s, const struct pnode *n)
@@ -36,7 +38,9 @@ int proc_mounts_show(struct seq *s, const struct pnode *n)
 		seq_escaped(s, m->sb->source ? m->sb->source : m->sb->fstype);
 		seq_puts(s, " ");
 		seq_escaped(s, at ? at : "?");
-		seq_printf(s, " %s %s 0 0\n", m->sb->fstype, mount_options(m));
+		seq_printf(s, " %s ", m->sb->fstype);
+		seq_options(s, m);
+		seq_puts(s, " 0 0\n");
 		kfree(at);
 	}
 	return 0;
@@ -52,7 +56,9 @@ int proc_mountinfo_show(struct seq *s, const struct pnode *n)
 		seq_printf(s, "%u %u %u:%u / ", m->id, m->parent && m->parent != m ? m->parent->id : 0,
 			   (unsigned int)(m->sb->dev >> 8) & 0xfff, (unsigned int)m->sb->dev & 0xff);
 		seq_escaped(s, at ? at : "?");
-		seq_printf(s, " %s - %s ", mount_options(m), m->sb->fstype);
+		seq_puts(s, " ");
+		seq_options(s, m);
+		seq_printf(s, " - %s ", m->sb->fstype);
 		seq_escaped(s, m->sb->source ? m->sb->source : m->sb->fstype);
 		seq_printf(s, " %s\n", m->sb->flags & SB_RDONLY ? "ro" : "rw");
 		kfree(at);

@@ -9,6 +9,7 @@
 
 struct mount *root_mount;
 struct list all_mounts = LIST_INIT(all_mounts);
+bool mounts_failed;
 static u32 next_id = 20;
 static u32 next_dev = 40;	/* anonymous device numbers, 0:N as Linux gives them */
 
@@ -95,8 +96,10 @@ struct mount *mount_at(struct super *sb, const char *guest_path, u32 flags)
 	}
 	err = make_point(guest_path, S_ISDIR(sb->root->mode), &at);
 	if (err) {
-		printk(BZ_LOG_WARN, "%s: cannot be mounted: %s", guest_path, errno_name(-err));
+		printk(BZ_LOG_WARN, "%s: cannot be mounted: %s", guest_path,
+		       err == -EROFS ? "the directory is missing, and what is above it is read-only" : errno_name(-err));
 		list_del(&m->node);
+		mounts_failed = true;
 		return NULL;
 	}
 	m->parent = at.mount;
@@ -173,9 +176,21 @@ static void mount_volume(const struct bz_mount *b, const char *path)
 		flags |= MNT_RDONLY;
 	if (IS_ERR(sb)) {
 		printk(BZ_LOG_WARN, "%s: cannot be mounted: %s", path, errno_name(-PTR_ERR(sb)));
+		mounts_failed = true;
 		return;
 	}
 	mount_at(sb, path, flags);
+}
+
+static void mount_tmpfs(const struct bz_mount *b, const char *path)
+{
+	u32 flags = MNT_NOSUID | MNT_NODEV;
+
+	if (b->flags & BZ_MOUNT_READONLY)
+		flags |= MNT_RDONLY;
+	if (b->flags & BZ_MOUNT_NOEXEC)
+		flags |= MNT_NOEXEC;
+	mount_at(tmpfs_create(b->option, b->option2 ? b->option2 & 07777 : 01777), path, flags);
 }
 
 static struct super *upper_volume(const struct bz_mount *mounts)
@@ -272,8 +287,7 @@ static void mount_all(void)
 		else if (b->flags & BZ_MOUNT_SYMLINK)
 			mount_symlink(b, path);
 		else if (b->flags & BZ_MOUNT_TMPFS)
-			mount_at(tmpfs_create(b->option, b->option2 ? b->option2 & 07777 : 01777), path,
-				 MNT_NOSUID | MNT_NODEV);
+			mount_tmpfs(b, path);
 		else
 			mount_volume(b, path);
 	}

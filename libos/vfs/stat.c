@@ -235,8 +235,9 @@ static long put_statfs(struct super *sb, u32 mount_flags, struct statfs *ust)
 	st.f_ffree = k.ffree;
 	st.f_namelen = k.namelen;
 	st.f_fsid.val[0] = sb ? sb->dev : 0;
-	/* ST_VALID | ST_RELATIME, and ST_RDONLY where it is so. */
-	st.f_flags = 0x20 | 0x1000 | ((mount_flags & MNT_RDONLY) || (sb && (sb->flags & SB_RDONLY)) ? 1 : 0);
+	/* ST_VALID | ST_RELATIME, and ST_RDONLY, NOSUID, NODEV, NOEXEC where it is so. */
+	st.f_flags = 0x20 | 0x1000 | ((mount_flags & MNT_RDONLY) || (sb && (sb->flags & SB_RDONLY)) ? 1 : 0) |
+		     (mount_flags & MNT_NOSUID ? 2 : 0) | (mount_flags & MNT_NODEV ? 4 : 0) | (mount_flags & MNT_NOEXEC ? 8 : 0);
 	return copy_to_user(ust, &st, sizeof(st));
 }
 

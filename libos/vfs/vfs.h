@@ -351,6 +351,8 @@ void inode_touch_mtime(struct inode *i);		/* mtime and ctime; also IN_MODIFY whe
 /* --- mounts (vfs/mount.c): built from bz_start at boot --- */
 struct mount *mount_at(struct super *sb, const char *guest_path, u32 flags);
 extern struct mount *root_mount;
+extern bool mounts_failed;	/* something was granted and could not be mounted: nothing is to run without it */
+extern bool mounts_failed;				/* a grant could not be mounted: nothing is to run without it */
 extern struct list all_mounts;			/* mount->node, in the order of mounting */
 struct super *tmpfs_create(u64 size_limit, u32 root_mode);
 /* An unlinked file of `size` zero bytes (memfd, MAP_SHARED|MAP_ANONYMOUS, SysV): open for reading and writing. */

@@ -11,6 +11,16 @@ code 125 "$B" run -v /nowhere:/x true; err '/nowhere: No such file'
 code 125 "$B" run -v /usr:relative true; err HOST:GUEST
 code 125 "$B" run -v /usr:/a/../b true; err "'..'"
 code 125 "$B" run -v /dev/null:/x true; err '/dev/null'
+# A grant that cannot be mounted is no start without it; what the sandbox has of its own cannot be hidden.
+for at in /dev /proc /proc/sub /sys; do code 125 "$B" run -v "$T:$at" true; err "the sandbox's own"; done
+code 125 "$B" run --tmpfs /proc true; err own
+mkdir "$T/above"; chmod 755 "$T/above"
+code 125 "$B" run -v "$T/above:/d:ro" -v "$T/above:/d/sub" true; err '/d/sub: cannot be mounted: the directory is missing'
+code 127 "$B" run ''; err 'is empty'
+# Names are one line of plain text, whoever chose them.
+code 127 "$B" run $'./\e[31m\nred'; err './\x1b[31m\nred'
+code 125 "$B" inspect $'./\e[31mred'; err 'red'; ! grep -q $'\e' "$T/err" || not_ok "an escape sequence"
+code 125 "$B" build -o "$T/x" $'./\e[31mred'; err './\x1b[31mred: No such file'
 code 125 "$B" run -m lots true; err "'lots'"
 code 125 "$B" run -m 1m true; err 'at least 16m'
 code 125 "$B" run --cpus 0 true; err --cpus

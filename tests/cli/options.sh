@@ -7,6 +7,16 @@ A=yours code 0 "$B" run -e A -e UNSET_HERE sh -c 'echo $A${UNSET_HERE-none}'; ou
 SECRET=x code 0 "$B" run sh -c 'echo ${SECRET-none}'; out none
 printf '# comment\nX=1 2\n\nY=\r\n' >"$T/env"
 code 0 "$B" run --env-file "$T/env" sh -c 'echo "$X-$Y-"'; out '1 2--'
+# As Docker reads them: -e wins over files in any order; what has no value here is taken away, or left out.
+printf '  X=file\n# comment\n\tY=file\nZ_UNSET\n' >"$T/env"
+code 0 "$B" run -e X=word --env-file "$T/env" -e LANG sh -c 'echo "$X-$Y-${Z_UNSET-none}"'; out 'word-file-none'
+printf 'X=1\nA B=2\n' >"$T/env"
+code 125 "$B" run --env-file "$T/env" true; err "env:2: 'A B'"
+printf 'X=1\0Y' >"$T/env"; code 125 "$B" run --env-file "$T/env" true; err 'byte 0'
+code 0 "$B" run --ulimit rttime=100:200 true
+code 0 "$B" run --tmpfs /t:rw,nosuid,nodev,noexec,size=64m,mode=700 sh -c 'cp /bin/true /t/ && ! /t/true 2>/dev/null && grep " /t " /proc/mounts'
+out 'tmpfs /t tmpfs rw,nosuid,nodev,noexec,relatime 0 0'
+code 2 "$B" run --tmpfs /t:ro sh -c 'echo x 2>/dev/null >/t/f'
 code 0 "$B" run -w /usr/bin pwd; out /usr/bin
 code 0 "$B" run -u 1234:5678 sh -c 'id -u; id -g'; out "$(printf '1234\n5678')"
 code 0 "$B" run --hostname turret uname -n; out turret
@@ -38,5 +48,17 @@ code 0 "$B" version; has bartizan
 for command in run ps logs wait stop kill rm inspect images rmi check version completion; do
 	code 0 "$B" $command --help; has Usage; has xample
 done
+# What one page says the others say, too: help, manual, completion.
+"$B" completion bash >"$T/completion"
+"$B" run --help | grep -oE '^ +(-[a-z], +)?--[a-z-]+(, --[a-z-]+)?' | grep -oE '\-\-[a-z-]+' | while read -r option; do
+	sed 's/\\-/-/g' "$(dirname "$0")/../../man/bartizan-run.1" | grep -qF -- "$option" || echo "the manual lacks $option"
+	grep -qF -- "$option" "$T/completion" || echo "completion lacks $option"
+done >"$T/lacks"
+[ ! -s "$T/lacks" ] || not_ok "$(cat "$T/lacks")"
+"$B" help | sed -n 's/^  \([a-z]*\)  .*/\1/p' | while read -r command; do
+	grep -qw "$command" "$T/completion" || echo "completion lacks $command"
+	grep -qE "(^|[ ,B])$command" "$(dirname "$0")/../../man/bartizan.1" || echo "the manual lacks $command"
+done >"$T/lacks"
+[ ! -s "$T/lacks" ] || not_ok "$(cat "$T/lacks")"
 for shell in bash zsh fish; do code 0 "$B" completion $shell; has bartizan; done
 "$B" completion bash | bash -n || not_ok "the completion script is not bash"
