@@ -428,13 +428,15 @@ struct bz_start {
 #define BZ_START_TTY 8u		/* stdio is the console: give the first process a controlling terminal */
 #define BZ_START_TRAP_ONLY 16u	/* rewrite no system calls of the guest's */
 #define BZ_START_PATCH_EAGER 32u /* rewrite each when it is first made */
+#define BZ_START_JOB 64u	/* the sandbox is the job of a shell outside: its first process may be stopped, as BZ_LOG_STOPPED tells */
 
 struct bz_rlimit {
 	uint32_t resource, pad;
 	uint64_t soft, hard;
 };
 
-enum bz_log { BZ_LOG_INFO, BZ_LOG_WARN, BZ_LOG_TRACE, BZ_LOG_PANIC, BZ_LOG_DENIED, BZ_LOG_STATS };
+/* STOPPED: a signal, whose number the text is, stopped the first process. */
+enum bz_log { BZ_LOG_INFO, BZ_LOG_WARN, BZ_LOG_TRACE, BZ_LOG_PANIC, BZ_LOG_DENIED, BZ_LOG_STATS, BZ_LOG_STOPPED };
 
 /* Asked of a sandbox by its operator through the monitor; see control_next. */
 enum bz_control_kind { BZ_CTL_SIGNAL = 1, BZ_CTL_WINSIZE = 2, BZ_CTL_STATS = 3, BZ_CTL_STOP = 4,
@@ -442,7 +444,7 @@ enum bz_control_kind { BZ_CTL_SIGNAL = 1, BZ_CTL_WINSIZE = 2, BZ_CTL_STATS = 3, 
 struct bz_control {
 	uint32_t kind;
 	uint32_t arg;		/* SIGNAL: Linux's number, for the first guest process */
-	uint16_t rows, cols;	/* WINSIZE */
+	uint16_t rows, cols;	/* WINSIZE.  SIGNAL: rows not 0: for its process group, as a terminal's signals are */
 };
 
 /* ------------------------------------------------------------------------------------------------------

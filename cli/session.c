@@ -55,16 +55,37 @@ static void take_signal(struct session *s, int fd)
 	}
 	if (info.ssi_signo == SIGWINCH)
 		return;
-	if (info.ssi_signo == SIGTSTP) {
-		/* The guest stops, and so does the command, as if it were the program itself. */
-		sandbox_tell(&s->sandbox, MONITOR_SIGNAL, SIGTSTP, 0, 0);
-		console_restore();
-		kill(getpid(), SIGSTOP);
-		if (s->console)
-			console_raw(s->console);
+	/*
+	 * A terminal signals all of a job, and `fg` continues all of it; a person who uses kill(1) means the program.  The
+	 * command itself stops when it hears that the guest did.
+	 */
+	sandbox_tell(&s->sandbox, MONITOR_SIGNAL, info.ssi_signo,
+		     info.ssi_code == SI_KERNEL || info.ssi_signo == SIGCONT, 0);
+}
+
+/*
+ * The guest's first process was stopped, and so is the command, as if it were the program itself.  With a console of the
+ * sandbox's own the terminal has told nobody: then the rest of the job stops, too.  Where no shell could continue it
+ * (the group is orphaned) the host ignores the signal, and so does the guest then.
+ */
+static void stop_with_guest(struct session *s, bool by_sigstop)
+{
+	sigset_t stop, pending;
+
+	if (s->log)
 		return;
-	}
-	sandbox_tell(&s->sandbox, MONITOR_SIGNAL, info.ssi_signo, 0, 0);
+	console_restore();
+	signal(SIGTSTP, SIG_DFL);
+	sigemptyset(&stop);
+	sigaddset(&stop, SIGTSTP);
+	kill(s->console ? 0 : getpid(), SIGTSTP);
+	sigprocmask(SIG_UNBLOCK, &stop, NULL);
+	sigprocmask(SIG_BLOCK, &stop, NULL);
+	if (s->console)
+		console_raw(s->console);
+	sigpending(&pending);
+	if (!sigismember(&pending, SIGCONT) && !by_sigstop)
+		sandbox_tell(&s->sandbox, MONITOR_SIGNAL, SIGCONT, true, 0);
 }
 
 static void show(const struct session *s, const char *prefix, const char *text, size_t len)
@@ -160,6 +181,8 @@ static void take_message(struct session *s, const struct monitor_msg *m)
 	case MONITOR_LOG:
 		if (m->arg == BZ_LOG_DENIED)
 			add_denial(s, &s->missing, MISSING_MAX, DENIED_MISSING, m);
+		else if (m->arg == BZ_LOG_STOPPED)
+			stop_with_guest(s, m->len == 2 && !memcmp(m->text, "19", 2)); /* SIGSTOP */
 		else if (m->arg != BZ_LOG_PANIC)
 			show(s, m->arg == BZ_LOG_TRACE ? "" : "bartizan: ", m->text, m->len);
 		break;

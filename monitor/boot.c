@@ -131,6 +131,7 @@ static void fill_start(struct monitor *m, struct writer *w, struct bz_start *sta
 		       (spec->flags & SANDBOX_STATS ? BZ_START_STATS : 0) |
 		       (spec->flags & SANDBOX_ROOT_READONLY ? BZ_START_ROOT_READONLY : 0) |
 		       (spec->flags & SANDBOX_TTY ? BZ_START_TTY : 0) |
+		       (spec->flags & SANDBOX_DETACHED ? 0 : BZ_START_JOB) |
 		       (spec->flags & SANDBOX_TRAP_ONLY ? BZ_START_TRAP_ONLY : 0) |
 		       (spec->flags & SANDBOX_PATCH_EAGER ? BZ_START_PATCH_EAGER : 0);
 	start->cpus = m->plan.cpus;

@@ -132,7 +132,7 @@ void sandbox_forget(struct sandbox *sandbox);
  */
 enum monitor_kind {
 	/* to the monitor; text is empty */
-	MONITOR_SIGNAL = 1,	/* arg: Linux's number, for the first guest process */
+	MONITOR_SIGNAL = 1,	/* arg: Linux's number, for the first guest process; rows not 0: for its group */
 	MONITOR_WINSIZE,	/* rows, cols */
 	MONITOR_STOP,		/* arg: grace in milliseconds; SIGTERM to the guest now, SIGKILL to the sandbox then */
 	MONITOR_KILL,		/* SIGKILL to the sandbox now */
@@ -142,7 +142,8 @@ enum monitor_kind {
 
 	/* from the monitor */
 	MONITOR_STARTED = 64,	/* the library OS runs.  elapsed_ns: since sandbox_start was called */
-	MONITOR_LOG,		/* arg: enum bz_log; text of the library OS.  BZ_LOG_DENIED: a name that it did not find */
+	MONITOR_LOG,		/* arg: enum bz_log; text of the library OS.  BZ_LOG_DENIED: a name that it did not find;
+				 * BZ_LOG_STOPPED: the signal that stopped the first process */
 	MONITOR_DENIED,		/* a request that was refused, deduplicated and rate-limited: one line */
 	MONITOR_STATISTICS,	/* `key value` lines of the library OS, host layer (host NAME COUNT) and monitor; the last
 				 * one comes before MONITOR_ENDED.  Untrusted numbers: parse with bounds */

@@ -110,7 +110,7 @@ static void log_one(struct monitor *m, const char *message, size_t len)
 	uint32_t level = (unsigned char)message[0];
 	size_t n;
 
-	if (level > BZ_LOG_STATS || (level == BZ_LOG_TRACE && !(m->spec->flags & SANDBOX_TRACE)))
+	if (level > BZ_LOG_STOPPED || (level == BZ_LOG_TRACE && !(m->spec->flags & SANDBOX_TRACE)))
 		level = BZ_LOG_INFO;
 	/* A trace is wanted whole: its reader's pace is its limit. */
 	if (level != BZ_LOG_TRACE && level != BZ_LOG_STATS && !log_allowed(now_ns()))
@@ -324,7 +324,7 @@ static void client_message(struct monitor *m, const struct monitor_msg *msg)
 	switch (msg->kind) {
 	case MONITOR_SIGNAL:
 		if (msg->arg >= 1 && msg->arg <= 64)
-			event_send(m, BZ_CTL_SIGNAL, msg->arg, 0, 0);
+			event_send(m, BZ_CTL_SIGNAL, msg->arg, msg->rows, 0);
 		break;
 	case MONITOR_WINSIZE:
 		event_send(m, BZ_CTL_WINSIZE, 0, msg->rows, msg->cols);

@@ -11,7 +11,7 @@ void debug_log(uint32_t level, const char *text, size_t len)
 	struct bz_iov iov[2] = {{&byte, 1}, {(void *)text, len < LOG_MAX ? len : LOG_MAX}};
 	long ret;
 
-	if (level > BZ_LOG_STATS)
+	if (level > BZ_LOG_STOPPED)
 		return;
 	do
 		ret = SYS(pwritev2, BZ_FD_LOG, iov, 2, -1, 0, 0);

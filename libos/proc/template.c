@@ -52,7 +52,10 @@ static void serve(const struct bz_control *ctl)
 	case BZ_CTL_SIGNAL:
 		if (ctl->arg >= 1 && ctl->arg <= NSIG_MAX && init_process) {
 			info.si_signo = ctl->arg;
-			signal_send_process(init_process, ctl->arg, &info);
+			if (ctl->rows)
+				signal_send_pgrp(init_process->pgrp, ctl->arg, &info);
+			else
+				signal_send_process(init_process, ctl->arg, &info);
 		}
 		break;
 	case BZ_CTL_WINSIZE:

@@ -62,11 +62,18 @@ static bool orphaned_group(struct process *me)
 	struct process *p;
 	bool orphaned = true;
 
-	/* A member whose parent is in the same session but another group keeps a group from being orphaned. */
+	/*
+	 * A member whose parent is in the same session but another group keeps a group from being orphaned.  The first
+	 * process has its parent outside: the command, which is the job of a shell.
+	 */
 	mutex_lock(&tasklist_lock);
-	list_for_each(p, &all_processes, hash)
-		if (p->pgrp == me->pgrp && p->parent && p->parent->session == p->session && p->parent->pgrp != p->pgrp)
+	list_for_each(p, &all_processes, hash) {
+		if (p->pgrp != me->pgrp)
+			continue;
+		if (p->parent ? p->parent->session == p->session && p->parent->pgrp != p->pgrp :
+				p == init_process && (boot->flags & BZ_START_JOB))
 			orphaned = false;
+	}
 	mutex_unlock(&tasklist_lock);
 	return orphaned;
 }
@@ -91,6 +98,8 @@ static void stop_process(struct thread *t, int sig)
 	}
 	mutex_unlock(&p->lock);
 	process_report_state(p, PROC_WAIT_STOPPED, sig);
+	if (p == init_process && (boot->flags & BZ_START_JOB))
+		printk(BZ_LOG_STOPPED, "%d", sig);
 }
 
 /* Sleep while the process is stopped; SIGKILL and SIGCONT clear the mark. */
