@@ -509,6 +509,15 @@ static nfds_t fill_poll(struct monitor *m, struct pollfd *fds)
 	return AT_CLIENTS + m->client_count;
 }
 
+/* Nobody has the other end any more; asked again it would say so at once, for as long as the sandbox takes to end. */
+static void forget_ended(const struct pollfd *at, int *fd)
+{
+	if (!(at->revents & (POLLHUP | POLLERR)) || at->revents & POLLIN || *fd < 0)
+		return;
+	close(*fd);
+	*fd = -1;
+}
+
 static void serve_ready(struct monitor *m, const struct pollfd *fds)
 {
 	if (fds[AT_CLIENTS].revents & POLLOUT)
@@ -517,6 +526,8 @@ static void serve_ready(struct monitor *m, const struct pollfd *fds)
 		log_read(m, BATCH);
 	if (fds[AT_NOTIFY].revents & POLLIN)
 		notify_serve(m);
+	forget_ended(&fds[AT_LOG], &m->log);
+	forget_ended(&fds[AT_NOTIFY], &m->notify);
 	if (fds[AT_CONTROL].revents & POLLIN) {
 		if (run.running)
 			control_serve(m);
