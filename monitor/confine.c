@@ -200,7 +200,7 @@ static int find_again(int fd)
 	if (n < 0)
 		return -errno;
 	path[n] = 0;
-	found = syscall(SYS_openat2, SYS_fstat, AT_FDCWD, path, &how, sizeof(how));
+	found = syscall(SYS_openat2, AT_FDCWD, path, &how, sizeof(how));
 	if (found < 0)
 		return -errno;
 	if (fstat(fd, &was) < 0 || fstat(found, &is) < 0 || was.st_dev != is.st_dev ||

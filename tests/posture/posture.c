@@ -6,7 +6,7 @@
  * The sandbox is started by a child that was executed with the canaries, as another user if that is asked for: the
  * observer should be root, for a monitor cannot be looked into by its own user.
  *
- * usage: posture HOST-LAYER LIBRARY-OS [nobody] [no-userns]
+ * usage: posture HOST-LAYER LIBRARY-OS [nobody] [no-userns] [no-landlock]
  */
 #define _GNU_SOURCE
 #include <dirent.h>
@@ -27,11 +27,13 @@
 
 #include "monitor/monitor.h"
 
+extern bool landlock_absent; /* monitor/confine.c */
+
 #define UID_BASE 2000000000u
 #define WAIT_MS 20000
 
 static int failures;
-static bool nobody, no_userns, root, namespaces; /* root, namespaces: of the starter */
+static bool nobody, no_userns, no_landlock, root, namespaces; /* root, namespaces: of the starter */
 static pid_t monitor_pid;
 static uid_t starter_uid;
 static char canary[64], heap_canary[64]; /* of arguments and environment; of the heap */
@@ -373,12 +375,33 @@ static void check_picoprocess(pid_t pid, const char *who, pid_t template, int th
 	search_memory(pid, who, true);
 }
 
+/* Without Landlock the monitor has an empty root, in a mount namespace that a user who is not root needs for it. */
+static void check_monitors_view(pid_t pid)
+{
+	static const char *const kinds[] = { "user", "mnt" };
+	char file[16], mine[64], theirs[64];
+
+	if (!no_landlock || root)
+		check_namespaces(pid, "monitor", false, 0);
+	if (!no_landlock)
+		return;
+	check_empty_root(pid);
+	for (size_t i = 0; i < 2 && !root; i++) {
+		snprintf(file, sizeof(file), "ns/%s", kinds[i]);
+		memset(theirs, 0, sizeof(theirs));
+		memset(mine, 0, sizeof(mine));
+		if (readlink(in_proc(pid, file), theirs, sizeof(theirs) - 1) < 0 ||
+		    readlink(in_proc(getpid(), file), mine, sizeof(mine) - 1) < 0 || !strcmp(mine, theirs))
+			bad("monitor %d: its %s namespace is the host's", pid, kinds[i]);
+	}
+}
+
 static void check_monitor(pid_t pid)
 {
 	struct expected descriptors[] = {
 		{ -1, "socket:", O_RDWR, 4, 0 },
-		{ -1, "/tmp", O_PATH, 1, 0 },
 		{ -1, "/proc/", O_PATH, 1, 0 },
+		{ -1, no_landlock ? "/" : "/tmp", O_PATH, 1, 0 }, /* "/": a mount of its own, attached nowhere */
 		{ -1, "anon_inode:[pidfd]", -1, 1, 0 },
 		{ -1, "anon_inode:seccomp notify", -1, 1, 0 },
 	};
@@ -389,7 +412,7 @@ static void check_monitor(pid_t pid)
 	}
 	/* Serving volumes for root it stays uid 0; without a user namespace it then needs CAP_KILL, and nothing else. */
 	check_status(pid, "monitor", "status", starter_uid, !root, root && no_userns ? "0000000000000020" : "0000000000000000");
-	check_namespaces(pid, "monitor", false, 0);
+	check_monitors_view(pid);
 	check_limits(pid, "monitor", true);
 	check_descriptors(pid, "monitor", descriptors, sizeof(descriptors) / sizeof(descriptors[0]));
 #ifndef SANITIZED /* whose runtime keeps copies of arguments and environment, and of freed memory */
@@ -458,6 +481,7 @@ static void start(char **argv, struct sandbox *sandbox)
 	mount.fd = open("/tmp", O_PATH | O_DIRECTORY | O_CLOEXEC);
 	spec.stdio[0] = null_in;
 	spec.stdio[1] = spec.stdio[2] = null_out;
+	landlock_absent = no_landlock;
 	spec.flags = no_userns ? SANDBOX_NO_USERNS : 0;
 	if (sandbox_start(&spec, sandbox, err, sizeof(err)) < 0) {
 		fprintf(stderr, "FAIL %s\n", err);
@@ -495,7 +519,8 @@ static int starter(char **argv)
 
 static void start_starter(char **argv, int *to, int *from)
 {
-	char *again[] = { argv[0], argv[1], argv[2], canary, no_userns ? "no-userns" : NULL, NULL };
+	char *again[] = { argv[0], argv[1], argv[2], canary, no_userns ? "no-userns" : "-",
+			  no_landlock ? "no-landlock" : NULL, NULL };
 	int in[2], out[2];
 
 	if (pipe2(in, O_CLOEXEC) < 0 || pipe2(out, O_CLOEXEC) < 0)
@@ -560,6 +585,7 @@ int main(int argc, char **argv)
 	for (int i = 3; i < argc; i++) {
 		nobody |= !strcmp(argv[i], "nobody");
 		no_userns |= !strcmp(argv[i], "no-userns");
+		no_landlock |= !strcmp(argv[i], "no-landlock");
 	}
 	root = geteuid() == 0 && !nobody;
 	namespaces = !no_userns || (root && may_mount());
@@ -579,6 +605,7 @@ int main(int argc, char **argv)
 	if (access(in_proc(monitor_pid, "status"), F_OK) == 0)
 		bad("the monitor outlived its sandbox");
 	if (!failures)
-		printf("the posture is as expected: %s%s\n", root ? "root" : "rootless", no_userns ? ", --no-userns" : "");
+		printf("the posture is as expected: %s%s%s\n", root ? "root" : "rootless", no_userns ? ", --no-userns" : "",
+		       no_landlock ? ", no Landlock" : "");
 	return failures != 0;
 }
