@@ -15,7 +15,7 @@
 #define BZ_FD_CONTROL 0	 /* SOCK_SEQPACKET: requests out, replies (with descriptors) in */
 #define BZ_FD_ARENA 1	 /* sealed memfd */
 #define BZ_FD_IMAGE 2	 /* O_RDONLY; absent without an image */
-#define BZ_FD_EVENTS 6	 /* SOCK_SEQPACKET: struct bz_control messages in; nothing goes out */
+#define BZ_FD_EVENTS 6	 /* SOCK_SEQPACKET, O_NONBLOCK: struct bz_control messages in; nothing goes out */
 #define BZ_FD_LOG 7	 /* SOCK_SEQPACKET: log messages out: one byte level, then text; nothing comes in */
 #define BZ_FD_LIBOS 8	 /* file that holds the library OS; closed by the host layer after mapping it */
 

@@ -16,6 +16,7 @@
 #include <signal.h>
 #include <stddef.h>
 #include <string.h>
+#include <sys/socket.h>
 
 #include "abi/bartizan_wire.h"
 #include "host/linux/calls.h"
@@ -58,8 +59,8 @@ static const struct filter_rule base[] = {
 	  .checks = { { LONG_SUBSET, 3, MREMAP_MAYMOVE | MREMAP_FIXED | MREMAP_DONTUNMAP } } },
 	{ HOST_NR_madvise, .words = "advice by list: never MERGEABLE, HWPOISON, SOFT_OFFLINE, COLLAPSE",
 	  .checks = { { INT_ONE_OF, 2, .list = advices } } },
-	{ HOST_NR_recvmsg, .words = "the control channel alone, no flags",
-	  .checks = { { INT_EQ, 0, BZ_FD_CONTROL }, { INT_EQ, 2, 0 } } },
+	{ HOST_NR_recvmsg, .words = "the control channel alone, no flags or DONTWAIT",
+	  .checks = { { INT_EQ, 0, BZ_FD_CONTROL }, { INT_SUBSET, 2, MSG_DONTWAIT } } },
 	{ HOST_NR_clone, .words = "exact flags: a thread", .checks = { { LONG_EQ, 0, HOST_CLONE_THREAD } } },
 	{ HOST_NR_clone, .words = "or a picoprocess cloned by another", .checks = { { LONG_EQ, 0, HOST_CLONE_PROCESS } } },
 	{ HOST_NR_clone, .words = "or one cloned by the template", .checks = { { LONG_EQ, 0, HOST_CLONE_CREATE } } },

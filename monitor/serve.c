@@ -173,6 +173,16 @@ static void channels_close(struct monitor *m)
 	m->control = m->events = m->log = -1;
 }
 
+/* In the host layer's own words, if it had any. */
+static void hello_failed(struct monitor *m, int error) __attribute__((noreturn));
+static void hello_failed(struct monitor *m, int error)
+{
+	log_read(m, BATCH);
+	if (run.panic[0])
+		monitor_fail(m, 0, run.panic);
+	monitor_fail(m, error, "the host layer did not start");
+}
+
 /* Before BZ_GO: BZ_HELLO with the filter's listener, or the template's word on why it cannot start. */
 static void control_hello(struct monitor *m)
 {
@@ -192,7 +202,7 @@ static void control_hello(struct monitor *m)
 		monitor_fail(m, message.head.mode, message.what);
 	}
 	if (len != sizeof(message.head) || message.head.op != BZ_HELLO)
-		monitor_fail(m, EPROTO, "the host layer did not start");
+		hello_failed(m, EPROTO);
 	m->notify = passed_fd(&msg);
 	iov = (struct iovec){&go, sizeof(go)};
 	msg = (struct msghdr){.msg_iov = &iov, .msg_iovlen = 1};
@@ -468,7 +478,7 @@ static void check_times(struct monitor *m)
 		return;
 	now = now_ns();
 	if (!run.running && now > m->started_ns + HELLO_TIMEOUT_NS)
-		monitor_fail(m, ETIMEDOUT, "the host layer did not start");
+		hello_failed(m, ETIMEDOUT);
 	if (run.timeout_ns && now >= run.timeout_ns)
 		end(m, ENDED_TIMEOUT, SIGKILL, "its time was over (--timeout)");
 	if (run.grace_ns && now >= run.grace_ns)

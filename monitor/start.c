@@ -36,12 +36,11 @@ void monitor_fail(struct monitor *m, int error, const char *what)
 	struct iovec iov[2] = {{&msg, sizeof(msg)}, {text, 0}};
 	struct msghdr packet = {.msg_iov = iov, .msg_iovlen = 2};
 
-	snprintf(text, sizeof(text), "%s: %s", what,
-		 strerror(error));
+	snprintf(text, sizeof(text), "%s%s%s", what, error ? ": " : "", error ? strerror(error) : "");
 	msg.len = iov[1].iov_len = strlen(text);
 	sendmsg(m->clients[0], &packet, MSG_NOSIGNAL);
 	if (m->template_pid > 0)
-		kill(m->template_pid, SIGKILL);
+		syscall(SYS_pidfd_send_signal, m->template_pidfd, SIGKILL, NULL, 0); /* its filter has no kill */
 	_exit(125);
 }
 
@@ -151,6 +150,8 @@ static void make_sandbox_table(struct monitor *m)
 	if (m->host_layer_fd < 0)
 		monitor_fail(m, -m->host_layer_fd, "cannot make a sealed memfd of the host layer");
 	m->events = pair(m, BZ_FD_EVENTS);
+	if (fcntl(m->table[BZ_FD_EVENTS], F_SETFL, O_NONBLOCK) < 0)
+		monitor_fail(m, errno, "cannot make the channel of events");
 	m->log = pair(m, BZ_FD_LOG);
 	m->table[BZ_FD_ARENA] = arena;
 	m->table[BZ_FD_LIBOS] = m->libos_fd;

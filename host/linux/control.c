@@ -10,6 +10,7 @@
 #define SOL_SOCKET_LEVEL 1
 #define SCM_RIGHTS_TYPE 1
 #define MSG_TRUNC_FLAG 0x20
+#define MSG_DONTWAIT_FLAG 0x40
 #define MSG_CTRUNC_FLAG 0x08
 
 struct host_msghdr {
@@ -150,14 +151,16 @@ int control_call(struct control_call *call)
 	return ret;
 }
 
+/* Not by preadv2 with RWF_NOWAIT: sockets know that since Linux 6.5. */
 bool control_alive(void)
 {
 	char byte;
 	struct bz_iov iov = {&byte, 1};
+	struct host_msghdr msg = {.iov = &iov, .iov_len = 1};
 	long n;
 
 	control_begin();
-	n = SYS(preadv2, BZ_FD_CONTROL, &iov, 1, -1, -1, 8 /* RWF_NOWAIT */); /* no answer is under way */
+	n = SYS(recvmsg, BZ_FD_CONTROL, &msg, MSG_DONTWAIT_FLAG); /* no answer is under way */
 	control_end();
 	return n != 0;
 }

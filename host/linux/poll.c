@@ -121,7 +121,7 @@ int stream_wait(bz_stream s, uint32_t events, int64_t deadline)
 static int control_receive(struct bz_control *ctl)
 {
 	struct bz_iov iov = {ctl, sizeof(*ctl)};
-	long n = SYS(preadv2, BZ_FD_EVENTS, &iov, 1, -1, 0, 8 /* RWF_NOWAIT */);
+	long n = SYS(preadv2, BZ_FD_EVENTS, &iov, 1, -1, 0, 0); /* the monitor made it non-blocking */
 
 	if (n == 0)
 		return -BZ_EPIPE;

@@ -192,6 +192,16 @@ static bool again(long ret, bz_stream s, uint32_t events, uint32_t flags, int64_
 	return ready >= 0;
 }
 
+/*
+ * Kinds that do not know RWF_NOWAIT are handed over non-blocking, so that the flag is not needed; but for sockets, which
+ * are shared with others and know it since Linux 6.5.  There is asked first, and a write of more than there is room for
+ * waits.
+ */
+static bool ready_now(bz_stream s, uint32_t events)
+{
+	return stream_wait(s, events, 0) != 0;
+}
+
 int64_t stream_read(bz_stream s, const struct bz_iov *iov, uint32_t n, int64_t off, uint32_t flags)
 {
 	int64_t result;
@@ -203,9 +213,8 @@ int64_t stream_read(bz_stream s, const struct bz_iov *iov, uint32_t n, int64_t o
 		return -BZ_EINVAL;
 	do {
 		ret = SYS_BLOCKING(preadv2, s, iov, n, off, 0, io_flags(s, off, flags));
-		/* Kinds without RWF_NOWAIT are handed over non-blocking: the flag is not needed. */
 		if (ret == -BZ_EOPNOTSUPP && (flags & BZ_IO_NOWAIT))
-			ret = SYS_BLOCKING(preadv2, s, iov, n, off, 0, 0);
+			ret = ready_now(s, BZ_WAIT_IN) ? SYS_BLOCKING(preadv2, s, iov, n, off, 0, 0) : -BZ_EAGAIN;
 	} while (again(ret, s, BZ_WAIT_IN, flags, &result));
 	return result;
 }
@@ -223,7 +232,9 @@ int64_t stream_write(bz_stream s, const struct bz_iov *iov, uint32_t n, int64_t 
 	do {
 		ret = SYS_BLOCKING(pwritev2, s, iov, n, off, 0, io_flags(s, off, flags));
 		if (ret == -BZ_EOPNOTSUPP && (flags & BZ_IO_NOWAIT))
-			ret = SYS_BLOCKING(pwritev2, s, iov, n, off, 0, io_flags(s, off, flags & ~BZ_IO_NOWAIT));
+			ret = ready_now(s, BZ_WAIT_OUT)
+				  ? SYS_BLOCKING(pwritev2, s, iov, n, off, 0, io_flags(s, off, flags & ~BZ_IO_NOWAIT))
+				  : -BZ_EAGAIN;
 	} while (again(ret, s, BZ_WAIT_OUT, flags, &result));
 	return result;
 }

@@ -164,7 +164,8 @@ static void stream_calls(void)
 	for (int fd = -1; fd < 64; fd++)
 		if (fd != BZ_FD_CONTROL)
 			add(true, HOST_NR_recvmsg, fd, 0, 0, 0, 0, 0);
-	add_and_flip(HOST_NR_recvmsg, 2, 0, true, BZ_FD_CONTROL, 1, 0, 0, 0, 0);
+	for (int bit = 0; bit < 32; bit++)
+		add(bit != 6 /* MSG_DONTWAIT */, HOST_NR_recvmsg, BZ_FD_CONTROL, 1, 1 << bit, 0, 0, 0);
 	for (int fd = -1; fd < 16; fd++)
 		add(true, HOST_NR_accept4, fd, 0, 0, 0, 0, 0);
 }

@@ -337,6 +337,7 @@ int main(int argc, char **argv)
 	    socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, events) ||
 	    socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, log_channel) || pipe2(pipe_ends, O_CLOEXEC))
 		die("channels");
+	fcntl(events[1], F_SETFL, O_NONBLOCK);
 	/* The real monitor always has one, or says what is lost. */
 	if (unshare(CLONE_NEWPID) && unshare(CLONE_NEWUSER | CLONE_NEWPID))
 		printf("no pid namespace here\n");

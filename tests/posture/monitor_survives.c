@@ -5,6 +5,7 @@
  * usage: monitor_survives HOST-LAYER LIBRARY-OS
  */
 #define _GNU_SOURCE
+#include <elf.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <ftw.h>
@@ -213,6 +214,38 @@ static void fill_spec(char **argv)
 	spec.listen_fd = listener;
 }
 
+/* A host layer that ends at once: the monitor, confined by then, says so and ends by itself, not by its filter. */
+static int check_failed_start(void)
+{
+	static struct {
+		Elf64_Ehdr head;
+		Elf64_Phdr segment;
+		unsigned char code[12];
+	} layer = {
+		{ { ELFMAG0, ELFMAG1, ELFMAG2, ELFMAG3, ELFCLASS64, ELFDATA2LSB, EV_CURRENT }, ET_EXEC, EM_X86_64, EV_CURRENT,
+		  0x400000 + sizeof(Elf64_Ehdr) + sizeof(Elf64_Phdr), sizeof(Elf64_Ehdr), 0, 0, sizeof(Elf64_Ehdr),
+		  sizeof(Elf64_Phdr), 1 },
+		{ PT_LOAD, PF_R | PF_X, 0, 0x400000, 0x400000, sizeof(layer), sizeof(layer), 4096 },
+		{ 0xb8, 60, 0, 0, 0, 0xbf, 7, 0, 0, 0, 0x0f, 0x05 }, /* exit(7) */
+	};
+	const struct sandbox_spec whole = spec;
+	struct sandbox sandbox;
+	char err[256];
+	int wrong = 0, status;
+
+	spec.host_layer = (const char *)&layer;
+	spec.host_layer_size = sizeof(layer);
+	if (sandbox_start(&spec, &sandbox, err, sizeof(err)) < 0)
+		return printf("FAIL a host layer that ends: %s\n", err);
+	if (!receive(sandbox.control) || in.head.kind != MONITOR_FAILED || !strstr(in.head.text, "the host layer did not start"))
+		wrong = printf("FAIL a host layer that ends: kind %u: %s\n", in.head.kind, in.head.text);
+	if (waitpid(sandbox.pid, &status, 0) != sandbox.pid || !WIFEXITED(status) || WEXITSTATUS(status) != 125)
+		wrong = printf("FAIL a host layer that ends: the monitor ended with %x\n", status);
+	sandbox_forget(&sandbox);
+	spec = whole;
+	return wrong != 0;
+}
+
 int main(int argc, char **argv)
 {
 	int failed = 0;
@@ -227,7 +260,7 @@ int main(int argc, char **argv)
 	fill_spec(argv);
 	for (size_t i = 0; i < sizeof(expectations) / sizeof(expectations[0]); i++)
 		failed += check(&expectations[i]);
-	failed += check_caller_gone();
+	failed += check_failed_start() + check_caller_gone();
 	nftw(tree, remove_one, 16, FTW_DEPTH | FTW_PHYS); /* random requests may have made something */
 	printf("%d of %zu failed\n", failed, sizeof(expectations) / sizeof(expectations[0]) + 1);
 	return failed != 0;
