@@ -31,6 +31,9 @@ struct host_check {
 
 size_t host_check(struct host_check *out, size_t max); /* 32 are enough */
 
+/* What this host lacks, in a line, if no sandbox can run here; else NULL. */
+const char *host_lacks(void);
+
 /* hostcheck.c, for both */
 int probe_user_namespace(void);
 const char *user_namespace_remedy(int error);

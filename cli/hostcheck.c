@@ -145,7 +145,7 @@ static void check_seccomp(struct list *list)
 	    "%s", error ? strerror(error) : "available: forbidden calls are reported");
 	error = probe_in_child(probe_dispatch);
 	add(list, "Syscall User Dispatch", error ? CHECK_FATAL : CHECK_OK,
-	    "inside a container, allow prctl(2) with option 59", "%s", error ? strerror(error) : "available");
+	    "Linux has it since 5.11; inside a container, allow prctl(2) with option 59", "%s", error ? strerror(error) : "available");
 	add(list, "policy around us", CHECK_OK, "", "%s",
 	    prctl(PR_GET_SECCOMP) == 2 ? "this shell already runs under a seccomp filter (a container's)"
 				       : "no seccomp filter");
@@ -237,4 +237,18 @@ size_t host_check(struct host_check *out, size_t max)
 	check_clock(&list);
 	check_cgroup(&list);
 	return list.count;
+}
+
+/* For a start that failed: what this host lacks, or NULL if it lacks nothing without which no sandbox starts. */
+const char *host_lacks(void)
+{
+	static char text[1024];
+	struct host_check list[40];
+	size_t count = host_check(list, sizeof(list) / sizeof(list[0])), n = 0;
+
+	for (size_t i = 0; i < count && n < sizeof(text); i++)
+		if (list[i].state == CHECK_FATAL)
+			n += snprintf(text + n, sizeof(text) - n, "%s%s: %s (%s)", n ? "; " : "", list[i].name,
+				      list[i].detail, list[i].remedy);
+	return n ? text : NULL;
 }

@@ -16,6 +16,7 @@
 
 #include "cli/log.h"
 #include "cli/record.h"
+#include "cli/host.h"
 #include "cli/session.h"
 
 #define DENIALS_MAX 20
@@ -170,6 +171,19 @@ static void add_denial(struct session *s, struct strings *list, size_t max, cons
 	record_denied(s->record, prefix, line);
 }
 
+/* A step of the start failed.  Where this host cannot run sandboxes at all, which step it was says little. */
+static void tell_failure(struct session *s, const struct monitor_msg *m)
+{
+	const char *lacks = host_lacks();
+	char *text = lacks ? must_format("no sandbox runs on this host: %s", lacks) : must_format("%.*s", (int)m->len, m->text);
+
+	if (s->started_fd >= 0)
+		tell_starter(s, text, strlen(text));
+	else
+		session_say(s, text);
+	free(text);
+}
+
 static void take_message(struct session *s, const struct monitor_msg *m)
 {
 	switch (m->kind) {
@@ -199,10 +213,7 @@ static void take_message(struct session *s, const struct monitor_msg *m)
 		s->ended = s->failed = true;
 		s->status = EXIT_BARTIZAN;
 		s->reason = ENDED_BY_GUEST;
-		if (s->started_fd >= 0)
-			tell_starter(s, m->text, m->len);
-		else
-			show(s, "bartizan: ", m->text, m->len);
+		tell_failure(s, m);
 		break;
 	}
 }
