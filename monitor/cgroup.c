@@ -1,10 +1,15 @@
 /*
- * A control group of a sandbox's own: cgroup v2, where one was delegated (systemd's Delegate=yes, or root).
+ * A control group of a sandbox's own: cgroup v2, where one was delegated.
  *
- * Controllers can be enabled for children only in a group without processes of its own, so the group that
- * bartizan was started in serves only where that is so already (the delegated parent, or the root group); a
- * group is looked for from the own one upwards.  Follows Documentation/admin-guide/cgroup-v2.rst,
- * "Delegation" and "No Internal Process".
+ * Who may make groups where is a matter of trust in both directions: a sandbox must not leave the group whose
+ * limits an operator set, and what systemd manages is not ours.  With systemd the group is therefore the nearest
+ * one upwards that it marked as delegated (Delegate=yes), unless another manager's unit lies between: a user
+ * manager's group is marked too, and its units are not ours.  Elsewhere it is the nearest one upwards that can have
+ * children with controllers.
+ *
+ * Controllers can be enabled for children only in a group without processes of its own, so those that are in a
+ * delegated group move into a child.  Follows Documentation/admin-guide/cgroup-v2.rst, "Delegation" and "No Internal
+ * Process", and systemd's CGROUP_DELEGATION.md.
  */
 #define _GNU_SOURCE
 #include <errno.h>
@@ -15,6 +20,7 @@
 #include <string.h>
 #include <sys/stat.h>
 #include <sys/vfs.h>
+#include <sys/xattr.h>
 #include <unistd.h>
 
 #include "monitor/cgroup.h"
@@ -24,7 +30,7 @@
 
 static int write_file(const char *dir, const char *file, const char *text)
 {
-	char path[512];
+	char path[640];
 
 	snprintf(path, sizeof(path), "%s/%s", dir, file);
 	return file_write(path, text);
@@ -41,23 +47,50 @@ static const char *mount_point(void)
 	return NULL;
 }
 
-/* Whether children of `dir` have (or can be given) the controllers. */
-static bool gives_controllers(const char *dir)
+static int read_file(const char *dir, const char *file, char *text, size_t size)
 {
-	char path[512], text[256];
+	char path[640];
 
-	if (access(dir, W_OK) < 0)
-		return false;
-	snprintf(path, sizeof(path), "%s/cgroup.subtree_control", dir);
-	if (file_read(path, text, sizeof(text)) < 0)
-		return false;
-	if (strstr(text, "memory") && strstr(text, "pids") && strstr(text, "cpu"))
-		return true;
-	return write_file(dir, "cgroup.subtree_control", "+memory +pids +cpu") == 0;
+	snprintf(path, sizeof(path), "%s/%s", dir, file);
+	return file_read(path, text, size);
+}
+
+static bool has_controllers(const char *dir, const char *file)
+{
+	char text[256];
+
+	return read_file(dir, file, text, sizeof(text)) == 0 && strstr(text, "memory") && strstr(text, "pids") &&
+	       strstr(text, "cpu ");
+}
+
+static bool marked_delegated(const char *dir)
+{
+	char value[2];
+
+	return (getxattr(dir, "user.delegate", value, 2) == 1 || getxattr(dir, "trusted.delegate", value, 2) == 1) &&
+	       value[0] == '1';
+}
+
+static bool is_unit(const char *name)
+{
+	const char *dot = strrchr(name, '.');
+
+	return dot && (!strcmp(dot, ".service") || !strcmp(dot, ".scope") || !strcmp(dot, ".slice"));
+}
+
+/* Without processes of its own, or the root group, which may have them. */
+static bool can_have_children(const char *dir)
+{
+	char text[64];
+
+	return has_controllers(dir, "cgroup.subtree_control") ||
+	       read_file(dir, "cgroup.type", text, sizeof(text)) < 0 ||
+	       (read_file(dir, "cgroup.procs", text, sizeof(text)) == 0 && !*text);
 }
 
 int cgroup_find(char *path, size_t size, char *why, size_t why_size)
 {
+	const bool systemd = access("/run/systemd/system", F_OK) == 0;
 	const char *mount = mount_point();
 	char text[4096], *own;
 
@@ -78,17 +111,50 @@ int cgroup_find(char *path, size_t size, char *why, size_t why_size)
 	}
 	for (;;) {
 		char *slash = strrchr(own, '/');
+		bool usable;
 
 		snprintf(path, size, "%s%s", mount, strcmp(own, "/") ? own : "");
-		if (gives_controllers(path))
+		usable = systemd ? marked_delegated(path) : can_have_children(path);
+		if (usable && access(path, W_OK) == 0 && has_controllers(path, "cgroup.controllers"))
 			return 0;
-		if (!slash || !own[1])
+		if (!slash || !own[1] || (systemd && is_unit(slash)))
 			break;
 		slash[slash == own] = 0;
 	}
 	snprintf(why, why_size, "no cgroup with memory, pids and cpu controllers is delegated to uid %u",
 		 geteuid());
 	return -EACCES;
+}
+
+/* Everybody in `dir` goes into a child of it: those whom systemd started there, and what they started. */
+static int move_inside(const char *dir)
+{
+	char path[576], pid[32];
+	int error = 0;
+
+	snprintf(path, sizeof(path), "%.512s/bartizan-commands", dir);
+	if (mkdir(path, 0755) < 0 && errno != EEXIST)
+		return -errno;
+	for (int i = 0; i < 65536 && !error && read_file(dir, "cgroup.procs", pid, sizeof(pid)) == 0 && *pid; i++) {
+		pid[strcspn(pid, "\n")] = 0;
+		error = write_file(path, "cgroup.procs", pid);
+		if (error == -ESRCH)
+			error = 0; /* it has ended meanwhile */
+	}
+	return error;
+}
+
+static int enable_controllers(const char *dir)
+{
+	int error = -EBUSY;
+
+	/* Again where somebody was started meanwhile, or where there are more than one reading shows. */
+	for (int i = 0; i < 16 && error == -EBUSY && !has_controllers(dir, "cgroup.subtree_control"); i++) {
+		error = write_file(dir, "cgroup.subtree_control", "+memory +pids +cpu");
+		if (error == -EBUSY && (i == 15 || move_inside(dir) < 0))
+			return error;
+	}
+	return has_controllers(dir, "cgroup.subtree_control") ? 0 : error;
 }
 
 int cgroup_make(const char *name, uint64_t memory, uint64_t pids, uint64_t cpus, char *path, size_t size,
@@ -100,6 +166,11 @@ int cgroup_make(const char *name, uint64_t memory, uint64_t pids, uint64_t cpus,
 
 	if (error)
 		return error;
+	error = enable_controllers(path);
+	if (error) {
+		snprintf(why, why_size, "%s: controllers cannot be enabled: %s", path, strerror(-error));
+		return error;
+	}
 	n = strlen(path);
 	if ((size_t)snprintf(path + n, size - n, "/bartizan-%s-%d", name, getpid()) >= size - n)
 		return -ENAMETOOLONG;
