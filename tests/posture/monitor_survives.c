@@ -228,11 +228,13 @@ static int check_failed_start(void)
 		{ PT_LOAD, PF_R | PF_X, 0, 0x400000, 0x400000, sizeof(layer), sizeof(layer), 4096 },
 		{ 0xb8, 60, 0, 0, 0, 0xbf, 7, 0, 0, 0, 0x0f, 0x05 }, /* exit(7) */
 	};
-	const struct sandbox_spec whole = spec;
+	const char *arguments[] = { "abuse", "idle", NULL };
+	const struct sandbox_spec usual = spec;
 	struct sandbox sandbox;
 	char err[256];
 	int wrong = 0, status;
 
+	spec.argv = arguments;
 	spec.host_layer = (const char *)&layer;
 	spec.host_layer_size = sizeof(layer);
 	if (sandbox_start(&spec, &sandbox, err, sizeof(err)) < 0)
@@ -242,7 +244,7 @@ static int check_failed_start(void)
 	if (waitpid(sandbox.pid, &status, 0) != sandbox.pid || !WIFEXITED(status) || WEXITSTATUS(status) != 125)
 		wrong = printf("FAIL a host layer that ends: the monitor ended with %x\n", status);
 	sandbox_forget(&sandbox);
-	spec = whole;
+	spec = usual;
 	return wrong != 0;
 }
 
