@@ -1,7 +1,7 @@
 /* eventfd(2): a counter that can be waited for.  The count is changed atomically, without a lock. */
 #include "libos/kernel/syscall.h"
 #include "libos/signal/signal.h"
-#include "libos/vfs/vfs.h"
+#include "libos/event/event.h"
 
 #ifndef EFD_SEMAPHORE
 #define EFD_SEMAPHORE 1
@@ -105,6 +105,22 @@ static void eventfd_fdinfo(struct file *f, char *buf, size_t size)
 static const struct file_ops eventfd_fops = {
 	.read = eventfd_read, .write = eventfd_write, .poll = eventfd_poll, .release = eventfd_release,
 	.show_fdinfo = eventfd_fdinfo};
+
+bool eventfd_is(const struct file *f)
+{
+	return f->ops == &eventfd_fops;
+}
+
+void eventfd_signal(struct file *f)
+{
+	struct eventfd *e = f->priv;
+
+	u64 count = READ_ONCE(e->count);
+
+	while (~count && !__atomic_compare_exchange_n(&e->count, &count, count + 1, false, __ATOMIC_SEQ_CST, __ATOMIC_RELAXED))
+		;
+	waitq_wake_behind(&e->waitq, EPOLLIN);
+}
 
 static long eventfd_create(unsigned int count, int flags)
 {

@@ -200,6 +200,10 @@ static int switch_inode(struct file *f, const struct bz_attr *a, i64 at)
 		return -ENOMEM;
 	if (old->parent)
 		old->parent->dir_version++;
+	if (f->reader) {
+		__atomic_fetch_add(&inode->readers, 1, __ATOMIC_RELAXED);
+		__atomic_fetch_sub(&f->inode->readers, 1, __ATOMIC_RELAXED);
+	}
 	if (f->writer) {
 		__atomic_fetch_add(&inode->writers, 1, __ATOMIC_RELAXED);
 		__atomic_fetch_sub(&f->inode->writers, 1, __ATOMIC_RELAXED);

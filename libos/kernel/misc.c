@@ -39,6 +39,13 @@ SYSCALL(uname, struct new_utsname *name)
 	return copy_to_user(name, &copy, sizeof(copy));
 }
 
+void uts_set(bool domain, const char *name)
+{
+	mutex_lock(&uts_lock);
+	strlcpy(domain ? uts.domainname : uts.nodename, name, sizeof(uts.nodename));
+	mutex_unlock(&uts_lock);
+}
+
 static long set_name(char *field, const char *uname, int len)
 {
 	char name[__NEW_UTS_LEN + 1] = {0};
@@ -119,6 +126,32 @@ SYSCALL(syslog, int type, char *ubuf, int len)
 		return !ubuf || len < 0 ? -EINVAL : 0;
 	case 0: case 1: case 5: case 6: case 7: case 8: case 9: case 10:
 		return 0;
+	}
+	return -EINVAL;
+}
+
+/* sysfs(2), long obsolete: file system types by number; those of /proc/filesystems. */
+SYSCALL(sysfs, int option, unsigned long arg, char *buf)
+{
+	static const char *const types[] = {"proc", "sysfs", "tmpfs", "devtmpfs", "overlay", "erofs"};
+	char name[32];
+	long n;
+
+	switch (option) {
+	case 1:
+		n = strncpy_from_user(name, (const char *)arg, sizeof(name));
+		if (n < 0)
+			return n;
+		for (u32 i = 0; n < (long)sizeof(name) && i < ARRAY_SIZE(types); i++)
+			if (!strcmp(types[i], name))
+				return i;
+		return -EINVAL;
+	case 2:
+		if (arg >= ARRAY_SIZE(types))
+			return -EINVAL;
+		return copy_to_user(buf, types[arg], strlen(types[arg]) + 1) ? -EFAULT : 0;
+	case 3:
+		return ARRAY_SIZE(types);
 	}
 	return -EINVAL;
 }

@@ -2,11 +2,12 @@
 #ifndef LIBOS_MM_INTERNAL_H
 #define LIBOS_MM_INTERNAL_H
 
+#include "libos/kernel/sysctl.h"
 #include "libos/mm/mm.h"
 #include "libos/proc/proc.h"
 #include "libos/vfs/vfs.h"
 
-#define MAX_MAP_COUNT 65530
+#define MAX_MAP_COUNT READ_ONCE(mm_max_map_count)
 #define MMAP_MIN_ADDR 65536ul
 #define STACK_GUARD_GAP (256 * PAGE_SIZE)
 #define HUGE_ALIGN (2ul << 20)

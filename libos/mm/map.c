@@ -32,6 +32,8 @@ void mm_get(struct mm *mm)
 }
 
 /* The last reference is dropped by a process that ends: its host mappings end with its picoprocess. */
+void (*mm_aio_forget)(struct mm *mm);
+
 void mm_put(struct mm *mm)
 {
 	struct vma *v, *tmp;
@@ -44,6 +46,8 @@ void mm_put(struct mm *mm)
 	}
 	mm_drop_requests(mm);
 	rewrite_free(mm);
+	if (mm->aio)
+		mm_aio_forget(mm);
 	kfree(mm);
 }
 
@@ -309,6 +313,8 @@ void mm_unmap_all(struct mm *mm)
 	rewrite_free(mm);
 	mm->def_flags = 0;
 	mutex_unlock(&mm->lock);
+	if (mm->aio)
+		mm_aio_forget(mm);
 }
 
 void mm_give_back(struct mm *mm)
@@ -558,4 +564,42 @@ SYSCALL(mmap, void *addr, size_t len, unsigned long prot, unsigned long flags, u
 SYSCALL(munmap, void *addr, size_t len)
 {
 	return mm_unmap((u64)addr, len);
+}
+
+/* The file that a shared mapping of all of [start, end) is of, referenced; null: it is none. */
+static struct file *shared_file(struct mm *mm, u64 start, u64 end, u32 *prot)
+{
+	struct vma *v = vma_find(mm, start);
+	struct file *f = v ? v->file : NULL;
+
+	if (!f || v->start > start || !vma_is_shared(v))
+		return NULL;
+	*prot = v->prot;
+	for (; v->end < end; v = vma_next(mm, v))
+		if (!vma_next(mm, v) || vma_next(mm, v)->start != v->end || vma_next(mm, v)->file != f)
+			return NULL;
+	file_get(f);
+	return f;
+}
+
+/* Obsolete; as Linux does it today: a mapping of its own in place of the other. */
+SYSCALL(remap_file_pages, u64 start, u64 size, unsigned long prot, unsigned long page, unsigned long flags)
+{
+	struct mm *mm = current->process->mm;
+	struct file *f;
+	u32 old_prot;
+	long ret;
+
+	start &= PAGE_MASK;
+	size &= PAGE_MASK;
+	if (prot || start + size <= start || page + (size >> PAGE_SHIFT) < page || page > INT64_MAX >> PAGE_SHIFT)
+		return -EINVAL;
+	mutex_lock(&mm->lock);
+	f = shared_file(mm, start, start + size, &old_prot);
+	mutex_unlock(&mm->lock);
+	if (!f)
+		return -EINVAL;
+	ret = mm_map(start, size, old_prot, MAP_SHARED | MAP_FIXED | MAP_POPULATE | (flags & MAP_NONBLOCK), f, page << PAGE_SHIFT);
+	file_put(f);
+	return ret < 0 ? ret : 0;
 }

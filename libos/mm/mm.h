@@ -51,6 +51,7 @@ struct mm {
 	u64 mmap_base;		/* allocation goes down from here */
 	u64 vdso;
 	u64 def_flags;		/* VMA_LOCKED after mlockall(MCL_FUTURE) */
+	struct aio_context *aio; /* event/aio.c */
 	struct list requests;	/* what other processes ask of this one (remote.c) */
 	struct rewrite *rewrite; /* patched text, or null */
 	struct rewrite_image image[REWRITE_IMAGES];
@@ -61,6 +62,7 @@ struct mm {
 struct mm *mm_create(void);
 void mm_get(struct mm *mm);
 void mm_put(struct mm *mm);
+extern void (*mm_aio_forget)(struct mm *mm);	/* set by event/, where it is there */
 /* All of the current process's mappings go away (exec). */
 void mm_unmap_all(struct mm *mm);
 /* Exit: the same for the host alone, in two calls; the list goes with mm_put, but for files that count their mappings. */

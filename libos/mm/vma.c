@@ -8,6 +8,8 @@
  */
 #include "libos/mm/internal.h"
 
+i64 mm_max_map_count = 65530;
+
 static u32 priority_state = 0x9e3779b9;
 
 static u32 next_priority(void)

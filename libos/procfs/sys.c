@@ -3,8 +3,8 @@
  * Linux as root can be written here too where the library OS has the setting; the rest is read-only.
  */
 #include "libos/procfs/procfs.h"
+#include "libos/kernel/sysctl.h"
 #include "libos/kernel/uts.h"
-
 
 struct setting {
 	const char *dir, *name, *text;
@@ -15,7 +15,6 @@ static const struct setting settings[] = {
 	{"kernel", "core_pattern", "core\n"},
 	{"kernel", "msgmax", "8192\n"},
 	{"kernel", "msgmnb", "16384\n"},
-	{"kernel", "msgmni", "32000\n"},
 	{"kernel", "ngroups_max", "65536\n"},
 	{"kernel", "overflowgid", "65534\n"},
 	{"kernel", "overflowuid", "65534\n"},
@@ -26,11 +25,9 @@ static const struct setting settings[] = {
 	{"kernel", "sem", "32000\t1024000000\t500\t32000\n"},
 	{"kernel", "shmall", "18446744073692774399\n"},
 	{"kernel", "shmmax", "18446744073692774399\n"},
-	{"kernel", "shmmni", "4096\n"},
 	{"kernel", "tainted", "0\n"},
 	{"kernel", "threads-max", "192740\n"},
 	{"kernel", "unprivileged_userns_clone", "0\n"},
-	{"vm", "max_map_count", "65530\n"},
 	{"vm", "mmap_min_addr", "65536\n"},
 	{"vm", "nr_hugepages", "0\n"},
 	{"vm", "overcommit_memory", "0\n"},
@@ -42,7 +39,6 @@ static const struct setting settings[] = {
 	{"fs", "aio-max-nr", "65536\n"},
 	{"fs", "file-max", "9223372036854775807\n"},
 	{"fs", "file-nr", "0\t0\t9223372036854775807\n"},
-	{"fs", "lease-break-time", "45\n"},
 	{"fs", "nr_open", "1048576\n"},
 	{"fs", "pipe-max-size", "1048576\n"},
 	{"fs", "pipe-user-pages-soft", "16384\n"},
@@ -51,7 +47,6 @@ static const struct setting settings[] = {
 	{"fs", "protected_symlinks", "1\n"},
 	{"fs", "suid_dumpable", "0\n"},
 	{"fs/inotify", "max_queued_events", "16384\n"},
-	{"fs/inotify", "max_user_instances", "128\n"},
 	{"fs/inotify", "max_user_watches", "65536\n"},
 	{"fs/epoll", "max_user_watches", "5000000\n"},
 	{"fs/mqueue", "msg_max", "10\n"},
@@ -69,13 +64,58 @@ static const struct setting settings[] = {
 	{"net/ipv6/conf/all", "disable_ipv6", "0\n"},
 };
 
+#define TEXTS ARRAY_SIZE(settings)	/* pnode.num: the texts, then the numbers that can be written (sysctl.h) */
+
+static const char *file_dir(u32 i)
+{
+	return i < TEXTS ? settings[i].dir : sysctl_get(i - TEXTS) ? sysctl_get(i - TEXTS)->dir : NULL;
+}
+
+static const char *file_name(u32 i)
+{
+	return i < TEXTS ? settings[i].name : sysctl_get(i - TEXTS)->name;
+}
+
 static int setting_show(struct seq *s, const struct pnode *n)
 {
-	seq_puts(s, settings[n->num].text);
+	if (n->num < (i32)TEXTS)
+		seq_puts(s, settings[n->num].text);
+	else
+		seq_printf(s, "%ld\n", (long)READ_ONCE(*sysctl_get(n->num - TEXTS)->value));
 	return 0;
 }
 
+/* One decimal number, as proc_dointvec_minmax takes it; what stands behind white space is not looked at. */
+static ssize_t number_store(const struct pnode *n, char *text, size_t len)
+{
+	const struct sysctl *c = sysctl_get(n->num - TEXTS);
+	bool negative;
+	i64 v = 0;
+	char *p = text;
+
+	while (*p == ' ' || *p == '\t' || *p == '\n')
+		p++;
+	negative = *p == '-';
+	p += negative;
+	if (*p < '0' || *p > '9')
+		return *p ? -EINVAL : (ssize_t)len;
+	for (; *p >= '0' && *p <= '9'; p++) {
+		v = v * 10 + (*p - '0');
+		if (v > INT32_MAX)
+			return -EINVAL;
+	}
+	if (*p && *p != ' ' && *p != '\t' && *p != '\n')
+		return -EINVAL;
+	v = negative ? -v : v;
+	if (v < c->min || v > c->max)
+		return -EINVAL;
+	WRITE_ONCE(*c->value, v);
+	return len;
+}
+
 static const struct pseudo_entry setting_file = {.name = "", .mode = S_IFREG | 0444, .show = setting_show};
+static const struct pseudo_entry number_file = {
+	.name = "", .mode = S_IFREG | 0644, .show = setting_show, .store = number_store};
 
 static const char *dir_path(const struct pseudo_entry *e);
 
@@ -83,11 +123,10 @@ static int setting_find_in(const struct pnode *dir, const char *name, u32 len, s
 {
 	const char *path = dir_path(dir->entry);
 
-	for (u32 i = 0; i < ARRAY_SIZE(settings); i++) {
-		if (strcmp(settings[i].dir, path) || strlen(settings[i].name) != len ||
-		    memcmp(settings[i].name, name, len))
+	for (u32 i = 0; file_dir(i); i++) {
+		if (strcmp(file_dir(i), path) || strlen(file_name(i)) != len || memcmp(file_name(i), name, len))
 			continue;
-		child->entry = &setting_file;
+		child->entry = i < TEXTS ? &setting_file : &number_file;
 		child->num = i;
 		return 0;
 	}
@@ -98,10 +137,10 @@ static int setting_list(const struct pnode *dir, i64 *pos, pseudo_emit emit, voi
 {
 	const char *path = dir_path(dir->entry);
 
-	for (i64 i = *pos - PSEUDO_DYNAMIC; i < (i64)ARRAY_SIZE(settings); i++) {
+	for (i64 i = *pos - PSEUDO_DYNAMIC; file_dir(i); i++) {
 		*pos = PSEUDO_DYNAMIC + i;
-		if (!strcmp(settings[i].dir, path) &&
-		    !emit(arg, settings[i].name, strlen(settings[i].name), 0x400000000ull + i, 8, *pos + 1))
+		if (!strcmp(file_dir(i), path) &&
+		    !emit(arg, file_name(i), strlen(file_name(i)), 0x400000000ull + i, 8, *pos + 1))
 			return 0;
 		*pos = PSEUDO_DYNAMIC + i + 1;
 	}
@@ -118,6 +157,17 @@ static int uts_show(struct seq *s, const struct pnode *n)
 				      !strcmp(name, "osrelease") ? u.release : !strcmp(name, "domainname") ? u.domainname :
 														    u.version);
 	return 0;
+}
+
+static ssize_t uts_store(const struct pnode *n, char *text, size_t len)
+{
+	size_t end = 0;
+
+	while (text[end] && text[end] != '\n')
+		end++;
+	text[min(end, (size_t)__NEW_UTS_LEN)] = 0;
+	uts_set(!strcmp(n->entry->name, "domainname"), text);
+	return len;
 }
 
 static int uuid_show(struct seq *s, const struct pnode *n)
@@ -147,8 +197,8 @@ static const struct pseudo_entry random_entries[] = {
 	{.name = "uuid", .mode = S_IFREG | 0444, .show = uuid_show},
 	{0}};
 static const struct pseudo_entry kernel_entries[] = {
-	{.name = "domainname", .mode = S_IFREG | 0444, .show = uts_show},
-	{.name = "hostname", .mode = S_IFREG | 0444, .show = uts_show},
+	{.name = "domainname", .mode = S_IFREG | 0644, .show = uts_show, .store = uts_store},
+	{.name = "hostname", .mode = S_IFREG | 0644, .show = uts_show, .store = uts_store},
 	{.name = "osrelease", .mode = S_IFREG | 0444, .show = uts_show},
 	{.name = "ostype", .mode = S_IFREG | 0444, .show = uts_show},
 	{.name = "version", .mode = S_IFREG | 0444, .show = uts_show},

@@ -3,6 +3,7 @@
  * number that changes when places are used again, so that an old identifier is not another object's; as Linux counts them.
  */
 #include "libos/sysvipc/ipc.h"
+#include "libos/kernel/sysctl.h"
 #include "libos/proc/proc.h"
 
 #define FIRST_SIZE 16u
@@ -175,7 +176,7 @@ static u32 free_index(const struct ipc_ids *ids)
 {
 	u32 end = max(ids->used * 3 / 2, MIN_CYCLE), i = ids->next;
 
-	end = min(end, ids->limit);
+	end = min((i64)end, ids->limit);
 	while (i < end && !is_free(ids, i))
 		i++;
 	if (i < end)
@@ -187,19 +188,33 @@ static u32 free_index(const struct ipc_ids *ids)
 
 static int insert(struct ipc_ids *ids, struct ipc_object *o)
 {
-	u32 index;
+	i64 asked = READ_ONCE(ids->next_id);
+	u32 index, seq = 0;
 
-	if (ids->used >= ids->limit)
+	if (ids->used >= READ_ONCE(ids->limit))
 		return -ENOSPC;
-	index = free_index(ids);
+	if (asked >= 0) {
+		/* /proc/sys/kernel/msg_next_id: this place, or the next that is free. */
+		for (index = asked & INDEX_MASK; index < IPC_LIMIT && !is_free(ids, index);)
+			index++;
+		if (index == IPC_LIMIT)
+			return -ENOSPC;
+		seq = (u32)asked >> IPC_INDEX_BITS;
+		WRITE_ONCE(ids->next_id, -1);
+	} else {
+		index = free_index(ids);
+	}
 	while (index >= ids->size)
 		if (grow(ids))
 			return -ENOMEM;
-	if (index < ids->next)
-		ids->seq = ids->seq >= SEQ_MAX ? 0 : ids->seq + 1;
-	ids->next = index + 1;
-	o->seq = ids->seq;
-	o->id = (i32)(ids->seq << IPC_INDEX_BITS | index);
+	if (asked < 0) {
+		if (index < ids->next)
+			ids->seq = ids->seq >= SEQ_MAX ? 0 : ids->seq + 1;
+		ids->next = index + 1;
+		seq = ids->seq;
+	}
+	o->seq = seq;
+	o->id = (i32)(seq << IPC_INDEX_BITS | index);
 	ids->table[index] = o;
 	ids->used++;
 	return 0;
@@ -256,3 +271,17 @@ long ipc_get(struct ipc_ids *ids, const struct ipc_params *p)
 	mutex_unlock(&ids->lock);
 	return ret;
 }
+
+static const struct sysctl settings[] = {
+	{"kernel", "msg_next_id", &msg_ids.next_id, -1, INT32_MAX},
+	{"kernel", "msgmni", &msg_ids.limit, 0, IPC_LIMIT},
+	{"kernel", "sem_next_id", &sem_ids.next_id, -1, INT32_MAX},
+	{"kernel", "shm_next_id", &shm_ids.next_id, -1, INT32_MAX},
+	{"kernel", "shmmni", &shm_ids.limit, 0, IPC_LIMIT},
+};
+
+static void ipc_init(void)
+{
+	sysctl_register(settings, ARRAY_SIZE(settings));
+}
+INITCALL(INIT_CORE, ipc_init);

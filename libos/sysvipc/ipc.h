@@ -30,7 +30,7 @@ struct ipc_params {		/* of a get call */
 
 struct ipc_ids {
 	struct mutex lock;	/* RANK_OBJECT; no object's lock is taken under it */
-	u32 limit;		/* as its setting in /proc/sys/kernel says */
+	i64 limit, next_id;	/* /proc/sys/kernel: msgmni, msg_next_id and their sisters; next_id: -1, or the one to give next */
 	struct ipc_object **table;
 	u32 size, used;		/* of the table; objects in it */
 	u32 next, seq;		/* behind the place that was taken last; of the next identifier */
@@ -42,6 +42,7 @@ struct ipc_ids {
 };
 
 #define IPC_INDEX_BITS 15
+#define IPC_LIMIT (1 << IPC_INDEX_BITS)
 #define IPC_MODE_BITS 0777
 
 /* shmget(2) and its sisters: an identifier or -errno. */

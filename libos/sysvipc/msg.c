@@ -86,7 +86,7 @@ static void show(struct seq *s, const struct ipc_object *o)
 }
 
 struct ipc_ids msg_ids = {
-	.lock = MUTEX_INIT(RANK_OBJECT), .limit = MSGMNI, .make = make, .check = check, .free = release,
+	.lock = MUTEX_INIT(RANK_OBJECT), .limit = MSGMNI, .next_id = -1, .make = make, .check = check, .free = release,
 	.show = show};
 
 SYSCALL(msgget, int key, int flags)
@@ -336,7 +336,7 @@ SYSCALL(msgrcv, int id, struct msgbuf *umsg, size_t size, long type, int flags)
 
 static long info(int cmd, struct msginfo *uinfo)
 {
-	struct msginfo i = {.msgpool = MSGPOOL, .msgmap = MSGMAP, .msgmax = MSGMAX, .msgmnb = MSGMNB, .msgmni = MSGMNI,
+	struct msginfo i = {.msgpool = MSGPOOL, .msgmap = MSGMAP, .msgmax = MSGMAX, .msgmnb = MSGMNB, .msgmni = msg_ids.limit,
 			    .msgssz = MSGSSZ, .msgtql = MSGTQL, .msgseg = MSGSEG};
 	i32 last = ipc_max_index(&msg_ids);
 	struct ipc_object *o;

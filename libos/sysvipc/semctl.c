@@ -43,7 +43,7 @@ static void show(struct seq *q, const struct ipc_object *o)
 }
 
 struct ipc_ids sem_ids = {
-	.lock = MUTEX_INIT(RANK_OBJECT), .limit = SEMMNI, .make = make, .check = check, .free = release,
+	.lock = MUTEX_INIT(RANK_OBJECT), .limit = SEMMNI, .next_id = -1, .make = make, .check = check, .free = release,
 	.show = show};
 
 SYSCALL(semget, int key, int count, int flags)

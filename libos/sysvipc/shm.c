@@ -118,7 +118,7 @@ static void show(struct seq *q, const struct ipc_object *o)
 }
 
 struct ipc_ids shm_ids = {
-	.lock = MUTEX_INIT(RANK_OBJECT), .limit = SHMMNI, .make = make, .check = check, .free = release,
+	.lock = MUTEX_INIT(RANK_OBJECT), .limit = SHMMNI, .next_id = -1, .make = make, .check = check, .free = release,
 	.show = show};
 
 SYSCALL(shmget, int key, size_t size, int flags)
@@ -248,7 +248,7 @@ SYSCALL(shmdt, const void *addr)
 
 static long limits(struct shminfo64 *uinfo)
 {
-	struct shminfo64 i = {.shmmax = SHMMAX, .shmmin = SHMMIN, .shmmni = SHMMNI, .shmseg = SHMMNI, .shmall = SHMALL};
+	struct shminfo64 i = {.shmmax = SHMMAX, .shmmin = SHMMIN, .shmmni = shm_ids.limit, .shmseg = SHMMNI, .shmall = SHMALL};
 
 	return copy_to_user(uinfo, &i, sizeof(i)) ? -EFAULT : ipc_max_index(&shm_ids);
 }

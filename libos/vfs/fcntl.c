@@ -2,6 +2,7 @@
 #include "libos/kernel/syscall.h"
 #include "libos/pipe/pipe.h"
 #include "libos/vfs/fdtable.h"
+#include "libos/vfs/lease.h"
 #include "libos/vfs/locks.h"
 #include "libos/vfs/memfd.h"
 #include <asm/ioctls.h>
@@ -95,10 +96,9 @@ static long do_fcntl(struct file *f, int fd, u32 cmd, u64 arg)
 		f->owner_sig = arg;
 		return 0;
 	case F_GETLEASE:
-		return F_UNLCK;
+		return lease_get(f);
 	case F_SETLEASE:
-		/* No lease is ever broken in here, so none is given but the release of none. */
-		return arg == F_UNLCK ? -EAGAIN : -EINVAL;
+		return lease_set(f, arg);
 	case F_NOTIFY:
 		return f->inode && S_ISDIR(f->inode->mode) ? -EINVAL : -ENOTDIR;
 	case F_SETPIPE_SZ:

@@ -2,6 +2,7 @@
  * mappings share it. */
 #include "libos/epoll/epoll.h"
 #include "libos/pipe/pipe.h"
+#include "libos/vfs/lease.h"
 #include "libos/vfs/locks.h"
 #include "libos/vfs/namei.h"
 #include <linux/inotify.h>
@@ -46,6 +47,7 @@ void file_put(struct file *f)
 	epoll_file_released(f);
 	if (f->inode && !(f->flags & O_PATH)) {
 		locks_release(f);
+		lease_release(f);
 		if (f->path.dentry)
 			fsnotify(f->inode, f->path.dentry, close_event(f), 0);
 	}
@@ -53,6 +55,8 @@ void file_put(struct file *f)
 		f->ops->release(f);
 	if (f->writer)
 		__atomic_fetch_sub(&f->inode->writers, 1, __ATOMIC_RELAXED);
+	if (f->reader)
+		__atomic_fetch_sub(&f->inode->readers, 1, __ATOMIC_RELAXED);
 	path_put(&f->path);
 	inode_put(f->inode);
 	kfree(f);
@@ -96,7 +100,12 @@ struct file *file_open_path(const struct path *p, u32 flags)
 			__atomic_fetch_add(&inode->writers, 1, __ATOMIC_SEQ_CST);
 			f->writer = true;
 		}
+	} else if (S_ISREG(inode->mode)) {
+		__atomic_fetch_add(&inode->readers, 1, __ATOMIC_SEQ_CST);
+		f->reader = true;
 	}
+	if (!err && unlikely(READ_ONCE(inode->leases)))
+		err = lease_break(inode, f->writer || (flags & O_TRUNC), flags);
 	if (!err && (flags & O_TRUNC) && S_ISREG(inode->mode)) {
 		err = vfs_truncate(inode, f, 0);
 		if (!err)

@@ -9,6 +9,7 @@
  * name went (IN_DELETE_SELF, then IN_IGNORED).  Where a file system hears of changes that others make (INODE_TOLD), it hears
  * of those by guests too, and what guests did is told by its word alone.
  */
+#include "libos/kernel/sysctl.h"
 #include "libos/kernel/syscall.h"
 #include "libos/signal/signal.h"
 #include "libos/vfs/vfs.h"
@@ -17,6 +18,8 @@
 
 #define QUEUE_MAX 16384
 #define INSTANCES_MAX 128
+
+i64 inotify_max_user_instances = INSTANCES_MAX;
 #define WATCHES_MAX 65536
 #define PARENT_ONLY (IN_CREATE | IN_DELETE | IN_MOVED_FROM | IN_MOVED_TO)
 #define SELF_ONLY (IN_DELETE_SELF | IN_MOVE_SELF)
@@ -326,7 +329,7 @@ static long inotify_create(int flags)
 
 	if (flags & ~(IN_CLOEXEC | IN_NONBLOCK))
 		return -EINVAL;
-	if (__atomic_add_fetch(&instance_count, 1, __ATOMIC_RELAXED) > INSTANCES_MAX) {
+	if (__atomic_add_fetch(&instance_count, 1, __ATOMIC_RELAXED) > READ_ONCE(inotify_max_user_instances)) {
 		__atomic_fetch_sub(&instance_count, 1, __ATOMIC_RELAXED);
 		return -EMFILE;
 	}

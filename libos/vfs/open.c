@@ -2,6 +2,7 @@
 #include "libos/kernel/syscall.h"
 #include "libos/mm/mm.h"
 #include "libos/signal/signal.h"
+#include "libos/vfs/lease.h"
 #include "libos/vfs/walk.h"
 #include <linux/capability.h>
 #include <linux/inotify.h>
@@ -427,8 +428,15 @@ SYSCALL(truncate, const char *path, long size)
 		err = inode_permission(inode, 2);
 	if (!err && (u64)size > inode->size)
 		err = size_allowed(size);
-	if (!err)
-		err = vfs_truncate(inode, NULL, size);
+	if (!err) {
+		/* Counted as if it were open, which is what a lease's holder finds who wants to keep something. */
+		__atomic_fetch_add(&inode->writers, 1, __ATOMIC_SEQ_CST);
+		if (unlikely(READ_ONCE(inode->leases)))
+			err = lease_break(inode, true, 0);
+		if (!err)
+			err = vfs_truncate(inode, NULL, size);
+		__atomic_fetch_sub(&inode->writers, 1, __ATOMIC_RELAXED);
+	}
 	if (!err)
 		fsnotify(inode, p.dentry, IN_MODIFY, 0);
 	path_put(&p);

@@ -113,10 +113,12 @@ struct inode {
 	struct list mappings;	/* mm's: vmas of this inode */
 	struct flock_list *locks; /* vfs/locks.c */
 	struct inotify_marks *marks; /* vfs/inotify.c */
+	struct lease *leases;	/* vfs/lease.c */
 	u64 dir_version;	/* directories: what the dentries of names in it are stamped with */
 	struct pipe *fifo;	/* pipe/: a FIFO's buffer while it is open */
 	struct inode *bound;	/* overlay and others: the inode that holds the data */
 	u32 deny_write, writers; /* atomic: processes that execute it; descriptions that may write it (ETXTBSY) */
+	u32 readers;		/* atomic: descriptions that may not */
 	u32 map_count;		/* atomic: vmas that map it; 0 lets truncation skip the search */
 	u32 map_writable;	/* atomic: those that may write it: F_SEAL_WRITE has to wait for them */
 	union { void *priv; u64 priv_word; };
@@ -227,6 +229,7 @@ struct file {
 	i32 owner_pid, owner_sig; /* F_SETOWN, F_SETSIG */
 	struct list epoll_items; /* epoll/: items that watch this file; file->lock */
 	bool writer;		/* counted in inode->writers: the file cannot be executed meanwhile */
+	bool reader;		/* counted in inode->readers */
 };
 
 #define FMODE_CAN_READ(f) (((f)->flags & O_ACCMODE) != O_WRONLY && !((f)->flags & O_PATH))
