@@ -11,17 +11,31 @@
 struct mm_request {
 	ref_t refs;		/* asker and list */
 	struct list node;
-	struct inode *inode;	/* referenced */
-	u64 size;
+	struct inode *inode;	/* its mappings end at size now; referenced.  Null: copy memory instead */
+	u64 size;		/* bytes to copy */
+	u64 addr;
+	bool write;		/* to addr */
+	size_t copied;
 	u32 done;		/* the asker sleeps on it */
+	u8 data[];
 };
 
 static void request_put(struct mm_request *r)
 {
 	if (ref_put(&r->refs)) {
-		inode_put(r->inode);
+		if (r->inode)
+			inode_put(r->inode);
 		kfree(r);
 	}
+}
+
+/* In the address space that is asked for.  What cannot be touched now ends it: mappings are the host's, protections too. */
+static void copy_memory(struct mm_request *r)
+{
+	void *at = (void *)r->addr;
+
+	if (r->addr < BZ_GUEST_HIGH && r->size <= BZ_GUEST_HIGH - r->addr)
+		r->copied = r->size - (r->write ? copy_fault_safe(at, r->data, r->size) : copy_fault_safe(r->data, at, r->size));
 }
 
 void mm_serve_requests(struct mm *mm)
@@ -34,7 +48,10 @@ void mm_serve_requests(struct mm *mm)
 	while (!list_empty(&mm->requests)) {
 		r = list_first(&mm->requests, struct mm_request, node);
 		list_del(&r->node);
-		mm_cut_mappings(mm, r->inode, r->size);
+		if (r->inode)
+			mm_cut_mappings(mm, r->inode, r->size);
+		else
+			copy_memory(r);
 		__atomic_store_n(&r->done, 1, __ATOMIC_SEQ_CST);
 		host->wake(&r->done, 1, ~0u, BZ_WAIT_SHARED);
 		request_put(r);
@@ -60,7 +77,21 @@ static void kick_one(struct process *p)
 	mutex_unlock(&p->lock);
 }
 
-static void ask(struct process *p, struct mm *mm, struct inode *inode, u64 size)
+/* Until it is served; false: it was not. */
+static bool ask(struct process *p, struct mm *mm, struct mm_request *r)
+{
+	mutex_lock(&mm->lock);
+	list_add_tail(&r->node, &mm->requests);
+	mutex_unlock(&mm->lock);
+	for (int i = 0; i < ASK_TIMES && !__atomic_load_n(&r->done, __ATOMIC_SEQ_CST) && !p->group_exit; i++) {
+		kick_one(p);
+		host->wait(&r->done, 0, ~0u, BZ_WAIT_SHARED | BZ_WAIT_UNINTERRUPTIBLE, BZ_CLOCK_MONOTONIC,
+			   now_mono() + ASK_AGAIN_NS);
+	}
+	return __atomic_load_n(&r->done, __ATOMIC_SEQ_CST);
+}
+
+static void ask_to_cut(struct process *p, struct mm *mm, struct inode *inode, u64 size)
 {
 	struct mm_request *r = kzalloc(sizeof(*r));
 
@@ -70,15 +101,30 @@ static void ask(struct process *p, struct mm *mm, struct inode *inode, u64 size)
 	r->inode = inode;
 	r->size = size;
 	inode_get(inode);
-	mutex_lock(&mm->lock);
-	list_add_tail(&r->node, &mm->requests);
-	mutex_unlock(&mm->lock);
-	for (int i = 0; i < ASK_TIMES && !__atomic_load_n(&r->done, __ATOMIC_SEQ_CST) && !p->group_exit; i++) {
-		kick_one(p);
-		host->wait(&r->done, 0, ~0u, BZ_WAIT_SHARED | BZ_WAIT_UNINTERRUPTIBLE, BZ_CLOCK_MONOTONIC,
-			   now_mono() + ASK_AGAIN_NS);
+	ask(p, mm, r);
+	request_put(r);
+}
+
+ssize_t mm_remote_copy(struct process *p, struct mm *mm, u64 addr, void *buf, size_t n, bool write)
+{
+	struct mm_request *r = kzalloc(sizeof(*r) + n);
+	ssize_t ret = -ESRCH;
+
+	if (!r)
+		return -ENOMEM;
+	r->refs = 2;
+	r->addr = addr;
+	r->size = n;
+	r->write = write;
+	if (write)
+		memcpy(r->data, buf, n);
+	if (ask(p, mm, r)) {
+		ret = r->copied;
+		if (!write)
+			memcpy(buf, r->data, r->copied);
 	}
 	request_put(r);
+	return ret;
 }
 
 static bool maps_beyond(struct mm *mm, struct inode *inode, u64 size)
@@ -121,7 +167,7 @@ void mm_truncate_others(struct inode *inode, u64 size)
 	while ((p = next_process(pid, &mm))) {
 		pid = p->pid;
 		if (maps_beyond(mm, inode, size))
-			ask(p, mm, inode, size);
+			ask_to_cut(p, mm, inode, size);
 		mm_put(mm);
 		process_put(p);
 	}

@@ -1,12 +1,20 @@
 /*
- * process_vm_readv(2) and process_vm_writev(2) on the own process.  Another address space is reached by a request that its
- * own threads serve, which these calls do not make yet: they answer EPERM there, as under a Yama policy.
+ * process_vm_readv(2) and process_vm_writev(2).  Another address space is reached by a request that one of its own threads
+ * serves (remote.c), a chunk at a time.
  */
 #include "libos/kernel/syscall.h"
+#include "libos/mm/mm.h"
 #include "libos/proc/proc.h"
+#include <linux/capability.h>
 #include <linux/uio.h>
 
-#define CHUNK 4096
+#define CHUNK 16384u
+
+/* The process whose memory is meant; mm null: the caller's own. */
+struct other {
+	struct process *process;
+	struct mm *mm;
+};
 
 struct side {
 	const struct iovec *uiov;
@@ -34,60 +42,126 @@ static void side_advance(struct side *s, size_t n)
 	s->now.iov_len -= n;
 }
 
-static ssize_t copy_all(struct side *from, struct side *to)
+/* One chunk from or to the other side: bytes. */
+static ssize_t move(const struct other *o, void *addr, void *buf, size_t n, bool write)
 {
+	if (o->mm)
+		return mm_remote_copy(o->process, o->mm, (u64)addr, buf, n, write);
+	return n - (write ? copy_to_user_partial(addr, buf, n) : copy_from_user_partial(buf, addr, n));
+}
+
+static ssize_t copy_all(const struct other *o, struct side *local, struct side *remote, bool write)
+{
+	const struct other own = {0};
+	ssize_t done = 0, got, put;
 	char *buf = kmalloc(CHUNK);
-	ssize_t done = 0;
 	int err = 0;
 
 	if (!buf)
 		return -ENOMEM;
-	while ((err = side_next(from)) > 0 && (err = side_next(to)) > 0) {
-		size_t n = min(from->now.iov_len, to->now.iov_len), got, put;
+	while ((err = side_next(local)) > 0 && (err = side_next(remote)) > 0) {
+		size_t n = min(local->now.iov_len, remote->now.iov_len);
 
 		n = min(n, (size_t)CHUNK);
-
-		got = n - copy_from_user_partial(buf, from->now.iov_base, n);
-		put = got - copy_to_user_partial(to->now.iov_base, buf, got);
-		done += put;
-		if (put < n) {
-			err = -EFAULT;
+		got = write ? move(&own, local->now.iov_base, buf, n, false) : move(o, remote->now.iov_base, buf, n, false);
+		put = got <= 0 ? got : write ? move(o, remote->now.iov_base, buf, got, true) :
+					       move(&own, local->now.iov_base, buf, got, true);
+		if (put > 0)
+			done += put;
+		if (put < (ssize_t)n) {
+			err = put < 0 ? put : -EFAULT;
 			break;
 		}
-		side_advance(from, n);
-		side_advance(to, n);
+		side_advance(local, n);
+		side_advance(remote, n);
 	}
 	kfree(buf);
 	return done ? done : err < 0 ? err : 0;
 }
 
-static long vm_copy(i32 pid, struct side *from, struct side *to, unsigned long flags)
+/* Each entry can be read, and no length is negative. */
+static int check_vector(const struct iovec *uiov, u64 count)
 {
-	struct process *p;
-	bool own;
+	struct iovec v;
 
-	if (flags || from->count > UIO_MAXIOV || to->count > UIO_MAXIOV)
+	if (count > UIO_MAXIOV)
 		return -EINVAL;
-	p = process_find(pid);
-	if (!p)
+	for (u64 i = 0; i < count; i++) {
+		if (copy_from_user(&v, uiov + i, sizeof(v)))
+			return -EFAULT;
+		if ((ssize_t)v.iov_len < 0)
+			return -EINVAL;
+	}
+	return 0;
+}
+
+/* ptrace(2), "Ptrace access mode checking", with real credentials, as Linux does without a security module. */
+static bool may_look(const struct process *p)
+{
+	const struct cred *mine = &current->process->cred, *c = &p->cred;
+
+	if (capable(CAP_SYS_PTRACE))
+		return true;
+	return mine->uid == c->uid && mine->uid == c->euid && mine->uid == c->suid && mine->gid == c->gid && mine->gid == c->egid &&
+	       mine->gid == c->sgid;
+}
+
+/* Its memory, referenced; null: it is gone, or a thread's that is a process no longer. */
+static struct mm *memory_of(struct process *p)
+{
+	struct mm *mm;
+
+	mutex_lock(&p->lock);
+	mm = p->group_exit ? NULL : p->mm;
+	if (mm)
+		mm_get(mm);
+	mutex_unlock(&p->lock);
+	return mm;
+}
+
+static long vm_copy(i32 pid, struct side *local, struct side *remote, unsigned long flags, bool write)
+{
+	struct other o = {0};
+	long ret;
+
+	if (flags)
+		return -EINVAL;
+	ret = check_vector(local->uiov, local->count);
+	if (!ret)
+		ret = check_vector(remote->uiov, remote->count);
+	if (ret)
+		return ret;
+	o.process = process_find(pid);
+	if (!o.process)
 		return -ESRCH;
-	own = p == current->process;
-	process_put(p);
-	return own ? copy_all(from, to) : -EPERM;
+	o.mm = o.process == current->process ? NULL : memory_of(o.process);
+	if (o.process != current->process && !o.mm)
+		ret = -ESRCH;
+	else if (o.mm && !may_look(o.process))
+		ret = -EPERM;
+	else {
+		struct other own = {0};
+
+		ret = copy_all(o.mm == current->process->mm ? &own : &o, local, remote, write);
+	}
+	if (o.mm)
+		mm_put(o.mm);
+	process_put(o.process);
+	return ret;
 }
 
 SYSCALL(process_vm_readv, int pid, const struct iovec *local, unsigned long local_count, const struct iovec *remote,
 	unsigned long remote_count, unsigned long flags)
 {
-	struct side to = {local, local_count, {0}}, from = {remote, remote_count, {0}};
+	struct side l = {local, local_count, {0}}, r = {remote, remote_count, {0}};
 
-	return vm_copy(pid, &from, &to, flags);
+	return vm_copy(pid, &l, &r, flags, false);
 }
 
 SYSCALL(process_vm_writev, int pid, const struct iovec *local, unsigned long local_count, const struct iovec *remote,
 	unsigned long remote_count, unsigned long flags)
 {
-	struct side from = {local, local_count, {0}}, to = {remote, remote_count, {0}};
+	struct side l = {local, local_count, {0}}, r = {remote, remote_count, {0}};
 
-	return vm_copy(pid, &from, &to, flags);
+	return vm_copy(pid, &l, &r, flags, true);
 }

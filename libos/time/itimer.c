@@ -44,7 +44,7 @@ static void real_fired(struct ktimer *k)
 	send(p, SIGALRM);
 }
 
-static bool running_now(struct process *p)
+bool process_is_running(struct process *p)
 {
 	struct thread *t;
 
@@ -65,7 +65,7 @@ static void tick_fired(struct ktimer *k)
 	for (int i = 0; i < 2; i++) {
 		if (!pt->cpu[i].left)
 			continue;
-		if (running_now(p))
+		if (process_is_running(p))
 			pt->cpu[i].left -= TICK_NS;
 		if (pt->cpu[i].left <= 0) {
 			fire[i] = true;

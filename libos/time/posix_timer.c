@@ -20,7 +20,8 @@ struct posix_timer {
 	i32 id, clock;
 	i32 sig, notify;
 	u64 value;
-	i64 expires, interval;		/* monotonic; expires 0: not armed */
+	i64 expires, interval;		/* expires 0: not armed; by now_of */
+	i64 ran;			/* of CPU-time clocks: sampled since it was armed, as ITIMER_PROF is */
 	i32 overrun, last_overrun;
 };
 
@@ -30,6 +31,39 @@ struct user_sigevent {
 	i32 tid;
 	i32 pad[11];
 };
+
+/* Only a process itself can read its own CPU clock: a tick in which it runs counts as one of CPU time. */
+#define TICK_NS (10 * 1000000ll)
+
+static bool is_cpu(const struct posix_timer *pt)
+{
+	return pt->clock == CLOCK_PROCESS_CPUTIME_ID || pt->clock == CLOCK_THREAD_CPUTIME_ID;
+}
+
+static i64 now_of(const struct posix_timer *pt)
+{
+	return is_cpu(pt) ? pt->ran : now_mono();
+}
+
+static void arm(struct posix_timer *pt)
+{
+	ktimer_set(&pt->ktimer, is_cpu(pt) ? now_mono() + TICK_NS : pt->expires);
+}
+
+/* False: it is not due yet. */
+static bool cpu_tick(struct posix_timer *pt)
+{
+	bool running;
+
+	mutex_lock(&pt->process->lock);
+	running = process_is_running(pt->process);
+	mutex_unlock(&pt->process->lock);
+	pt->ran += running ? TICK_NS : 0;
+	if (pt->ran >= pt->expires)
+		return true;
+	arm(pt);
+	return false;
+}
 
 static void rearm(struct posix_timer *pt, i64 now)
 {
@@ -44,7 +78,7 @@ static void rearm(struct posix_timer *pt, i64 now)
 		missed = 0;
 	pt->overrun += min(missed, (i64)0x7fffffff - pt->overrun);
 	pt->expires += (missed + 1) * pt->interval;
-	ktimer_set(&pt->ktimer, pt->expires);
+	arm(pt);
 }
 
 static void fired(struct ktimer *k)
@@ -52,22 +86,24 @@ static void fired(struct ktimer *k)
 	struct posix_timer *pt = container_of(k, struct posix_timer, ktimer);
 	struct siginfo_kernel info = {.si_signo = pt->sig, .si_code = SI_TIMER};
 
+	if (is_cpu(pt) && !cpu_tick(pt))
+		return;
 	if (pt->notify == NOTIFY_NONE) {
-		rearm(pt, now_mono());
+		rearm(pt, now_of(pt));
 		return;
 	}
 	info.timer.tid = pt->id;
 	info.timer.value = pt->value;
 	/* Ignored: nobody will take the signal, so the timer goes on by itself. */
 	if (signal_post(pt->process, pt->thread, pt->sig, &info, pt) != 0)
-		rearm(pt, now_mono());
+		rearm(pt, now_of(pt));
 }
 
 /* sighand locked. */
 void posix_timer_delivered(struct posix_timer *pt, struct siginfo_kernel *info)
 {
 	pt->overrun = 0;
-	rearm(pt, now_mono());
+	rearm(pt, now_of(pt));
 	pt->last_overrun = pt->overrun;
 	info->timer.overrun = pt->overrun;
 }
@@ -176,6 +212,14 @@ static int load_event(const struct user_sigevent *uev, struct posix_timer *pt)
 	return 0;
 }
 
+/* The caller's own CPU clocks have a second form, by the number 0 of process or thread, which glibc uses. */
+static i32 plain_clock(i32 clock)
+{
+	if (clock >> 3 != ~0 || (clock & 3) > 2)
+		return clock;
+	return clock & 4 ? CLOCK_THREAD_CPUTIME_ID : CLOCK_PROCESS_CPUTIME_ID;
+}
+
 SYSCALL(timer_create, int clock, const struct user_sigevent *uev, i32 *uid)
 {
 	struct process *p = current->process;
@@ -183,7 +227,8 @@ SYSCALL(timer_create, int clock, const struct user_sigevent *uev, i32 *uid)
 	i64 ns;
 	int err;
 
-	if (!clock_can_sleep(clock))
+	clock = plain_clock(clock);
+	if (!clock_can_sleep(clock) && clock != CLOCK_PROCESS_CPUTIME_ID && clock != CLOCK_THREAD_CPUTIME_ID)
 		return clock_now(clock, &ns) ? -EINVAL : -EOPNOTSUPP;
 	if (!sigqueue_reserve(rlimit_soft(RLIMIT_SIGPENDING)))
 		return -EAGAIN;
@@ -213,7 +258,7 @@ SYSCALL(timer_create, int clock, const struct user_sigevent *uev, i32 *uid)
 static void read_timer(struct posix_timer *pt, i64 *left, i64 *interval)
 {
 	*interval = pt->interval;
-	*left = pt->expires ? max(pt->expires - now_mono(), 1ll) : 0;
+	*left = pt->expires ? max(pt->expires - now_of(pt), 1ll) : 0;
 }
 
 static int store_spec(struct __kernel_itimerspec *u, i64 left, i64 interval)
@@ -224,6 +269,20 @@ static int store_spec(struct __kernel_itimerspec *u, i64 left, i64 interval)
 	};
 
 	return copy_to_user(u, &v, sizeof(v));
+}
+
+static i64 expiry(struct posix_timer *pt, i64 value, bool absolute)
+{
+	i64 now = 0, at;
+
+	if (!is_cpu(pt)) {
+		at = absolute ? clock_to_mono(pt->clock, value) : deadline_after(value);
+	} else {
+		clock_now(pt->clock, &now);
+		pt->ran = 0;
+		at = absolute ? value - now : value;
+	}
+	return max(at, 1ll);
 }
 
 SYSCALL(timer_settime, int id, int flags, const struct __kernel_itimerspec *unew, struct __kernel_itimerspec *uold)
@@ -246,11 +305,9 @@ SYSCALL(timer_settime, int id, int flags, const struct __kernel_itimerspec *unew
 		read_timer(pt, &left, &old_interval);
 		pt->interval = interval;
 		pt->overrun = pt->last_overrun = 0;
-		pt->expires = !value ? 0 : flags & TIMER_ABSTIME ? clock_to_mono(pt->clock, value) : deadline_after(value);
-		if (value && pt->expires <= 0)
-			pt->expires = 1;
+		pt->expires = value ? expiry(pt, value, flags & TIMER_ABSTIME) : 0;
 		if (value)
-			ktimer_set(&pt->ktimer, pt->expires);
+			arm(pt);
 	}
 	mutex_unlock(&p->lock);
 	if (!pt)

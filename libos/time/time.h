@@ -21,4 +21,6 @@ int sleep_until(i64 mono_deadline);
 
 void itimers_free(struct process *p);	/* itimer.c */
 
+bool process_is_running(struct process *p);	/* one of its threads, just now; p->lock held (itimer.c) */
+
 #endif

@@ -1,11 +1,10 @@
 /*
- * Calls about file systems that a sandbox does not have: mounts are the operator's, handles and quotas nobody's.  What is
- * not registered at all is ENOSYS by dispatch (fanotify_init, quotactl, io_setup, io_uring_setup, lookup_dcookie), as of a
+ * Calls about file systems that a sandbox does not have: mounts are the operator's, quotas nobody's.  What is
+ * not registered at all is ENOSYS by dispatch (fanotify_init, quotactl, io_uring_setup, lookup_dcookie), as of a
  * kernel without them.
  */
 #include "libos/kernel/syscall.h"
 #include "libos/vfs/namei.h"
-#include <linux/capability.h>
 
 SYSCALL(open_tree, int dirfd, const char *path, unsigned int flags)
 {
@@ -40,27 +39,6 @@ SYSCALL(fsmount, int fd, unsigned int flags, unsigned int attr)
 SYSCALL(mount_setattr, int dirfd, const char *path, unsigned int flags, void *attr, size_t size)
 {
 	return -EPERM;
-}
-
-/* As of a file system that cannot be exported. */
-SYSCALL(name_to_handle_at, int dirfd, const char *path, void *handle, int *mount_id, int flags)
-{
-	struct path p;
-	long err;
-
-	if (flags & ~(AT_SYMLINK_FOLLOW | AT_EMPTY_PATH))
-		return -EINVAL;
-	err = path_lookup_user(dirfd, path, (flags & AT_SYMLINK_FOLLOW ? LOOKUP_FOLLOW : 0) |
-			       (flags & AT_EMPTY_PATH ? LOOKUP_EMPTY : 0), &p);
-	if (err)
-		return err;
-	path_put(&p);
-	return -EOPNOTSUPP;
-}
-
-SYSCALL(open_by_handle_at, int mount_fd, void *handle, int flags)
-{
-	return capable(CAP_DAC_READ_SEARCH) ? -ESTALE : -EPERM;
 }
 
 struct ustat_layout {
