@@ -18,6 +18,7 @@
 #include "cli/record.h"
 #include "cli/host.h"
 #include "cli/session.h"
+#include "monitor/escape.h"
 
 #define DENIALS_MAX 20
 #define MISSING_MAX 64
@@ -101,7 +102,9 @@ static void show(const struct session *s, const char *prefix, const char *text, 
 
 void session_say(const struct session *s, const char *text)
 {
-	show(s, "bartizan: ", text, strlen(text));
+	char line[4096]; /* names of this host are in it, which somebody else may have chosen */
+
+	show(s, "bartizan: ", line, escape_text(line, sizeof(line), text, strlen(text), ESCAPE_KEEP_BACKSLASH));
 }
 
 static int exit_code(int status)

@@ -397,11 +397,11 @@ static int print_json(const struct inspection *x)
 /* --- Commands ----------------------------------------------------------------------------------------- */
 
 struct options {
-	const char *name, *key;
+	const char *name, *key, *shown;
 	bool json, sites;
 };
 
-enum { OPT_JSON = 256, OPT_KEY, OPT_SITES };
+enum { OPT_JSON = 256, OPT_KEY, OPT_SITES, OPT_SHOW_AS };
 
 static error_t parse(int key, char *arg, struct argp_state *state)
 {
@@ -413,6 +413,9 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 		break;
 	case OPT_KEY:
 		o->key = arg;
+		break;
+	case OPT_SHOW_AS:
+		o->shown = arg;
 		break;
 	case OPT_SITES:
 		o->sites = true;
@@ -514,6 +517,7 @@ int verify_main(int argc, char **argv)
 	static const struct argp_option options[] = {
 	    {"key", OPT_KEY, "PUBKEY", 0,
 	     "Also demand a signature by the key whose public part is in PUBKEY (PEM)", 0},
+	    {"show-as", OPT_SHOW_AS, "NAME", OPTION_HIDDEN, "The name that messages shall use", 0},
 	    {0}};
 	static const struct argp argp = {
 	    options,
@@ -532,7 +536,7 @@ int verify_main(int argc, char **argv)
 
 	argp_parse(&argp, argc, argv, 0, NULL, &o);
 	if (inspect(&x, o.name, IMAGE_VERIFY_FULL, &err))
-		return complain(argv[0], o.name, &err);
+		return complain(argv[0], o.shown ? o.shown : o.name, &err);
 	ret = x.damaged ? -EBADMSG : 0;
 	if (ret)
 		err = x.damage;
@@ -542,7 +546,7 @@ int verify_main(int argc, char **argv)
 		ret = image_fail(&err, -EBADMSG, "the signature is damaged");
 	close(x.img.fd);
 	image_close(&x.img);
-	return ret ? complain(argv[0], o.name, &err) : 0;
+	return ret ? complain(argv[0], o.shown ? o.shown : o.name, &err) : 0;
 }
 
 int keygen_main(int argc, char **argv)

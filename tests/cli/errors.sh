@@ -21,6 +21,8 @@ code 127 "$B" run ''; err 'is empty'
 code 127 "$B" run $'./\e[31m\nred'; err './\x1b[31m\nred'
 code 125 "$B" inspect $'./\e[31mred'; err 'red'; ! grep -q $'\e' "$T/err" || not_ok "an escape sequence"
 code 125 "$B" build -o "$T/x" $'./\e[31mred'; err './\x1b[31mred: No such file'
+mkdir $T/$'e\e[31mvil'; echo x >$T/$'e\e[31mvil/f'; chmod 755 $T/$'e\e[31mvil'
+code 1 "$B" run cat $T/$'e\e[31mvil/f'; grep '^bartizan' "$T/err" | grep -q $'\e' && not_ok "a hint with an escape sequence"; err 'e\x1b[31mvil/f; add'
 code 125 "$B" run -m lots true; err "'lots'"
 code 125 "$B" run -m 1m true; err 'at least 16m'
 code 125 "$B" run --cpus 0 true; err --cpus
@@ -46,6 +48,10 @@ for text in '{"env": ["A=1" "B=2"]}' '{"env": ["A=1",]}' '{"read_only": truth}' 
 	'{"memory" 1}' '{"memory": 1} {}' '{"a": }' '["a": 1]'; do
 	printf '\n%s' "$text" >"$T/policy"
 	code 125 "$B" run --policy "$T/policy" true; err "$T/policy:2:"
+done
+for open in '[' '{"a":'; do
+	{ printf '{"volumes": '; yes "$open" | head -n 100000 | tr -d '\n'; } >"$T/policy"
+	code 125 timeout 10 "$B" run --policy "$T/policy" true; err "$T/policy:1:"
 done
 echo '{"env": {"A": "\u00e9\ud83d\ude00\t\"x"}}' >"$T/policy"
 code 0 "$B" run --policy "$T/policy" sh -c 'printf %s "$A" | od -An -tx1'; out ' c3 a9 f0 9f 98 80 09 22 78'

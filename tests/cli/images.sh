@@ -20,7 +20,8 @@ code 0 "$B" run --overlay "$T" "$T/sh.img" -c 'echo kept >/kept'
 
 (cd "$T" && "$B" keygen key && "$B" build --sign key -o signed.img ./echo) >/dev/null || not_ok "signing"
 code 0 "$B" run --verify "$T/key.pub" "$T/signed.img" trusted; out trusted
-code 125 "$B" run --verify "$T/key.pub" "$T/echo.img"; err --verify
+code 125 "$B" run --verify "$T/key.pub" "$T/echo.img"; err "$T/echo.img: the image is not signed"
+[ "$(wc -l <"$T/err")" -eq 1 ] || not_ok "more than a line: $(cat "$T/err")"
 printf x | dd of="$T/echo.img" bs=1 seek=5000 conv=notrunc 2>/dev/null
 code 125 "$B" run "$T/echo.img"; err "$T/echo.img"
 head -c 8192 "$T/signed.img" >"$T/cut.img"
