@@ -15,6 +15,7 @@
 #include "cli/run.h"
 #include "image/buildid.h"
 
+#define FILES_LEAST 16
 #define GUEST_PATH "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
 static void prepare_argv(struct run *r)
@@ -93,7 +94,8 @@ static void prepare_limits(struct run *r)
 	spec->rlimit_count = o->ulimit_count;
 	for (size_t i = 0; i < o->ulimit_count; i++)
 		if (o->ulimits[i].resource == RLIMIT_NOFILE && o->ulimits[i].hard != UINT64_MAX)
-			spec->files = (struct limit){true, o->ulimits[i].hard};
+			/* The library OS keeps the guest's limit; of the host's the sandbox needs some for itself. */
+			spec->files = (struct limit){true, o->ulimits[i].hard < FILES_LEAST ? FILES_LEAST : o->ulimits[i].hard};
 	spec->flags |= (o->trace ? SANDBOX_TRACE : 0) | (o->stats ? SANDBOX_STATS : 0) |
 		       (o->readonly ? SANDBOX_ROOT_READONLY : 0) | (o->no_userns ? SANDBOX_NO_USERNS : 0) | o->rewrite;
 }

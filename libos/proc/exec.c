@@ -421,8 +421,9 @@ static int change_program(struct exec_image *img, struct bz_context *ctx)
 		/* As Linux ends who execs it; the operator's own program is told of, and ends as what cannot be run. */
 		u32 status = img->first ? STATUS_NOT_EXECUTABLE : BZ_EXC_SEGV;
 
-		printk(img->first ? BZ_LOG_WARN : BZ_LOG_INFO, "%s: cannot be loaded: it is damaged or truncated (%s)",
-		       img->filename, errno_name(-err));
+		printk(img->first ? BZ_LOG_WARN : BZ_LOG_INFO, "%s: cannot be loaded: %s (%s)", img->filename,
+		       err == -ENOMEM ? "it needs more memory than its limits allow" : "it is damaged or truncated",
+		       errno_name(-err));
 		exec_image_free(img);
 		process_exit_group(status);
 	}

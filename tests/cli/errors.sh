@@ -29,6 +29,8 @@ code 125 "$B" run --cpus 0 true; err --cpus
 code 125 "$B" run --timeout soon true; err "'soon'"
 code 125 "$B" run --ulimit nofiles=1 true; err "'nofiles'"
 code 125 "$B" run --ulimit nofile=2:1 true; err 'above'
+code 0 "$B" run --ulimit nofile=3 "$(command -v busybox)" true
+code 126 "$B" run --ulimit data=0 true; err 'needs more memory than its limits allow'
 code 125 "$B" run -w relative true; err relative
 code 125 "$B" run -u nobody true; err "'nobody'"
 code 125 "$B" run --name a/b true; err "'a/b'"
