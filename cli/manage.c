@@ -15,6 +15,7 @@
 #include "cli/files.h"
 #include "cli/manage.h"
 #include "cli/view.h"
+#include "monitor/escape.h"
 #include "monitor/monitor.h"
 
 static void age(int64_t since, char out[32])
@@ -38,8 +39,8 @@ static const char *state_of(const struct entry *e)
 
 static void print_row(const struct entry *e)
 {
-	char since[32], state[80];
-	const char *program = entry_text(e, "program");
+	char since[32], state[80], program[64];
+	const char *text = entry_text(e, "program");
 
 	age(entry_number(e, e->running ? "created" : "ended", time(NULL)), since);
 	if (!strcmp(state_of(e), "ended"))
@@ -47,8 +48,9 @@ static void print_row(const struct entry *e)
 			 since);
 	else
 		snprintf(state, sizeof(state), "%s %s", state_of(e), e->running ? since : "");
-	/* The program is text of the person's own; still, one row stays one row. */
-	printf("%-20s %-24s %-9d %.60s\n", e->name, state, e->running ? e->monitor.pid : 0, program);
+	/* Files have names that somebody else may have chosen. */
+	escape_text(program, sizeof(program), text, strlen(text), 0);
+	printf("%-20s %-24s %-9d %s\n", e->name, state, e->running ? e->monitor.pid : 0, program);
 }
 
 int command_ps(int argc, char **argv)

@@ -1,5 +1,10 @@
 . "$(dirname "$0")/lib.sh"
 
+cp /bin/busybox $T/$'e\e[31mvil'
+code 0 "$B" run -d --name named $T/$'e\e[31mvil' true
+code 0 "$B" ps -a; has 'vil'; grep -q $'\e' "$T/out" && not_ok "ps shows an escape sequence"
+code 0 "$B" wait named; code 0 "$B" rm named
+
 code 0 "$B" run -d --name one sh -c 'echo hello; echo oops >&2; exit 3'; out one
 code 0 "$B" wait one; out 3
 code 0 "$B" logs one; out "$(printf 'hello\noops')"
