@@ -15,7 +15,7 @@
 #include "cli/run.h"
 #include "image/buildid.h"
 
-#define FILES_LEAST 16
+#define FILES_LEAST 64 /* and one a mount */
 #define GUEST_PATH "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
 static void prepare_argv(struct run *r)
@@ -83,6 +83,7 @@ static void prepare_limits(struct run *r)
 {
 	const struct run_options *o = &r->options;
 	struct sandbox_spec *spec = &r->spec;
+	const uint64_t least = FILES_LEAST + r->view.count;
 
 	spec->memory = o->memory;
 	spec->pids = o->pids;
@@ -94,8 +95,8 @@ static void prepare_limits(struct run *r)
 	spec->rlimit_count = o->ulimit_count;
 	for (size_t i = 0; i < o->ulimit_count; i++)
 		if (o->ulimits[i].resource == RLIMIT_NOFILE && o->ulimits[i].hard != UINT64_MAX)
-			/* The library OS keeps the guest's limit; of the host's the sandbox needs some for itself. */
-			spec->files = (struct limit){true, o->ulimits[i].hard < FILES_LEAST ? FILES_LEAST : o->ulimits[i].hard};
+			/* The library OS keeps the guest's limit; of the host's the sandbox needs some for itself and its start. */
+			spec->files = (struct limit){true, o->ulimits[i].hard < least ? least : o->ulimits[i].hard};
 	spec->flags |= (o->trace ? SANDBOX_TRACE : 0) | (o->stats ? SANDBOX_STATS : 0) |
 		       (o->readonly ? SANDBOX_ROOT_READONLY : 0) | (o->no_userns ? SANDBOX_NO_USERNS : 0) | o->rewrite;
 }
