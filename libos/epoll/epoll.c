@@ -19,7 +19,7 @@ struct register_table {
 
 #define NESTS_MAX 4
 
-static struct mutex epoll_mutex = MUTEX_INIT(RANK_FILE);
+static struct mutex epoll_mutex = MUTEX_INIT(RANK_EPOLLS);
 void epoll_mark_ready(struct item *it)
 {
 	struct epoll *ep = it->ep;

@@ -8,6 +8,7 @@
  */
 #include "libos/kernel/pages.h"
 #include "libos/kernel/alloc.h"
+#include "libos/kernel/debug.h"
 #include "libos/kernel/lock.h"
 #include "libos/proc/proc.h"
 
@@ -79,6 +80,8 @@ static struct slab *slab_new(u32 class_index)
 	s->used = s->fresh = 0;
 	s->class_index = class_index;
 	s->capacity = ((PAGE_SIZE << c->order) - ROUND_UP(sizeof(*s), 16)) / c->size;
+	for (u32 i = 0; i < s->capacity; i++)
+		debug_poison(object_at(s, i), c->size);
 	list_add(&s->node, &c->partial);
 	return s;
 }
@@ -179,6 +182,8 @@ void *kmalloc(size_t n)
 
 	if (n <= sizes[CLASSES - 1]) {
 		p = object_alloc(class_for(n));
+		if (p)
+			debug_poisoned(p, sizes[class_for(n)]);
 	} else {
 		p = pages_alloc(order_for(n));
 		if (p)
@@ -232,6 +237,7 @@ void kfree(void *p)
 		return;
 	pg = page_of(p);
 	if (pg->state == PAGE_SLAB) {
+		debug_poison(p, usable_size(p));
 		object_free(p);
 		return;
 	}

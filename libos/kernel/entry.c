@@ -3,6 +3,7 @@
  * Owns nothing; see abi/bartizan_abi.h for the contract.
  */
 #include "libos/kernel/kernel.h"
+#include "libos/kernel/debug.h"
 #include "libos/kernel/dispatch.h"
 #include "libos/kernel/offsets.h"
 #include "libos/kernel/pages.h"
@@ -103,7 +104,9 @@ static void return_to_guest(struct bz_context *ctx)
 	struct thread *t;
 	u64 real;
 
+	debug_no_locks("a return to the guest");
 	see_to_signals(ctx);
+	debug_no_locks("a return to the guest");
 	t = current;
 	while (__atomic_store_n(&t->in_guest, 1, __ATOMIC_SEQ_CST), __atomic_load_n(&t->hold, __ATOMIC_SEQ_CST)) {
 		__atomic_store_n(&t->in_guest, 0, __ATOMIC_SEQ_CST);
@@ -204,6 +207,7 @@ static u32 upcall_syscall(struct bz_context *ctx)
 
 	t->ctx = ctx;
 	syscall_dispatch(t, ctx);
+	debug_no_locks("a return to the guest");
 	/* The host knows the way back, unless something else was put in its place, or is to be seen to first. */
 	if (likely(!signal_is_pending() && ctx->rip == shown && !(ctx->flags & BZ_CTX_FULL)))
 		return 1;

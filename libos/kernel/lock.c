@@ -3,6 +3,7 @@
  * has slept a second probes the owner: a picoprocess that died with a lock held must end the sandbox, not hang it.
  */
 #include "libos/kernel/lock.h"
+#include "libos/kernel/debug.h"
 #include "libos/kernel/kernel.h"
 #include "libos/proc/proc.h"
 
@@ -29,7 +30,10 @@ bool mutex_trylock(struct mutex *m)
 {
 	u32 free = 0;
 
-	return __atomic_compare_exchange_n(&m->word, &free, my_tid(), false, __ATOMIC_ACQUIRE, __ATOMIC_RELAXED);
+	if (!__atomic_compare_exchange_n(&m->word, &free, my_tid(), false, __ATOMIC_ACQUIRE, __ATOMIC_RELAXED))
+		return false;
+	debug_locked(m, CALLER);
+	return true;
 }
 
 static void lock_slow(struct mutex *m, u32 tid)
@@ -68,12 +72,15 @@ void mutex_lock(struct mutex *m)
 {
 	u32 tid = my_tid(), v = 0;
 
+	debug_lock_order(m, CALLER);
 	if (unlikely(!__atomic_compare_exchange_n(&m->word, &v, tid, false, __ATOMIC_ACQUIRE, __ATOMIC_RELAXED)))
 		lock_slow(m, tid);
+	debug_locked(m, CALLER);
 }
 
 void mutex_unlock(struct mutex *m)
 {
+	debug_unlocked(m);
 	if (__atomic_exchange_n(&m->word, 0, __ATOMIC_RELEASE) & WAITERS)
 		host->wake(&m->word, 1, ~0u, BZ_WAIT_SHARED);
 }

@@ -21,7 +21,7 @@ static struct page *pages;
 static u32 free_head[MAX_ORDER + 1];
 static u32 wilderness, page_limit;
 static u64 used_pages, peak_pages;
-static struct mutex pages_lock = MUTEX_INIT(RANK_ALLOC);
+static struct mutex pages_lock = MUTEX_INIT(RANK_PAGES);
 
 static void *page_address(u32 index)
 {

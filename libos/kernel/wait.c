@@ -1,5 +1,6 @@
 /* Wait queues and thread sleep; see wait.h for the pattern.  waitq->lock protects a queue and its waiters. */
 #include "libos/kernel/wait.h"
+#include "libos/kernel/debug.h"
 #include "libos/proc/proc.h"
 #include "libos/signal/signal.h"
 
@@ -99,6 +100,7 @@ int thread_sleep(u32 seq, i64 deadline)
 	struct thread *t = current;
 	int ret;
 
+	debug_no_locks("a sleep");
 	/* Who is to wake this thread may wait for this very processor: if it comes now, neither sleep nor wake costs a call. */
 	host->thread_yield();
 	if (thread_wake_seq() != seq)

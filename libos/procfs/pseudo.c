@@ -96,6 +96,8 @@ static struct inode *node_inode(struct super *sb, const struct pnode *n)
 		kfree(copy);
 		return NULL;
 	}
+	if (S_ISREG(inode->mode))
+		mutex_init(&inode->lock, RANK_TEXT);
 	*copy = *n;
 	inode->priv = copy;
 	inode->ino = node_ino(n);

@@ -9,7 +9,7 @@
 #include <linux/tty.h>
 
 static struct pty **ptys; /* PTY_MAX of them, from the first on that is opened */
-static struct mutex pty_lock = MUTEX_INIT(RANK_OBJECT);
+static struct mutex pty_lock = MUTEX_INIT(RANK_DCACHE);
 
 static struct pty *pty_of(struct tty *t)
 {

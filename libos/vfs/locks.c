@@ -50,7 +50,7 @@ static struct flock_list *list_of(struct inode *inode)
 		return NULL;
 	list_init(&fresh->locks);
 	waitq_init(&fresh->waitq);
-	mutex_init(&fresh->host, RANK_FILE);
+	mutex_init(&fresh->host, RANK_LOCKS);
 	mutex_lock(&locks_lock);
 	if (!inode->locks) {
 		inode->locks = fresh;

@@ -1,0 +1,43 @@
+/*
+ * What a build with -Ddebug_checks=true looks at while it runs: the order in which locks are taken, that none is held where a thread
+ * may stay away for long, and memory that is used after it was freed.  Elsewhere it is nothing.
+ */
+#ifndef LIBOS_DEBUG_H
+#define LIBOS_DEBUG_H
+
+#include "libos/kernel/lock.h"
+
+#ifdef LIBOS_DEBUG
+/* About to take a lock: panics if it must not be taken now. */
+void debug_lock_order(const struct mutex *m, u64 caller);
+void debug_locked(const struct mutex *m, u64 caller);
+void debug_unlocked(const struct mutex *m);
+/* Where no lock may be held. */
+void debug_no_locks(const char *where);
+/* An object of the allocator's: its first word is the allocator's own while it is free. */
+void debug_poison(void *object, size_t size);
+void debug_poisoned(void *object, size_t size);	/* panics if it was written to since; then it holds garbage */
+#define CALLER ((u64)__builtin_return_address(0))
+#else
+#define CALLER 0
+static inline void debug_lock_order(const struct mutex *m, u64 caller)
+{
+}
+static inline void debug_locked(const struct mutex *m, u64 caller)
+{
+}
+static inline void debug_unlocked(const struct mutex *m)
+{
+}
+static inline void debug_no_locks(const char *where)
+{
+}
+static inline void debug_poison(void *object, size_t size)
+{
+}
+static inline void debug_poisoned(void *object, size_t size)
+{
+}
+#endif
+
+#endif
