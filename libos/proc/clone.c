@@ -338,11 +338,15 @@ static long clone_process(const struct clone_args *a)
 		ret = p->mm ? -ERESTARTNOINTR : -ENOMEM;
 		goto fail;
 	}
+	/* An interrupt that hits the child before it knows itself must not be counted with this thread, which may be gone by then.
+	 * Nobody waits to see it counted meanwhile: who holds threads has the map locked. */
+	current_tcb()->resume_flag = 0;
 	ret = host->process_clone();
 	if (ret == 0) {
 		child_begin(t, a);
 		return 0;
 	}
+	current_tcb()->resume_flag = (u64)&current->in_guest;
 	mutex_unlock(&parent->mm->lock);
 	if (ret < 0) {
 		unattach_process(p, t);
