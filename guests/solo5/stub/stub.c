@@ -31,8 +31,7 @@
 #define TIMER_NONBLOCK 04000
 #define STANDARD_CLOCK 1 /* CLOCK_MONOTONIC */
 #define FIRST_POLL_NS 20000
-#define LISTENER_PENDING (-1)
-#define LISTENER_NONE (-2)
+#define LISTENER_NONE (-1)
 
 long stub_call(long nr, long a, long b, long c, long d, long e, long f);
 long stub_clone(unsigned long flags, void *stack, uint32_t *child_tid);
@@ -192,20 +191,23 @@ static void watch(int fd, uint64_t data)
 	must(CALL(epoll_ctl, SOLO5_FD_EPOLL, EPOLL_CTL_ADD, fd, &event), "watching a device");
 }
 
-/* Done with the boot file, the image, and streams that a Solo5 guest does not know. */
 static void make_table(void)
 {
-	CALL(close, SOLO5_FD_CONSOLE); /* the boot file, which is mapped */
-	if (CALL(fcntl, BZ_STREAM_STDOUT, F_GETFD) >= 0)
-		move(CALL(dup, BZ_STREAM_STDOUT), SOLO5_FD_CONSOLE, "placing the console");
+	/* For now a bell where the console will be: to write there is what the filter lets us do.  The boot file, which was
+	 * there, is mapped. */
+	move(CALL(eventfd2, 0, 0), SOLO5_FD_CONSOLE, "making a bell");
 	move(CALL(epoll_create1, 0), SOLO5_FD_EPOLL, "making the epoll set");
 	move(CALL(timerfd_create, STANDARD_CLOCK, TIMER_NONBLOCK), SOLO5_FD_TIMER, "making the timer");
 	watch(SOLO5_FD_TIMER, SOLO5_TIMER_EVENT);
 }
 
-/* Late, for what arrives earlier would wake who waits for the helper. */
-static void watch_networks(void)
+/* Late: the bell has rung, and what arrives earlier on a network would wake who waits for the helper. */
+static void finish_table(void)
 {
+	if (CALL(fcntl, BZ_STREAM_STDOUT, F_GETFD) >= 0)
+		must(CALL(dup2, BZ_STREAM_STDOUT, SOLO5_FD_CONSOLE), "placing the console");
+	else
+		CALL(close, SOLO5_FD_CONSOLE);
 	for (uint32_t i = 0; i < start->device_count; i++)
 		if (start->handles[i] >= 0)
 			watch(SOLO5_FD_DEVICES + i, start->handles[i]);
@@ -218,7 +220,7 @@ static void close_range(long first, long last)
 
 /* --- The filter ---------------------------------------------------------------------------------------- */
 
-static int32_t listener = LISTENER_PENDING;
+static int32_t listener = LISTENER_NONE;
 static uint32_t helper_alive;
 static _Alignas(16) char helper_stack[HELPER_STACK];
 
@@ -250,6 +252,7 @@ void stub_helper(void)
 {
 	struct bz_request hello;
 	struct bz_reply go;
+	uint64_t rung;
 	struct bz_iov out = {&hello, sizeof(hello)};
 	struct cmsg_fd rights = {20, SOL_SOCKET_LEVEL, SCM_RIGHTS_TYPE, -1, 0};
 	struct message message = {.iov = &out, .iov_len = 1};
@@ -257,9 +260,9 @@ void stub_helper(void)
 	memset(&hello, 0, sizeof(hello));
 	memset(&go, 0, sizeof(go));
 	hello.op = BZ_HELLO;
-	/* Nobody could wake us: who loads the filter has no such call behind it. */
-	while ((rights.fd = __atomic_load_n(&listener, __ATOMIC_SEQ_CST)) == LISTENER_PENDING)
-		CALL(sched_yield);
+	while (CALL(read, SOLO5_FD_CONSOLE, &rung, sizeof(rung)) == -4)
+		;
+	rights.fd = __atomic_load_n(&listener, __ATOMIC_SEQ_CST);
 	if (rights.fd >= 0) {
 		message.control = &rights;
 		message.control_len = sizeof(rights);
@@ -269,7 +272,7 @@ void stub_helper(void)
 		;
 	if (go.result != BZ_GO)
 		CALL(exit_group, 125); /* the monitor has gone */
-	watch_networks();
+	finish_table();
 	close_range(0, 0);
 	close_range(SOLO5_FD_TIMER + 1, SOLO5_FD_DEVICES - 1);
 	close_range(SOLO5_FD_DEVICES + start->device_count, -1l);
@@ -282,6 +285,7 @@ static void filter_load(void)
 {
 	struct sock_fprog program = {boot->filter_count, (struct sock_filter *)((char *)boot + boot->filter_offset)};
 	const bool notify = boot->flags & BZ_BOOT_NOTIFY;
+	const uint64_t ring = 1;
 	long fd;
 
 	must(stub_clone(HELPER_FLAGS, helper_stack + HELPER_STACK, &helper_alive), "making a helper");
@@ -289,6 +293,7 @@ static void filter_load(void)
 	fd = CALL(seccomp, SECCOMP_SET_MODE_FILTER, notify ? SECCOMP_FILTER_FLAG_NEW_LISTENER : 0, &program);
 	must(fd, "loading the filter");
 	__atomic_store_n(&listener, notify ? (int32_t)fd : LISTENER_NONE, __ATOMIC_SEQ_CST);
+	CALL(write, SOLO5_FD_CONSOLE, &ring, sizeof(ring));
 }
 
 /* Within the filter: its only calls are the guest's. */
