@@ -9,7 +9,6 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
-#include <stdio.h>
 
 #include <linux/filter.h>
 
@@ -65,11 +64,5 @@ struct filter_options {
 
 /* Writes the filter to out[0..max).  Returns its length, or a negative error number (-ENOSPC). */
 int filter_build(const struct filter_options *options, struct sock_filter *out, size_t max);
-
-/* The same for people: a line a call, with the reason and what is checked. */
-void filter_describe(const struct filter_options *options, FILE *out);
-
-/* How many different host calls it lets through. */
-int filter_call_count(const struct filter_options *options);
 
 #endif

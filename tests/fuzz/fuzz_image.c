@@ -16,14 +16,19 @@ static int file = -1;
 
 static void look(const uint8_t *bytes, size_t size)
 {
+	struct bz_block blocks[BZ_BLOCKS_MAX];
 	struct image_error err;
 	struct image img;
 
 	if (ftruncate(file, 0) || pwrite(file, bytes, size, 0) != (ssize_t)size)
 		abort();
 	image_probe(file);
-	if (image_open(&img, file, &err) == 0)
+	if (image_open(&img, file, &err) == 0) {
 		image_verify(&img, IMAGE_VERIFY_FULL, NULL, NULL, NULL, &err);
+		for (int i = 0, n = image_blocks(&img, blocks, &err); i < n; i++)
+			if (blocks[i].offset > size || blocks[i].length > size - blocks[i].offset || !blocks[i].sector_size)
+				abort();
+	}
 	image_close(&img);
 }
 
