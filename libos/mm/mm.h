@@ -56,6 +56,7 @@ struct mm {
 	struct rewrite *rewrite; /* patched text, or null */
 	struct rewrite_image image[REWRITE_IMAGES];
 	struct hot_site hot[HOT_SITES]; /* traps; no lock, no harm */
+	u32 traps;		/* in all, since exec */
 	bool trap_only;		/* no text is patched (rewrite_stop) */
 };
 

@@ -1,12 +1,23 @@
 /* Pipes: pipe(7).  File operations over the slots of ring.c; pipe(2) and the size.  pipe->lock protects everything. */
 #include "libos/pipe/internal.h"
+#include "libos/kernel/sysctl.h"
 #include "libos/kernel/syscall.h"
 #include "libos/signal/signal.h"
 #include <asm/ioctls.h>
 #include <linux/capability.h>
 #include <linux/magic.h>
 
-#define MAX_SIZE 1048576u	/* fs.pipe-max-size */
+#define MAX_SIZE READ_ONCE(max_size)
+
+static i64 max_size = 1048576;
+
+static const struct sysctl settings[] = {{"fs", "pipe-max-size", &max_size, PAGE_SIZE, 1ll << 31}};
+
+static void pipe_settings(void)
+{
+	sysctl_register(settings, ARRAY_SIZE(settings));
+}
+INITCALL(INIT_CORE, pipe_settings);
 
 int pipe_await_data(struct pipe *p, bool nowait)
 {

@@ -58,6 +58,7 @@ static void inherit_thread(struct thread *t, const struct clone_args *a)
 	t->ioprio = me->ioprio;
 	t->sched_policy = me->sched_policy;
 	t->sched_priority = me->sched_priority;
+	sched_reset(t);
 	t->cpu_affinity_set = me->cpu_affinity_set;
 	t->cpu_affinity = me->cpu_affinity;
 	t->timer_slack = me->timer_slack;

@@ -255,6 +255,18 @@ SYSCALL(getgroups, int size, unsigned int *list)
 	return copy_to_user(list, groups, n * sizeof(u32)) ? -EFAULT : (long)n;
 }
 
+#define GROUPS_OF_LINUX 65536
+
+static bool user_readable(const unsigned int *list, int n)
+{
+	u32 word;
+
+	for (int i = 0; i < n; i += PAGE_SIZE / sizeof(word))
+		if (get_user(word, list + i))
+			return false;
+	return !get_user(word, list + n - 1);
+}
+
 SYSCALL(setgroups, int size, const unsigned int *list)
 {
 	u32 groups[NGROUPS];
@@ -263,6 +275,8 @@ SYSCALL(setgroups, int size, const unsigned int *list)
 	if (!capable(CAP_SETGID))
 		return -EPERM;
 	/* Linux takes 65536; what is more than a guest's /etc/group gives anybody is refused. */
+	if (size > NGROUPS && size <= GROUPS_OF_LINUX && !user_readable(list, size))
+		return -EFAULT;
 	if (size < 0 || size > NGROUPS)
 		return -EINVAL;
 	if (copy_from_user(groups, list, size * sizeof(u32)))

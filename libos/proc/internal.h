@@ -70,4 +70,6 @@ int elf_load(struct exec_image *img);	/* behind it; the current process's memory
 int stack_build(struct exec_image *img); /* arguments, environment, auxiliary vector; sets img->sp */
 u64 vdso_map(u64 hint);			/* address of its ELF header, or 0 */
 
+void sched_reset(struct thread *t);	/* sched.c */
+
 #endif

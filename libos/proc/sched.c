@@ -241,6 +241,19 @@ static int clamp_nice(int nice)
 	return nice < -20 ? -20 : nice > 19 ? 19 : nice;
 }
 
+/* A new thread of one that asked for SCHED_RESET_ON_FORK begins as an ordinary one. */
+void sched_reset(struct thread *t)
+{
+	u32 policy = t->sched_policy & ~SCHED_RESET;
+
+	if (!(t->sched_policy & SCHED_RESET))
+		return;
+	t->sched_policy = policy == SCHED_FIFO || policy == SCHED_RR ? SCHED_NORMAL : policy;
+	t->sched_priority = 0;
+	if (policy == SCHED_FIFO || policy == SCHED_RR || t->nice < 0)
+		t->nice = 0;
+}
+
 SYSCALL(sched_setattr, int pid, struct sched_attr *uattr, unsigned int flags)
 {
 	struct sched_attr a = {0};

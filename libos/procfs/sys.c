@@ -40,7 +40,6 @@ static const struct setting settings[] = {
 	{"fs", "file-max", "9223372036854775807\n"},
 	{"fs", "file-nr", "0\t0\t9223372036854775807\n"},
 	{"fs", "nr_open", "1048576\n"},
-	{"fs", "pipe-max-size", "1048576\n"},
 	{"fs", "pipe-user-pages-soft", "16384\n"},
 	{"fs", "pipe-user-pages-hard", "0\n"},
 	{"fs", "protected_hardlinks", "1\n"},

@@ -8,7 +8,7 @@
 #define HOT 32		/* traps at a site before it is worth the proof: about what the proof costs */
 #define HOT_WAYS 4
 #define SYSCALL_LENGTH 2
-#define HOT_TEXT 1024	/* ... if the whole text has to be looked through first */
+#define HOT_TEXT 1024	/* ... and of the process in all, if the whole text has to be looked through first */
 
 static struct patch *patch_at(const struct rewrite *r, u32 index)
 {
@@ -224,7 +224,7 @@ static u32 threshold(struct mm *mm, u64 site)
 {
 	if (boot->flags & BZ_START_PATCH_EAGER)
 		return 1;
-	return text_is_known(mm, site) ? HOT : HOT_TEXT;
+	return text_is_known(mm, site) || READ_ONCE(mm->traps) >= HOT_TEXT ? HOT : ~0u;
 }
 
 static void look_at(struct mm *mm, struct hot_site *hot)
@@ -275,6 +275,7 @@ void rewrite_trapped(struct thread *t, const struct bz_context *ctx)
 	syscall_stats_trapped();
 	if (!host->syscall_entry || (boot->flags & BZ_START_TRAP_ONLY) || !mm || mm->trap_only)
 		return;
+	WRITE_ONCE(mm->traps, mm->traps + 1);
 	hot = hot_slot(mm, site);
 	if (hot->refused || (++hot->count % HOT && !(boot->flags & BZ_START_PATCH_EAGER)))
 		return;
@@ -388,4 +389,5 @@ void rewrite_free(struct mm *mm)
 	mm->trap_only = false;
 	memset(mm->image, 0, sizeof(mm->image));
 	memset(mm->hot, 0, sizeof(mm->hot));
+	mm->traps = 0;
 }

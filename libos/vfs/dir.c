@@ -371,6 +371,7 @@ SYSCALL(unlinkat, int dirfd, const char *path, int flags)
 static long do_readlink(int dirfd, const char *upath, char *ubuf, int n)
 {
 	struct inode *inode;
+	char first;
 	struct path p;
 	char *buf;
 	long ret;
@@ -385,7 +386,7 @@ static long do_readlink(int dirfd, const char *upath, char *ubuf, int n)
 	if (!buf)
 		ret = -ENOMEM;
 	else if (!S_ISLNK(inode->mode) || !inode->ops->readlink)
-		ret = -EINVAL;
+		ret = !get_user(first, upath) && !first ? -ENOENT : -EINVAL;
 	else
 		ret = inode->ops->readlink(inode, buf, PATH_MAX);
 	if (ret > 0) {

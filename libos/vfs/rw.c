@@ -426,7 +426,7 @@ SYSCALL(sync_file_range, int fd, i64 off, i64 n, unsigned int flags)
 		return -EBADF;
 	if ((flags & ~7u) || off < 0 || n < 0)
 		ret = -EINVAL;
-	else if (!f->inode || S_ISFIFO(f->inode->mode))
+	else if (!f->inode || !(S_ISREG(f->inode->mode) || S_ISDIR(f->inode->mode) || S_ISBLK(f->inode->mode) || S_ISLNK(f->inode->mode)))
 		ret = -ESPIPE;
 	else
 		ret = flags && f->ops->fsync ? f->ops->fsync(f, true) : 0;

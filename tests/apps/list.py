@@ -92,6 +92,18 @@ public class Hello { public static void main(String[] a) throws Exception {
   long t = 0; for (Future<Long> f : fs) t += f.get(); System.gc(); e.shutdown(); System.out.println("sum " + t); } }
 """
 
+JAVA_NULLS = """
+public class Nulls { int x; static Nulls[] a = new Nulls[64]; static volatile boolean stop;
+  static int get(Nulls n) { return n.x; }
+  public static void main(String[] args) throws Exception {
+    for (int i = 0; i < a.length; i++) a[i] = i % 7 == 3 ? null : new Nulls();
+    Thread[] ts = new Thread[4]; long[] caught = new long[4];
+    for (int t = 0; t < 4; t++) { final int me = t; ts[t] = new Thread(() -> { java.io.File f = new java.io.File("/usr/share");
+      for (int i = 0; i < 40000; i++) { try { get(a[i & 63]); } catch (NullPointerException e) { caught[me]++; } if (i % 20 == 0) f.lastModified(); } }); ts[t].start(); }
+    for (int i = 0; i < 20; i++) { System.gc(); Thread.sleep(2); }
+    long n = 0; for (int t = 0; t < 4; t++) { ts[t].join(); n += caught[t]; } System.out.println(n + " null pointers"); } }
+"""
+
 GO = """package main
 import ("fmt"; "os"; "sync"; "time")
 func main() { var wg sync.WaitGroup; var mu sync.Mutex; n := 0
@@ -223,6 +235,9 @@ def tests(quick):
     yield Test("awk-sed-grep", ["/bin/sh", "-c", "awk '{s+=$1} END {print s}' in; sed 's/line/LINE/' in | grep -c LINE"], prepare=infile)
     yield Test("ffmpeg", ["/bin/sh", "-c", "ffmpeg -v error -f lavfi -i testsrc=size=64x64:rate=1 -frames:v 1 -f rawvideo -threads 1 - "
                           "| sha256sum"], needs=["/usr/bin/ffmpeg"])
+    # Null pointers found by SIGSEGV, beside collections that stop all threads.
+    yield Test("java-nulls", ["/usr/bin/java", "-XX:-OmitStackTraceInFastThrow", "-cp", ".", "Nulls"],
+               needs=["/usr/bin/java", "/usr/bin/javac"], prepare=compiled("Nulls.java", JAVA_NULLS, "javac Nulls.java"), slow=True)
     yield Test("java-version", ["/bin/sh", "-c", "/usr/bin/java -version 2>&1"], needs=["/usr/bin/java"])
     yield Test("pty-python3", ["/usr/bin/python3", "-q"], session=PYTHON_SESSION)
     yield Test("pty-bash-jobs", ["/bin/bash", "--norc", "--noprofile", "-i"], session=SHELL_SESSION)
