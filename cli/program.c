@@ -162,6 +162,9 @@ void program_find(struct program *p, const struct run_options *o)
 		program_open(p, o, must_dup(path));
 		return;
 	}
+	if (access(o->program, F_OK) == 0)
+		fail(EXIT_NOPROGRAM, "%s: no such image in %s and no such program on the PATH; for the file here write ./%s",
+		     o->program, store ? store : "the store", o->program);
 	fail(EXIT_NOPROGRAM, "%s: no such image in %s and no such program on the PATH", o->program,
 	     store ? store : "the store");
 }

@@ -558,7 +558,7 @@ int keygen_main(int argc, char **argv)
 	    "Make an Ed25519 key: the private key in OUT (keep it), the public one in OUT.pub (give it away)."
 	    "\vExample:\n  bartizan-image keygen release\n  bartizan build --sign release -o hello.img "
 	    "./hello\n"
-	    "  bartizan run --verify release.pub hello.img",
+	    "  bartizan run --verify release.pub ./hello.img",
 	    NULL,
 	    NULL,
 	    NULL};

@@ -6,6 +6,7 @@ code 0 "$B" run "$T/echo.img" from an image; out 'from an image'
 code 0 "$B" run --explain "$T/echo.img"; has 'an image'
 code 0 "$B" inspect "$T/echo.img"
 code 0 "$B" verify "$T/echo.img"
+(cd "$T" && code 127 "$B" run echo.img; err 'for the file here write ./echo.img'; exit $fails) || fails=1
 code 0 "$B" build --tag mine "$T/echo"
 code 0 "$B" images; has mine
 code 0 "$B" images --json; has '"mine"'
