@@ -24,13 +24,24 @@ static bool is_out(const struct thread *t)
 	return passes_barrier(t) && !__atomic_load_n(&t->in_guest, __ATOMIC_SEQ_CST);
 }
 
-/* The first glance is a long way off: who runs on another processor has come by then. */
-static bool wait_until_out(const struct thread *t, i64 deadline)
+static void interrupt(struct thread *t)
+{
+	t->hold_interrupted = true;
+	host->thread_interrupt(t->host_tid, 0);
+}
+
+/*
+ * The first glance is a long way off: who runs on another processor has come by then.  Who slept when it was held, and was
+ * not interrupted, may have been woken since: that it passes a barrier is then to be seen by an interrupt, too.
+ */
+static bool wait_until_out(struct thread *t, i64 deadline)
 {
 	u32 never = 0;
 
 	for (int i = 0; i < 100 && !is_out(t); i++)
 		__builtin_ia32_pause();
+	if (!is_out(t) && !t->hold_interrupted)
+		interrupt(t);
 	while (!is_out(t)) {
 		i64 now = now_mono();
 
@@ -53,8 +64,9 @@ bool threads_hold_others(void)
 		if (t != self) {
 			__atomic_store_n(&t->hold, 1, __ATOMIC_SEQ_CST);
 			t->interrupts_seen = __atomic_load_n(&t->interrupts, __ATOMIC_SEQ_CST);
+			t->hold_interrupted = false;
 			if (!is_out(t))
-				host->thread_interrupt(t->host_tid, 0);
+				interrupt(t);
 		}
 	list_for_each(t, &p->threads, node)
 		if (t != self && !wait_until_out(t, deadline)) {

@@ -51,6 +51,7 @@ struct thread {
 	u32 interrupts;		  /* ... and here interrupts that have arrived are counted */
 	u32 interrupts_seen;	  /* by who holds it; process->lock */
 	u32 begun;		  /* interrupts are counted from here on */
+	bool hold_interrupted;	  /* by who holds it: it was sent an interrupt for that */
 	bool stepping;		  /* one instruction, so that a signal finds an address of the guest's text */
 	u32 wake_word;		  /* what thread_sleep sleeps on */
 	u32 sleep_kind;		  /* enum sleep_kind: how to wake it */
