@@ -468,6 +468,23 @@ static char *map_run(struct inode *inode, u64 off, u64 *len, bool data, int *err
 	return mem;
 }
 
+/* How many of the len bytes at off lie at `p`, too: windows that were taken one after the other often do, and need one host
+ * mapping then. */
+static u64 adjacent_runs(struct inode *inode, u64 off, const char *p, u64 len, bool data)
+{
+	u64 done = 0;
+	int err;
+
+	while (done < len) {
+		u64 n = len - done;
+
+		if (map_run(inode, off + done, &n, data, &err) != p + done)
+			break;
+		done += n;
+	}
+	return done;
+}
+
 static i64 file_mmap(struct file *f, u64 addr, u64 len, u32 prot, u32 flags, u64 off)
 {
 	bool data = (flags & BZ_MAP_SHARED) && FMODE_CAN_WRITE(f);
@@ -485,6 +502,7 @@ static i64 file_mmap(struct file *f, u64 addr, u64 len, u32 prot, u32 flags, u64
 
 		if (!p)
 			return -ENOMEM;
+		n += adjacent_runs(f->inode, off + done + n, p + n, len - done - n, data);
 		err = host->stream_map(BZ_STREAM_ARENA, addr + done, n, prot, flags, arena_offset(p));
 		if (err)
 			return err;
