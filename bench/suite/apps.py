@@ -60,8 +60,8 @@ def java_class(ctx, directory):
 
 
 def compressible(ctx, directory):
-    """32 MiB of text and machine code: what is in /usr/bin, in order."""
-    left = 32 << 20
+    """64 MiB of text and machine code: what is in /usr/bin, in order."""
+    left = 64 << 20
     with open(f"{directory}/data", "wb") as out:
         for path in sorted(glob.glob("/usr/bin/*")):
             if left and os.path.isfile(path) and not os.path.islink(path):
@@ -99,7 +99,7 @@ LINKING = [w for p in sorted(glob.glob(f"{GCC}/*.[oa]") + glob.glob("/usr/lib/x8
            if os.path.exists(p) for w in ("--include", p)]
 
 APPS = [
-    App("processor alone", CPU, ["{in}/cpu"], [], guest("cpu"), reports=True, rounds=5),
+    App("processor alone", CPU, ["{in}/cpu"], [], guest("cpu"), reports=True, rounds=9),
     App("openssl speed", CPU, ["openssl", "speed", "-mr", "-seconds", "1", "-bytes", "16384", "-evp", "sha256"],
         ["/usr/bin/openssl"], reports=True, parse=openssl_rates, rounds=5),
     App("python set", CPU, ["python3", "-s", "{in}/python_set.py"], PYTHON, copies("python_set.py"), reports=True, rounds=5),
@@ -119,7 +119,7 @@ APPS = [
     App("openssl enc", FILES, ["openssl", "enc", "-aes-256-cbc", "-K", "00" * 32, "-iv", "00" * 16, "-in", "{in}/data", "-out",
                                "{out}/enc"], ["/usr/bin/openssl"], compressible),
     App("10,000 files in memory", FILES, ["python3", "-s", "{in}/walk.py", "both", "{out}"], PYTHON, make_tree, reports=True, rounds=5),
-    App("10,000 files of an image", FILES, ["python3", "-s", "{in}/walk.py", "read", "{in}/tree"], PYTHON, make_tree, reports=True,
+    App("10,000 files, read-only", FILES, ["python3", "-s", "{in}/walk.py", "read", "{in}/tree"], PYTHON, make_tree, reports=True,
         rounds=5),
     App("node start", FILES, ["node", "-e", "console.log(1)"], ["/usr/bin/node"], rounds=15),
     App("java start", FILES, [f"{JAVA}/bin/java", "-XX:-UsePerfData", "-version"],

@@ -104,6 +104,17 @@ class Context:
     def run(self, *argv):
         return [self.bartizan, "run", *argv]
 
+    def sizes(self):
+        """Of what a sandbox brings along, stripped, and of the monitor's sources."""
+        build, found = os.path.dirname(self.bartizan), {}
+        for name, path in (("libos_kib", "libos/bartizan-libos.elf"), ("host_kib", "host/linux/bartizan-host.elf")):
+            if os.path.exists(f"{build}/{path}"):
+                sh("strip", "-o", f"{self.work}/stripped", f"{build}/{path}")
+                found[name] = os.path.getsize(f"{self.work}/stripped") >> 10
+        sources = glob.glob(f"{ROOT}/monitor/*.[ch]")
+        found["monitor_lines"] = sum(open(path).read().count("\n") for path in sources)
+        return found
+
     def machine(self):
         model = "unknown"
         with open("/proc/cpuinfo") as f:
@@ -116,4 +127,5 @@ class Context:
         version = subprocess.run([self.bartizan, "--version"], text=True, capture_output=True).stdout.strip()
         return {"date": time.strftime("%Y-%m-%d"), "kernel": platform.release(), "cpus": os.cpu_count(), "model": model,
                 "memory_mib": memory, "bartizan": version, "priority": "FIFO 10" if self.front else "normal",
-                "load": os.getloadavg()[0], "tracers": tracers()}
+                "load": os.getloadavg()[0], "tracers": tracers(),
+                "sizes": self.sizes()}

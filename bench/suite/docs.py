@@ -14,6 +14,11 @@ def machine(m):
             f"and {m['load_at_end']:.1f} at the end.{traced}")
 
 
+def sizes(s):
+    return (f"Library OS {s['libos_kib']} KiB and host layer {s['host_kib']} KiB, stripped; the goal is 1 MiB together. Monitor with the "
+            f"filter generator: {s['monitor_lines']:,} lines, of at most 5,000.")
+
+
 def rewrite(result, root):
     path = f"{root}/docs/benchmarks.md"
     with open(path) as f:
@@ -21,6 +26,7 @@ def rewrite(result, root):
     parts = {key: report.markdown(*table) for key, _, table in report.tables(result)}
     if "machine" in result:
         parts["machine"] = machine(result["machine"])
+        parts["sizes"] = sizes(result["machine"]["sizes"])
     for key, body in parts.items():
         text = re.sub(rf"(<!-- bench:{key} -->\n).*?(\n<!-- bench:end -->)", lambda m, b=body: m[1] + b + m[2], text, flags=re.S)
     with open(path, "w") as f:

@@ -1,11 +1,11 @@
 """What a measurement is: samples by place (native, host, image, ...), taken in turn, and what is said of them.
 
 A row is {"name", "unit", "places": {place: summary}, "ratios": {place: summary}}.  A ratio is taken round by round, between
-neighbours in time, so that what slows the machine for a while slows both; its median and quartiles are over the rounds.
+neighbours in time, so that what slows the machine for a while slows both; its median and quartiles are over the rounds.  Where
+a round has several batches, their lower quartile stands for it.
 """
 import os
 import signal
-import statistics
 import subprocess
 
 
@@ -27,20 +27,25 @@ def summary(values, digits=1):
     return {**{k: round(v, digits) for k, v in figures.items()}, "n": len(ordered)}
 
 
+def representative(values):
+    """Of a round's batches: the lower quartile, since whatever disturbs a batch makes it longer."""
+    return quantile(sorted(values), 0.25)
+
+
 def row(name, unit, rounds, base="native"):
     """`rounds`: {place: a list, by round, of lists of values}."""
     places = {place: summary([v for values in by_round for v in values]) for place, by_round in rounds.items()}
-    medians = {place: [statistics.median(values) for values in by_round] for place, by_round in rounds.items()}
+    each = {place: [representative(values) for values in by_round] for place, by_round in rounds.items()}
     ratios = {}
-    for place, values in medians.items():
-        if place != base and base in medians:
-            ratios[place] = summary([v / n for v, n in zip(values, medians[base])], 4)
+    for place, values in each.items():
+        if place != base and base in each:
+            ratios[place] = summary([v / n for v, n in zip(values, each[base])], 4)
     return {"name": name, "unit": unit, "places": places, "ratios": ratios}
 
 
 def capture(argv, timeout):
     """(exit code, standard output, standard error); what does not end in time is killed with all that it started."""
-    p = subprocess.Popen(argv, text=True, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+    p = subprocess.Popen(argv, text=True, env={**os.environ, "BENCH_STDERR": "1"}, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
                          start_new_session=True)
     try:
         out, err = p.communicate(timeout=timeout)
@@ -67,7 +72,7 @@ def spawn_rounds(spawn, front, commands, runs, warm_ups=1, timeout=300):
     for line in out.splitlines():
         place, status, *values = line.split()
         if int(status):
-            raise Failed(f"{place} ended with {status}")
+            raise Failed(f"{place} ended with {status}: {last_line(err)}")
         rounds[place] = [[float(v)] for v in values]
     return rounds
 

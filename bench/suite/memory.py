@@ -5,6 +5,7 @@ instances); `system` is what MemAvailable lost, divided by the instances, which 
 whatever else the machine did meanwhile: the places take turns, and the median over the turns is shown.
 """
 import os
+import select
 import subprocess
 import time
 
@@ -13,6 +14,7 @@ from .context import say
 from .measure import summary
 
 MANY, FEW = 200, 10
+PATIENCE = 20     # seconds for an instance to be there
 
 
 def descendants(pid):
@@ -47,7 +49,7 @@ def available_kib():
 
 def start(command):
     p = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
-    if p.stdout.readline() == b"ready\n":
+    if select.select([p.stdout], [], [], PATIENCE)[0] and p.stdout.readline() == b"ready\n":
         return p
     p.kill()
     p.wait()
