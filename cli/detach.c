@@ -9,6 +9,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "cli/cgroup.h"
 #include "cli/record.h"
 #include "cli/run.h"
 
@@ -55,7 +56,7 @@ static void keeper(struct run *r, struct record *record)
 	s->log = record_log(record);
 	r->spec.flags |= SANDBOX_DETACHED;
 	signals = session_signals();
-	error = sandbox_start(&r->spec, &s->sandbox, err, sizeof(err));
+	error = cgroup_start(&r->spec, &s->sandbox, err, sizeof(err));
 	leave_terminal();
 	if (error < 0) {
 		record_discard(record);

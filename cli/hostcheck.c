@@ -21,8 +21,8 @@
 #include <sys/utsname.h>
 #include <unistd.h>
 
+#include "cli/cgroup.h"
 #include "cli/host.h"
-#include "monitor/cgroup.h"
 #include "monitor/files.h"
 #include "monitor/process.h"
 
@@ -218,8 +218,10 @@ static void check_cgroup(struct list *list)
 	int error = cgroup_find(path, sizeof(path), missing, sizeof(missing));
 
 	add(list, "cgroup delegation", error ? CHECK_MISSING : CHECK_OK,
-	    "run it by `systemd-run --user --scope -p Delegate=yes`; without it limits rest on rlimits and "
-	    "the sealed arena",
+	    geteuid() ? "run it by `systemd-run --user --scope -p Delegate=yes`, or a unit with Delegate=yes; without it "
+			"limits rest on rlimits and the sealed arena"
+		      : "run it by `systemd-run --scope -p Delegate=yes`, or a unit with Delegate=yes; without it limits "
+			"rest on rlimits and the sealed arena",
 	    "%s", error ? missing : path);
 }
 

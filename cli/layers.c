@@ -11,6 +11,7 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
+#include "cli/cgroup.h"
 #include "cli/host.h"
 #include "monitor/filter.h"
 #include "monitor/process.h"
@@ -136,6 +137,10 @@ static void explain_memory(struct list *list, const struct plan *plan, const str
 
 static void explain_limits(struct list *list, const struct plan *plan, const struct sandbox_spec *spec)
 {
+	char path[256], why[160];
+
+	if (plan->cgroup && cgroup_find(path, sizeof(path), why, sizeof(why)) == 0)
+		add(list, "control group", LAYER_ON, "one of its own in %.130s", path);
 	explain_memory(list, plan, spec);
 	if (spec->guest)
 		add(list, "limit: threads", LAYER_ON, "one: it has no call to make another");

@@ -10,6 +10,7 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
+#include "cli/cgroup.h"
 #include "cli/files.h"
 #include "cli/record.h"
 #include "cli/run.h"
@@ -99,6 +100,7 @@ static void prepare_limits(struct run *r)
 			spec->files = (struct limit){true, o->ulimits[i].hard < least ? least : o->ulimits[i].hard};
 	spec->flags |= (o->trace ? SANDBOX_TRACE : 0) | (o->stats ? SANDBOX_STATS : 0) |
 		       (o->readonly ? SANDBOX_ROOT_READONLY : 0) | (o->no_userns ? SANDBOX_NO_USERNS : 0) | o->rewrite;
+	cgroup_plan(spec);
 }
 
 /* A host layer and a library OS of different builds misunderstand each other. */
@@ -201,7 +203,7 @@ static int run_attached(struct run *r)
 	else
 		r->session.settled = settled;
 	signals = session_signals();
-	error = sandbox_start(&r->spec, &r->session.sandbox, err, sizeof(err));
+	error = cgroup_start(&r->spec, &r->session.sandbox, err, sizeof(err));
 	if (error < 0) {
 		record_discard(record);
 		fail(EXIT_BARTIZAN, "%s", err);

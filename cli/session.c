@@ -16,6 +16,7 @@
 
 #include "cli/log.h"
 #include "cli/record.h"
+#include "cli/cgroup.h"
 #include "cli/host.h"
 #include "cli/session.h"
 #include "monitor/escape.h"
@@ -327,6 +328,7 @@ int session_serve(struct session *s, int signals)
 	for (size_t i = 0; i < s->denials.count; i++)
 		show(s, "bartizan: ", s->denials.item[i], strlen(s->denials.item[i]));
 	sandbox_forget(&s->sandbox); /* behind it nobody holds the other end of what the guest wrote to */
+	cgroup_end();
 	for (int i = 0; i < 2; i++)
 		while (s->output[i] >= 0 && log_take(s->log, s->output[i]))
 			;

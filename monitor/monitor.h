@@ -44,6 +44,7 @@ struct sandbox_mount {
 #define SANDBOX_DETACHED 32u	/* goes on when the control socket closes; without it the sandbox is stopped */
 #define SANDBOX_TRAP_ONLY 128u	/* BZ_START_TRAP_ONLY and _PATCH_EAGER */
 #define SANDBOX_PATCH_EAGER 256u
+#define SANDBOX_CGROUP 512u	/* cgroup_fd is a control group of the sandbox's own, with its limits */
 #define SANDBOX_NO_DISPATCH 64u	/* hostile-guest tests only: Syscall User Dispatch stays off */
 
 /*
@@ -64,7 +65,7 @@ struct sandbox_guest {
 };
 
 struct sandbox_spec {
-	const char *id;		/* short, [a-zA-Z0-9_.-]; for messages and the cgroup's name */
+	const char *id;		/* short, [a-zA-Z0-9_.-]; for messages */
 
 	/* What is executed and mapped.  Descriptors stay the caller's; the monitor takes copies. */
 	const void *host_layer;	/* the host layer's ELF, in memory */
@@ -101,6 +102,7 @@ struct sandbox_spec {
 	int stdio[3];		/* -1: closed.  Reopened with just the access needed, see monitor/stdio.c */
 	uint16_t rows, cols;	/* of the console */
 	uint32_t flags;		/* SANDBOX_* */
+	int cgroup_fd;		/* with SANDBOX_CGROUP, for CLONE_INTO_CGROUP; -1 where nothing is started */
 	int listen_fd;		/* AF_UNIX SOCK_SEQPACKET socket for later `stop`, `kill`, `stats`; -1: none.  It may be
 				 * bound later, see MONITOR_LISTEN.
 				 * Peers must have the caller's uid or be root; each gets every message. */
@@ -113,7 +115,6 @@ struct sandbox {
 	pid_t template_pid;	/* the caller copies it from MONITOR_STARTED */
 	int pidfd;
 	int control;		/* SOCK_SEQPACKET, O_CLOEXEC; carries struct monitor_msg both ways */
-	char cgroup[256];	/* directory to be removed after the end by sandbox_forget, or "" */
 };
 
 /* Start a sandbox.  Returns 0, or a negative error number with a line for people in `err`.  Returns as soon as the
@@ -123,7 +124,7 @@ int sandbox_start(const struct sandbox_spec *spec, struct sandbox *sandbox, char
 /* Send a wish (MONITOR_SIGNAL ... MONITOR_STATS).  0, or a negative error number. */
 int sandbox_tell(const struct sandbox *sandbox, uint32_t kind, uint32_t arg, uint16_t rows, uint16_t cols);
 
-/* After MONITOR_ENDED or MONITOR_FAILED, or the socket's end: reap monitor and template, close, remove the cgroup. */
+/* After MONITOR_ENDED or MONITOR_FAILED, or the socket's end: reap monitor and template, close. */
 void sandbox_forget(struct sandbox *sandbox);
 
 /*

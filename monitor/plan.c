@@ -21,7 +21,6 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "monitor/cgroup.h"
 #include "monitor/files.h"
 #include "monitor/process.h"
 
@@ -272,12 +271,12 @@ static int plan_check_mounts(const struct sandbox_spec *spec, struct plan *plan,
 
 int plan_make(const struct sandbox_spec *spec, struct plan *plan, char *err, size_t size)
 {
-	char path[256], why[128];
 	const char *problem;
 	int error;
 
 	memset(plan, 0, sizeof(*plan));
-	plan->cgroup_fd = -1;
+	plan->cgroup = spec->flags & SANDBOX_CGROUP;
+	plan->cgroup_fd = plan->cgroup ? spec->cgroup_fd : -1;
 	if (!spec->argv || (!spec->argv[0] && !spec->guest) || !spec->exe || !spec->host_layer || spec->libos_fd < 0 ||
 	    (spec->guest && spec->guest->fd_count > SANDBOX_GUEST_FDS_MAX))
 		return refuse(err, size, -EINVAL, "incomplete sandbox specification");
@@ -289,9 +288,6 @@ int plan_make(const struct sandbox_spec *spec, struct plan *plan, char *err, siz
 	plan->notify = prctl(PR_GET_SECCOMP) == 0 || probe_notifications() == 0;
 	plan->userns = !(spec->flags & SANDBOX_NO_USERNS);
 	plan->namespaces = plan->userns || has_capability(CAP_SYS_ADMIN);
-	/* Looked for only where it would serve: it costs the start a few file accesses. */
-	if (spec->memory.asked || spec->pids.asked || spec->cpus.asked)
-		plan->cgroup = cgroup_find(path, sizeof(path), why, sizeof(why)) == 0;
 	error = plan_check_mounts(spec, plan, err, size);
 	if (!error)
 		error = plan_memory(spec, plan, err, size);

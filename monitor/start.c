@@ -18,7 +18,6 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "monitor/cgroup.h"
 #include "monitor/process.h"
 
 uint64_t now_ns(void)
@@ -290,26 +289,6 @@ static void monitor_main(struct monitor *m)
 	serve_loop(m);
 }
 
-static int make_cgroup(struct monitor *m, struct sandbox *sandbox, char *err, size_t err_size)
-{
-	const struct sandbox_spec *spec = m->spec;
-	char why[160] = "";
-	int fd;
-
-	if (!m->plan.cgroup)
-		return 0;
-	/* Behind the threads that were asked for come the host layer's own. */
-	fd = cgroup_make(spec->id, spec->memory.value, spec->pids.value ? spec->pids.value + 8 : 0,
-			 spec->cpus.value, sandbox->cgroup, sizeof(sandbox->cgroup), why, sizeof(why));
-	if (fd < 0) {
-		sandbox->cgroup[0] = 0;
-		snprintf(err, err_size, "cannot make a cgroup: %s", why);
-		return fd;
-	}
-	m->plan.cgroup_fd = fd;
-	return 0;
-}
-
 int sandbox_start(const struct sandbox_spec *spec, struct sandbox *sandbox, char *err, size_t err_size)
 {
 	static struct monitor m;
@@ -325,9 +304,6 @@ int sandbox_start(const struct sandbox_spec *spec, struct sandbox *sandbox, char
 	error = plan_make(spec, &m.plan, err, err_size);
 	if (error)
 		return error;
-	error = make_cgroup(&m, sandbox, err, err_size);
-	if (error)
-		return error;
 	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends) < 0) {
 		snprintf(err, err_size, "socketpair: %s", strerror(errno));
 		return -errno;
@@ -341,8 +317,6 @@ int sandbox_start(const struct sandbox_spec *spec, struct sandbox *sandbox, char
 	}
 	error = sandbox->pid < 0 ? -errno : 0;
 	close(ends[1]);
-	if (m.plan.cgroup_fd >= 0)
-		close(m.plan.cgroup_fd);
 	if (!error) {
 		sandbox->pidfd = syscall(SYS_pidfd_open, sandbox->pid, 0);
 		error = sandbox->pidfd < 0 ? -errno : 0;
@@ -372,6 +346,4 @@ void sandbox_forget(struct sandbox *sandbox)
 	while (sandbox->template_pid > 0 && waitpid(sandbox->template_pid, NULL, __WALL) < 0 && errno == EINTR)
 		;
 	close(sandbox->pidfd);
-	if (sandbox->cgroup[0])
-		rmdir(sandbox->cgroup);
 }

@@ -23,7 +23,7 @@
 #include <sys/xattr.h>
 #include <unistd.h>
 
-#include "monitor/cgroup.h"
+#include "cli/cgroup.h"
 #include "monitor/files.h"
 
 #define CGROUP2_MAGIC 0x63677270
@@ -157,7 +157,7 @@ static int enable_controllers(const char *dir)
 	return has_controllers(dir, "cgroup.subtree_control") ? 0 : error;
 }
 
-int cgroup_make(const char *name, uint64_t memory, uint64_t pids, uint64_t cpus, char *path, size_t size,
+static int cgroup_make(const char *name, uint64_t memory, uint64_t pids, uint64_t cpus, char *path, size_t size,
 		char *why, size_t why_size)
 {
 	char text[64];
@@ -199,4 +199,50 @@ int cgroup_make(const char *name, uint64_t memory, uint64_t pids, uint64_t cpus,
 		rmdir(path);
 	}
 	return fd;
+}
+
+/* ------------------------------------------------------------------------------------------------------ */
+
+static char made[256]; /* to be removed at the end; one command makes one sandbox */
+static int made_fd = -1;
+
+void cgroup_plan(struct sandbox_spec *spec)
+{
+	char path[256], why[160];
+
+	spec->cgroup_fd = -1;
+	/* Looked for only where it would serve: it costs the start a few file accesses. */
+	if ((spec->memory.asked || spec->pids.asked || spec->cpus.asked) &&
+	    cgroup_find(path, sizeof(path), why, sizeof(why)) == 0)
+		spec->flags |= SANDBOX_CGROUP;
+}
+
+void cgroup_end(void)
+{
+	if (made_fd < 0)
+		return;
+	close(made_fd);
+	rmdir(made);
+	made_fd = -1;
+}
+
+int cgroup_start(struct sandbox_spec *spec, struct sandbox *sandbox, char *err, size_t err_size)
+{
+	char why[640] = "";
+	int error;
+
+	if (spec->flags & SANDBOX_CGROUP) {
+		/* Behind the threads that were asked for come the host layer's own. */
+		made_fd = cgroup_make(spec->id, spec->memory.value, spec->pids.value ? spec->pids.value + 8 : 0,
+				      spec->cpus.value, made, sizeof(made), why, sizeof(why));
+		if (made_fd < 0) {
+			snprintf(err, err_size, "cannot make a cgroup: %s", why);
+			return made_fd;
+		}
+		spec->cgroup_fd = made_fd;
+	}
+	error = sandbox_start(spec, sandbox, err, err_size);
+	if (error < 0)
+		cgroup_end();
+	return error;
 }
