@@ -4,8 +4,9 @@
  * Who may make groups where is a matter of trust in both directions: a sandbox must not leave the group whose
  * limits an operator set, and what systemd manages is not ours.  With systemd the group is therefore the nearest
  * one upwards that it marked as delegated (Delegate=yes), unless another manager's unit lies between: a user
- * manager's group is marked too, and its units are not ours.  Elsewhere it is the nearest one upwards that can have
- * children with controllers.
+ * manager's group is marked too, and its units are not ours.  A user's manager cannot mark a group (not in systemd 252):
+ * there it is the own group, if that is the user's and has all controllers, which it has with Delegate=yes.  Without systemd
+ * it is the nearest one upwards that can have children with controllers.
  *
  * Controllers can be enabled for children only in a group without processes of its own, so those that are in a
  * delegated group move into a child.  Follows Documentation/admin-guide/cgroup-v2.rst, "Delegation" and "No Internal
@@ -27,6 +28,7 @@
 #include "monitor/files.h"
 
 #define CGROUP2_MAGIC 0x63677270
+#define COMMANDS "bartizan-commands"
 
 static int write_file(const char *dir, const char *file, const char *text)
 {
@@ -92,6 +94,7 @@ int cgroup_find(char *path, size_t size, char *why, size_t why_size)
 {
 	const bool systemd = access("/run/systemd/system", F_OK) == 0;
 	const char *mount = mount_point();
+	bool is_own = true;
 	char text[4096], *own;
 
 	if (!mount) {
@@ -114,11 +117,12 @@ int cgroup_find(char *path, size_t size, char *why, size_t why_size)
 		bool usable;
 
 		snprintf(path, size, "%s%s", mount, strcmp(own, "/") ? own : "");
-		usable = systemd ? marked_delegated(path) : can_have_children(path);
+		usable = systemd ? marked_delegated(path) || (geteuid() && is_own && slash && strcmp(slash, "/" COMMANDS)) : can_have_children(path);
 		if (usable && access(path, W_OK) == 0 && has_controllers(path, "cgroup.controllers"))
 			return 0;
 		if (!slash || !own[1] || (systemd && is_unit(slash)))
 			break;
+		is_own = is_own && !strcmp(slash, "/" COMMANDS); /* where an earlier run put us */
 		slash[slash == own] = 0;
 	}
 	snprintf(why, why_size, "no cgroup with memory, pids and cpu controllers is delegated to uid %u",
@@ -132,7 +136,7 @@ static int move_inside(const char *dir)
 	char path[576], pid[32];
 	int error = 0;
 
-	snprintf(path, sizeof(path), "%.512s/bartizan-commands", dir);
+	snprintf(path, sizeof(path), "%.512s/" COMMANDS, dir);
 	if (mkdir(path, 0755) < 0 && errno != EEXIST)
 		return -errno;
 	for (int i = 0; i < 65536 && !error && read_file(dir, "cgroup.procs", pid, sizeof(pid)) == 0 && *pid; i++) {

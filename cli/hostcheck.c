@@ -113,7 +113,7 @@ const char *user_namespace_remedy(int error)
 	if (error == ENOSPC || error == EUSERS)
 		return "raise sysctl user.max_user_namespaces: its limit is reached";
 	return "a container's seccomp policy or a security module forbids it: allow clone with CLONE_NEWUSER "
-	       "there; in a chroot the kernel does: use pivot_root instead; or use --no-userns";
+	       "there; in a chroot the kernel does: use pivot_root instead";
 }
 
 static void check_namespaces(struct list *list)

@@ -179,7 +179,11 @@ static void add_denial(struct session *s, struct strings *list, size_t max, cons
 static void tell_failure(struct session *s, const struct monitor_msg *m)
 {
 	const char *lacks = host_lacks();
-	char *text = lacks ? must_format("no sandbox runs on this host: %s", lacks) : must_format("%.*s", (int)m->len, m->text);
+	char *text = lacks ? must_format("no sandbox runs on this host: %s", lacks)
+		     : !strncmp(m->text, "no user namespace", m->len < 17 ? m->len : 17)
+			 ? must_format("no user namespace: %s: %s; or use --no-userns", strerror(m->arg),
+				       user_namespace_remedy(m->arg))
+			 : must_format("%.*s", (int)m->len, m->text);
 
 	if (s->started_fd >= 0)
 		tell_starter(s, text, strlen(text));

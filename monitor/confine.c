@@ -214,7 +214,8 @@ static int find_again(int fd)
 
 static int mount_detach(struct volume *volume)
 {
-	struct mount_attr attr = {.attr_set = MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV | MOUNT_ATTR_NOEXEC |
+	/* Not NOEXEC, by which guests could map no program from there. */
+	struct mount_attr attr = {.attr_set = MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV |
 					      (volume->readonly ? MOUNT_ATTR_RDONLY : 0)};
 	int fd = syscall(SYS_open_tree, volume->fd, "",
 			 OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | AT_EMPTY_PATH | AT_RECURSIVE);

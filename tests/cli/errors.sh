@@ -103,3 +103,13 @@ code 125 "$B" run --cpus 1000 true; err 'can be used here'
 code 125 "$B" run --ulimit nofile=999999999 true; err 'RLIMIT_NOFILE'
 code 125 "$B" run --pids-limit -5 true; err --pids-limit
 [ -z "$(ls "$XDG_RUNTIME_DIR"/bartizan 2>/dev/null)" ] || not_ok "something was left behind"
+
+# No user namespace: the remedy, in a line.  Its limit is one of each user namespace, so it can be tried in one.
+other=
+[ "$(id -u)" != 0 ] || other="setpriv --reuid=65534 --regid=65534 --clear-groups env -u XDG_RUNTIME_DIR -u XDG_DATA_HOME"
+none() { $other unshare -Ur sh -c 'echo 0 >/proc/sys/user/max_user_namespaces && exec "$@"' sh "$@"; }
+if none "$B" version >/dev/null 2>&1; then
+	code 125 none "$B" run true; err "sysctl -w user.max_user_namespaces=10000; or use --no-userns"
+	[ "$(wc -l <"$T/err")" -eq 1 ] || not_ok "not one line: $(cat "$T/err")"
+	code 0 none "$B" run --no-userns true
+fi
