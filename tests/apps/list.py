@@ -245,7 +245,7 @@ def tests(quick):
     for module, leave_out in python_modules(quick):
         yield Test(f"python-{module}", ["/bin/sh", "-c", f"/usr/bin/python3 -m test -v {leave_out} {module} 2>&1"],
                    needs=["/usr/bin/python3", "/usr/lib/python3.11/test/test_base64.py"], normalise=counts, codes=(0, 1),
-                   timeout=300)
+                   timeout=900)
     # Those of the long mode as an ordinary user: as root some would do to the host what they do natively.
     for name, quickly in stressors(quick):
         yield Test(f"stress-{name}", ["/bin/sh", "-c", f"/usr/bin/stress-ng --{name} 1 --timeout 1 --temp-path . 2>&1"],

@@ -65,6 +65,33 @@ clean:
 """)
 
 
+def terminal_files(d):
+    with open(f"{d}/big", "w") as f:
+        f.write("".join(f"line {i}\n" for i in range(1, 1000)))
+    with open(f"{d}/tmux.conf", "w") as f:
+        f.write("set -g assume-paste-time 0\n")  # what is typed fast is typed all the same
+
+
+# What a person does with a full-screen program: (typed, pattern that must come).
+SESSIONS = [
+    ("vi", ["/usr/bin/vim.tiny", "-u", "NONE", "-N", "file"], [
+        (b"", rb"~"), (b"ihello world", rb"hello world"), (b"\x1b", None), (b"\x0c", rb"hello"), (b"yyp", rb"hello world"),
+        (b":s/world/vi/\r", rb"vi"), (b":set number\r", rb"2 "), (b":w\r", rb"written"), (b":!echo shell$((1+1))\r", rb"shell2"),
+        (b"\r", rb"vi"), (b":q\r", None)]),
+    ("less", ["/usr/bin/less", "big"], [
+        (b"", rb"line 30\b"), (b" ", rb"line 5\d"), (b"G", rb"line 999"), (b"?line 500\r", rb"line 500"), (b"g", rb"line 1\b"), (b"q", None)]),
+    ("tmux", ["/usr/bin/tmux", "-f", "tmux.conf", "-S", "sock", "new-session", "/bin/sh"], [
+        (b"", rb"[#$] "), (b'echo in""side\r', rb"inside"), (b'\x02"', rb"."), (b'echo sec""ond; stty size\r', rb"second"), (b"\x02c", rb"1:"),
+        (b"tmux -S sock list-windows | wc -l\r", rb"2"), (b"tmux -S sock kill-server\r", None)]),
+    ("script", ["/usr/bin/script", "-q", "-c", "stty size; tty >/dev/null && echo is-tty; read x; echo got $x", "out"], [
+        (b"", rb"is-tty"), (b"word\r", rb"got word")]),
+    ("stty", ["/bin/bash", "--norc", "--noprofile", "-i"], [
+        (b"", rb"\$ $"), (b"stty -a | head -n 1\r", rb"rows 40; columns 100"), (b'stty -echo; echo qu""iet\r', rb"\nquiet"),
+        (b"stty echo raw; stty -a | grep -c -- -icanon; stty sane\r", rb"1"), (b"stty rows 10 cols 20; stty size\r", rb"10 20"),
+        (b"exit 3\r", None)]),
+]
+
+
 BUILD = ("make -s -j4 && md5sum <program && ./program 12 | md5sum && make -s check && touch src/part7.c && make -j4 | grep -c part7 && "
          "make -s clean && make -s -j2 CC='gcc -pipe' && ls src | wc -l")
 
@@ -73,6 +100,8 @@ def tests(Test, quick):
     for name, needs, quickly in SCRIPTS:
         if quickly or not quick:
             yield Test(f"whole-{name}", ["/bin/bash", f"{name}.sh"], needs=needs, prepare=script(name), timeout=600, user=USER)
+    for name, argv, steps in SESSIONS:
+        yield Test(f"pty-{name}", argv, prepare=terminal_files, session=steps)
     files = 12 if quick else 60
     yield Test("whole-project", ["/bin/sh", "-c", BUILD], needs=["/usr/bin/gcc", "/usr/bin/make"], prepare=lambda d: project(d, files),
                timeout=600)
