@@ -7,6 +7,9 @@
 #include <linux/capability.h>
 #include <linux/inotify.h>
 
+/* Of those that no file system has given any: pipes, sockets and their like, which have names in /proc/PID/fd all the same. */
+static const struct inode_ops no_inode_ops;
+
 struct inode *inode_alloc(struct super *sb, u32 mode)
 {
 	struct inode *inode = kzalloc(sizeof(*inode));
@@ -16,6 +19,7 @@ struct inode *inode_alloc(struct super *sb, u32 mode)
 	inode->refs = 1;
 	mutex_init(&inode->lock, RANK_INODE);
 	inode->sb = sb;
+	inode->ops = &no_inode_ops;
 	inode->mode = mode;
 	inode->nlink = 1;
 	inode->ino = __atomic_add_fetch(&sb->next_ino, 1, __ATOMIC_RELAXED);

@@ -1,11 +1,28 @@
 /* User attributes are set, read, listed and removed; sizes, flags and missing names give their errnos. */
 #include "check.h"
+#include <sys/socket.h>
 #include <sys/xattr.h>
+
+/* What has no file system has no attributes. */
+static void pipes_and_sockets_have_none(void)
+{
+	int ends[2], pair[2];
+	char value[16], name[64];
+
+	CHECK(!pipe(ends));
+	CHECK(!socketpair(AF_UNIX, SOCK_STREAM, 0, pair));
+	CHECK_ERRNO(fgetxattr(ends[0], "security.selinux", value, sizeof value), EOPNOTSUPP);
+	snprintf(name, sizeof name, "/proc/self/fd/%d", ends[1]);
+	CHECK_ERRNO(getxattr(name, "security.selinux", value, sizeof value), EOPNOTSUPP);
+	CHECK_ERRNO(fgetxattr(pair[0], "security.selinux", value, sizeof value), EOPNOTSUPP);
+}
 
 int main(void)
 {
 	char value[16] = "", list[64];
 	int fd = file_with("f", "x", 1);
+
+	pipes_and_sockets_have_none();
 
 	if (setxattr("f", "user.one", "first", 5, 0) != 0) {
 		CHECK_EQ(errno, EOPNOTSUPP);
