@@ -221,13 +221,20 @@ void cgroup_plan(struct sandbox_spec *spec)
 		spec->flags |= SANDBOX_CGROUP;
 }
 
-void cgroup_end(void)
+bool cgroup_end(void)
 {
+	char text[512];
+	const char *kills;
+	bool out_of_memory;
+
 	if (made_fd < 0)
-		return;
+		return false;
+	kills = read_file(made, "memory.events", text, sizeof(text)) == 0 ? strstr(text, "oom_kill ") : NULL;
+	out_of_memory = kills && kills[strlen("oom_kill ")] != '0';
 	close(made_fd);
 	rmdir(made);
 	made_fd = -1;
+	return out_of_memory;
 }
 
 int cgroup_start(struct sandbox_spec *spec, struct sandbox *sandbox, char *err, size_t err_size)

@@ -12,7 +12,7 @@ int cgroup_find(char *path, size_t size, char *why, size_t why_size);
 void cgroup_plan(struct sandbox_spec *spec);
 /* As sandbox_start, in a group with these limits where that was planned. */
 int cgroup_start(struct sandbox_spec *spec, struct sandbox *sandbox, char *err, size_t err_size);
-/* Behind sandbox_forget: the group goes. */
-void cgroup_end(void);
+/* Behind sandbox_forget: the group goes.  Whether memory ran out in it. */
+bool cgroup_end(void);
 
 #endif

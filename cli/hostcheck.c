@@ -185,7 +185,7 @@ static void check_files(struct list *list)
 
 	if (fd >= 0)
 		close(fd);
-	add(list, "openat2", error ? CHECK_FATAL : CHECK_OK, "inside a container, allow openat2(2)", "%s",
+	add(list, "openat2", error ? CHECK_FATAL : CHECK_OK, "inside a container, allow openat2(2); in a systemd unit RestrictSUIDSGID= and DynamicUser= forbid it", "%s",
 	    error ? strerror(error) : "available: volumes are opened beneath their grant");
 	error = access("/proc/self/fd", X_OK) ? errno : 0;
 	add(list, "/proc", error ? CHECK_FATAL : CHECK_OK, "mount proc on /proc", "%s",

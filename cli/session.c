@@ -332,7 +332,8 @@ int session_serve(struct session *s, int signals)
 	for (size_t i = 0; i < s->denials.count; i++)
 		show(s, "bartizan: ", s->denials.item[i], strlen(s->denials.item[i]));
 	sandbox_forget(&s->sandbox); /* behind it nobody holds the other end of what the guest wrote to */
-	cgroup_end();
+	if (cgroup_end())
+		session_say(s, "out of memory: the sandbox's control group reached its limit (-m)");
 	for (int i = 0; i < 2; i++)
 		while (s->output[i] >= 0 && log_take(s->log, s->output[i]))
 			;

@@ -68,7 +68,7 @@ for manager in system user; do
 	$ctl stop lim-$manager
 	within 20 [ ! -e "/sys/fs/cgroup/$top/lim-$manager.service" ] && passed "$manager unit: the groups are gone" || failed "$manager unit: the groups are gone"
 
-	err "no more memory"
+	err "out of memory"
 	runs "$manager scope: out of memory" 137 $scope "$B" $run -m 64m python3 "$T/eat.py"
 	out "refused with 11"
 	runs "$manager scope: processes" 0 $scope "$B" $run --pids-limit 20 python3 "$T/forks.py"
@@ -83,6 +83,7 @@ for manager in system user; do
 	runs "$manager scope: -d" 0 $scope bash -c "'$B' run -d --rm -m 64m --name there sleep 100 && ls -d /sys/fs/cgroup/$top/*/bartizan-there-* && '$B' stop -t 1 there"
 	[ -z "$(find /sys/fs/cgroup -name 'bartizan-*' | tee "$T/out")" ] && passed "$manager: no group is left" || failed "$manager: no group is left"
 
+	[ $manager = system ] || continue # a user's unit may have the controllers all the same
 	# Without delegation no group outside the unit's is used, though root and the user's manager could make some.
 	err "needs a delegated cgroup v2"
 	runs "$manager unit without delegation" 125 $start --wait --pipe "$B" run --cpus 0.5 true
