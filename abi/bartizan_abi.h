@@ -227,8 +227,8 @@ typedef int32_t bz_stream;
 enum bz_scheme {
 	BZ_VOLUME = 1,	/* volume:ROOT/PATH	a file or directory in granted tree number `root` */
 	BZ_EVENT = 2,	/* event:		a doorbell: an 8-byte counter; write adds, read takes all */
-	BZ_TCP = 3,	/* tcp:ADDR:PORT	(later) */
-	BZ_UDP = 4,	/* udp:ADDR:PORT	(later) */
+	BZ_TCP = 3,	/* tcp:ADDR:PORT	by stream_connect and stream_listen alone */
+	BZ_UDP = 4,	/* udp:ADDR:PORT	the same */
 	BZ_UNIX = 5,	/* unix:ROOT		(later) */
 	BZ_ASK = 6,	/* ask:			the operator's stream that BZ_CTL_ASK announced; BZ_EAGAIN: none waits */
 	BZ_CHANGES = 7,	/* changes:		what changes to watched names is told here: struct bz_change */
@@ -241,6 +241,12 @@ struct bz_name {
 	uint32_t root;
 	const char *path;
 	uint32_t path_len;
+};
+
+/* An end of a network stream.  An IPv4 address is ::ffff:a.b.c.d; the port is in host order. */
+struct bz_address {
+	uint8_t ip[16];
+	uint32_t port;
 };
 
 enum bz_kind { BZ_KIND_FILE = 8, BZ_KIND_DIR = 4, BZ_KIND_LINK = 10, BZ_KIND_FIFO = 1, BZ_KIND_SOCKET = 12,
@@ -398,6 +404,12 @@ struct bz_mount {		/* a granted volume */
 #define BZ_MOUNT_SYMLINK 64u	/* no volume: a symbolic link with the text at string offset `option` */
 #define BZ_MOUNT_NOEXEC 128u	/* with TMPFS: nothing of it can be executed */
 
+struct bz_port {		/* a published port: the host's connections to `host` may be accepted */
+	uint32_t scheme;	/* BZ_TCP */
+	uint32_t guest;		/* the port that the guest listens on to get them */
+	struct bz_address host;
+};
+
 struct bz_start {
 	uint32_t version;	/* BZ_ABI_VERSION */
 	uint32_t size;		/* of this structure with everything that offsets point to */
@@ -421,6 +433,7 @@ struct bz_start {
 	uint64_t seed[8];	/* 512 random bits, this sandbox's alone */
 	uint64_t generation;	/* changes when a snapshot is restored or cloned */
 	struct bz_stdio stdio[3];
+	uint32_t port_count, ports; /* offset of an array of struct bz_port */
 };
 #define BZ_START_TRACE 1u	/* print guest system calls with debug_log(BZ_LOG_TRACE) */
 #define BZ_START_STATS 2u	/* count guest system calls */
@@ -429,6 +442,7 @@ struct bz_start {
 #define BZ_START_TRAP_ONLY 16u	/* rewrite no system calls of the guest's */
 #define BZ_START_PATCH_EAGER 32u /* rewrite each when it is first made */
 #define BZ_START_JOB 64u	/* the sandbox is the job of a shell outside: its first process may be stopped, as BZ_LOG_STOPPED tells */
+#define BZ_START_OUTBOUND 128u	/* something of the network is granted: stream_connect may succeed */
 
 struct bz_rlimit {
 	uint32_t resource, pad;
@@ -448,7 +462,7 @@ struct bz_control {
 };
 
 /* ------------------------------------------------------------------------------------------------------
- * Downcalls.  40 of them; there is no catch-all.
+ * Downcalls.  43 of them; there is no catch-all.
  */
 struct bz_abi {
 	uint32_t version;
@@ -539,8 +553,19 @@ struct bz_abi {
 	/* Entries of a directory behind `cookie` (0: from the start), with attributes.  Returns bytes filled, 0 at
 	 * the end.  `buf` of at least 8192 bytes; `.` and `..` are not among them. */
 	int64_t (*stream_enumerate)(const struct bz_name *name, uint64_t cookie, void *buf, size_t len);
-	/* The next connection of a listening stream. */
-	bz_stream (*stream_accept)(bz_stream s, uint32_t flags);
+
+	/* A stream to `to`, if a grant covers it; *from is this end.  BZ_TCP: it MAY be under way still; it has ended when
+	 * stream_wait tells BZ_WAIT_OUT, and with BZ_WAIT_ERR a read tells why it failed.  BZ_UDP: what is written goes to `to`, and
+	 * what `to` sends is read, a datagram each.  BZ_EACCES: not granted (the operator is told), or what connect(2) gives. */
+	bz_stream (*stream_connect)(uint32_t scheme, const struct bz_address *to, struct bz_address *from);
+	/* A listening stream for bz_start's port number `port`.  From here on the host's connections are taken, until stream_shutdown;
+	 * each call gives a stream of its own for the same queue. */
+	bz_stream (*stream_listen)(uint32_t port, uint32_t backlog);
+	/* The next connection of a listening stream, never waiting for one: BZ_EAGAIN.  *peer is who connected. */
+	bz_stream (*stream_accept)(bz_stream s, struct bz_address *peer);
+	/* how: 1 no more reading, 2 no more writing (the peer reads the end), 3 both.  A listening stream: it takes no more connections. */
+	int (*stream_shutdown)(bz_stream s, uint32_t how);
+
 	/* A lock that blocks is not offered: BZ_EAGAIN, and the library OS decides when to ask again. */
 	int (*stream_lock)(bz_stream s, struct bz_lock *lock);
 	/* op 0 get, 1 set, 2 remove, 3 list, 4 set create-only, 5 set replace-only; names in user. alone.  Returns a length. */

@@ -41,6 +41,8 @@ struct bz_boot {
 };
 #define BZ_BOOT_NOTIFY 1u  /* install the filter with a listener and hand it over on BZ_FD_CONTROL (BZ_HELLO) */
 #define BZ_BOOT_STATS 2u   /* count host system calls by number (struct bz_host_stats) */
+#define BZ_BOOT_ACCEPT 8u  /* the filter has accept4 */
+#define BZ_BOOT_NETWORK 16u /* ... and shutdown */
 #define BZ_BOOT_NO_DISPATCH 4u /* test only: leave Syscall User Dispatch off */
 
 /*
@@ -75,6 +77,9 @@ enum bz_op {
 	BZ_REQ_CHANGES,	  /* -> descriptor that tells of changes: struct bz_change */
 	BZ_REQ_WATCH,	  /* name a -> result: the number by which they are told */
 	BZ_REQ_UNWATCH,	  /* flags = that number.  No reply */
+	BZ_REQ_CONNECT,	  /* flags = BZ_TCP or BZ_UDP; off, len = the two halves of the address; mode = port -> descriptor,
+			   * payload: struct bz_address of this end */
+	BZ_REQ_LISTEN,	  /* flags = number of a published port; mode = backlog -> listening descriptor */
 	BZ_OP_COUNT
 };
 

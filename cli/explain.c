@@ -53,6 +53,19 @@ static const char *access_of(const struct sandbox_mount *m)
 	return m->flags & BZ_MOUNT_READONLY ? "read-only" : "read-write";
 }
 
+static void print_network(const struct run *r)
+{
+	const struct net_option *n = &r->options.net;
+
+	if (!n->rule_count && !n->port_count)
+		printf("  network                      none\n");
+	for (size_t i = 0; i < n->port_count; i++)
+		printf("  network                      %s leads to the guest's port %u\n",
+		       network_show_address(&n->ports[i].host), n->ports[i].guest);
+	for (size_t i = 0; i < n->rule_count; i++)
+		printf("  network                      connect to %s\n", network_show_rule(&n->rules[i]));
+}
+
 static void print_grants(const struct run *r)
 {
 	printf("Granted:\n");
@@ -70,7 +83,7 @@ static void print_grants(const struct run *r)
 	for (size_t i = 0; i < r->view.count; i++)
 		if (r->view.mounts[i].flags & BZ_MOUNT_TMPFS)
 			printf("  %-28s empty, in memory\n", shown(r->view.mounts[i].guest_path));
-	printf("  network                      none\n");
+	print_network(r);
 	printf("  standard streams             %s\n", r->options.detach ? "output to the log"
 						      : r->options.tty	? "a console of its own"
 									: "those of this command");

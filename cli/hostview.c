@@ -140,9 +140,6 @@ void view_host(struct view *v, const struct run_options *o, const struct program
 		add_etc(v, etc[i]);
 	view_etc_links(v, add_etc);
 	add_accounts(v, uid, gid);
-	view_text(v, "/etc/hosts",
-		  must_format("127.0.0.1\tlocalhost\n::1\tlocalhost ip6-localhost ip6-loopback\n127.0.0.1\t%s\n",
-			      o->hostname ? o->hostname : "bartizan"));
 	view_tmpfs(v, "/tmp", 0, 01777, 0);
 	if (p->outside_usr)
 		view_grant(v, "run", p->host_path, p->exe, BZ_MOUNT_READONLY);

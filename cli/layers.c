@@ -89,6 +89,8 @@ static void explain_namespaces(struct list *list, const struct plan *plan, const
 		    "pid, mount, ipc, uts, cgroup need a user namespace or root");
 	if (spec->guest)
 		add(list, "network", LAYER_ON, "frames of the taps above, and no call that makes a socket");
+	else if (spec->rule_count || spec->port_count)
+		add(list, "network", LAYER_ON, "the monitor's: it connects and listens as granted, and hands sockets over");
 	else
 		add(list, "network", LAYER_ON, "none: the filter has no call that makes, binds or connects a socket");
 }
@@ -178,8 +180,9 @@ size_t sandbox_explain(const struct sandbox_spec *spec, struct layer *out, size_
 	explain_ids(&list, &plan);
 	explain_namespaces(&list, &plan, spec);
 	add(&list, "system calls", plan.notify ? LAYER_ON : LAYER_WEAK,
-	    "seccomp: %zu calls with checked arguments; any other ends the sandbox%s",
+	    "seccomp: %zu calls%s with checked arguments; any other ends the sandbox%s",
 	    spec->guest ? filter_rule_calls(spec->guest->rules, spec->guest->rule_count) : 20,
+	    spec->port_count ? ", accept4 and shutdown by -p" : spec->rule_count ? ", shutdown by --allow" : "",
 	    plan.notify ? " and is reported" : " without a report");
 	add(&list, "capabilities", LAYER_ON, "none, no_new_privs");
 	explain_landlock(&list, &plan);

@@ -42,6 +42,8 @@ enum option_id {
 	OPT_NET,
 	OPT_NET_MAC,
 	OPT_EXEC_HEAP,
+	OPT_ALLOW,
+	OPT_ADD_HOST,
 	OPT_HELP,
 };
 
@@ -82,6 +84,9 @@ static const struct option long_options[] = {
     {"net", required_argument, NULL, OPT_NET},
     {"net-mac", required_argument, NULL, OPT_NET_MAC},
     {"exec-heap", no_argument, NULL, OPT_EXEC_HEAP},
+    {"publish", required_argument, NULL, 'p'},
+    {"allow", required_argument, NULL, OPT_ALLOW},
+    {"add-host", required_argument, NULL, OPT_ADD_HOST},
     {"help", no_argument, NULL, OPT_HELP},
     {0},
 };
@@ -376,6 +381,15 @@ static void set_option(struct run_options *o, int id, const char *arg)
 	case OPT_RM:
 		o->rm = true;
 		break;
+	case 'p':
+		options_publish(o, "-p", arg);
+		break;
+	case OPT_ALLOW:
+		options_allow(o, "--allow", arg);
+		break;
+	case OPT_ADD_HOST:
+		options_add_host(o, "--add-host", arg);
+		break;
 	case OPT_USR_LOCAL:
 		o->usr_local = true;
 		break;
@@ -422,7 +436,7 @@ void options_parse(struct run_options *o, int argc, char **argv)
 
 	opterr = 0;
 	optind = 1;
-	while ((id = getopt_long(argc, argv, "+:e:v:w:itdu:m:", long_options, NULL)) >= 0) {
+	while ((id = getopt_long(argc, argv, "+:e:v:w:itdu:m:p:", long_options, NULL)) >= 0) {
 		if (id == ':')
 			fail(EXIT_BARTIZAN, "%s needs a value; see 'bartizan run --help'", argv[argc - 1]);
 		if (id == '?')

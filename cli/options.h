@@ -6,6 +6,7 @@
 #define BARTIZAN_OPTIONS_H
 
 #include "cli/cli.h"
+#include "cli/network.h"
 #include "monitor/monitor.h"
 
 struct volume_option {
@@ -33,6 +34,7 @@ struct run_options {
 	struct bz_rlimit ulimits[ULIMITS_MAX];
 	size_t ulimit_count;
 	struct limit memory, pids, cpus, timeout;
+	struct net_option net;
 
 	const char *workdir, *user, *hostname, *entrypoint, *name;
 	const char *rootfs, *overlay, *policy, *verify, *stats_file;

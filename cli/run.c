@@ -76,6 +76,10 @@ static void prepare_view(struct run *r)
 	if (o->overlay)
 		view_overlay(&r->view, o->overlay);
 	view_options(&r->view, o, r->program.exe ? r->program.exe : "");
+	if (r->program.kind == PROGRAM_HOST || o->net.hosts)
+		view_text(&r->view, "/etc/hosts",
+			  must_format("127.0.0.1\tlocalhost\n::1\tlocalhost ip6-localhost ip6-loopback\n127.0.0.1\t%s\n%s",
+				      r->spec.hostname, o->net.hosts ? o->net.hosts : ""));
 	r->spec.mounts = r->view.mounts;
 	r->spec.mount_count = r->view.count;
 }
@@ -150,6 +154,15 @@ static void prepare(struct run *r)
 		if (!spec->cwd)
 			fail(EXIT_BARTIZAN, "--here: %s", strerror(errno));
 	}
+	spec->rules = o->net.rules;
+	spec->rule_count = o->net.rule_count;
+	if (spec->guest && (o->net.rule_count || o->net.port_count))
+		fail(EXIT_BARTIZAN, "-p and --allow are for programs of Linux; this guest has the network that --net gives it");
+	if (!o->explain)
+		network_bind(&r->options.net);
+	spec->ports = o->net.ports;
+	spec->port_fds = o->net.port_fds;
+	spec->port_count = o->net.port_count;
 	spec->argv = r->argv.item;
 	spec->host_layer = host_layer_start;
 	spec->host_layer_size = host_layer_end - host_layer_start;

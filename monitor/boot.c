@@ -133,7 +133,8 @@ static void fill_start(struct monitor *m, struct writer *w, struct bz_start *sta
 		       (spec->flags & SANDBOX_TTY ? BZ_START_TTY : 0) |
 		       (spec->flags & SANDBOX_DETACHED ? 0 : BZ_START_JOB) |
 		       (spec->flags & SANDBOX_TRAP_ONLY ? BZ_START_TRAP_ONLY : 0) |
-		       (spec->flags & SANDBOX_PATCH_EAGER ? BZ_START_PATCH_EAGER : 0);
+		       (spec->flags & SANDBOX_PATCH_EAGER ? BZ_START_PATCH_EAGER : 0) |
+		       (spec->rule_count ? BZ_START_OUTBOUND : 0);
 	start->cpus = m->plan.cpus;
 	start->threads_max = m->plan.threads_max;
 	start->files_max = m->plan.files_max;
@@ -158,12 +159,15 @@ static void fill_start(struct monitor *m, struct writer *w, struct bz_start *sta
 	clock_gettime(CLOCK_REALTIME, &now);
 	start->generation = now.tv_sec * 1000000000ull + now.tv_nsec;
 	memcpy(start->stdio, m->stdio, sizeof(start->stdio));
+	start->ports = put(w, spec->ports, spec->port_count * sizeof(struct bz_port), 4);
+	start->port_count = spec->port_count;
 	start->size = w->used;
 }
 
 static size_t start_size_bound(const struct sandbox_spec *spec)
 {
-	size_t n = 16384 + spec->group_count * 4 + spec->rlimit_count * sizeof(struct bz_rlimit);
+	size_t n = 16384 + spec->group_count * 4 + spec->rlimit_count * sizeof(struct bz_rlimit) +
+		   spec->port_count * sizeof(struct bz_port);
 
 	for (const char *const *s = spec->argv; s && *s; s++)
 		n += strlen(*s) + 16;
@@ -185,6 +189,8 @@ static void fill_boot(struct monitor *m, struct bz_boot *boot)
 	    .version = BZ_ABI_VERSION,
 	    .flags = (m->plan.notify ? BZ_BOOT_NOTIFY : 0) |
 		     (m->spec->flags & SANDBOX_STATS ? BZ_BOOT_STATS : 0) |
+		     (m->spec->port_count ? BZ_BOOT_ACCEPT : 0) |
+		     (m->spec->port_count || m->spec->rule_count ? BZ_BOOT_NETWORK : 0) |
 		     (m->spec->flags & SANDBOX_NO_DISPATCH ? BZ_BOOT_NO_DISPATCH : 0),
 	    .libos_offset = m->spec->libos_offset,
 	    .libos_size = m->spec->libos_size,
@@ -199,6 +205,8 @@ static int boot_write(struct monitor *m, int arena)
 	const struct sandbox_guest *guest = m->spec->guest;
 	struct filter_options options = {.notify = m->plan.notify,
 					 .orphans = !m->plan.namespaces,
+					 .accept = m->spec->port_count,
+					 .network = m->spec->port_count || m->spec->rule_count,
 					 .rules = guest ? guest->rules : NULL,
 					 .rule_count = guest ? guest->rule_count : 0};
 	int n = filter_build(&options, filter, FILTER_MAX), error = 0;

@@ -20,8 +20,11 @@
 #include <sys/inotify.h>
 #include <sys/ioctl.h>
 #include <linux/mount.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -66,6 +69,7 @@ struct ruleset {
 #define LL_FS_TRUNCATE 0x4000ull /* 3 */
 #define LL_FS_IOCTL 0x8000ull	 /* 5 */
 #define LL_NET_TCP 0x3ull	 /* 4 */
+#define LL_NET_CONNECT 0x2ull
 #define LL_SCOPE_ABSTRACT 0x1ull /* 6 */
 #define LL_SCOPE_SIGNAL 0x2ull	 /* 6 */
 
@@ -90,11 +94,11 @@ int landlock_abi(void)
 }
 
 /* A ruleset that handles everything that the kernel's version knows; < 0: there is no Landlock. */
-static int landlock_make(int abi, bool signals, struct ruleset *rules)
+static int landlock_make(int abi, bool signals, bool connect, struct ruleset *rules)
 {
 	rules->fs = LL_FS_ABI1 | (abi >= 2 ? LL_FS_REFER : 0) | (abi >= 3 ? LL_FS_TRUNCATE : 0) |
 		    (abi >= 5 ? LL_FS_IOCTL : 0);
-	rules->net = abi >= 4 ? LL_NET_TCP : 0;
+	rules->net = abi < 4 ? 0 : connect ? LL_NET_TCP & ~LL_NET_CONNECT : LL_NET_TCP;
 	rules->scoped = abi >= 6 ? LL_SCOPE_ABSTRACT | (signals ? LL_SCOPE_SIGNAL : 0) : 0;
 	return syscall(SYS_landlock_create_ruleset, rules,
 		       abi >= 6	  ? sizeof(*rules)
@@ -119,7 +123,7 @@ int landlock_nothing(void)
 
 	if (abi == 0)
 		return 0;
-	fd = landlock_make(abi, true, &rules);
+	fd = landlock_make(abi, true, false, &rules);
 	return fd < 0 ? -errno : landlock_enter(fd);
 }
 
@@ -138,7 +142,7 @@ static int landlock_grant(int ruleset, const struct ruleset *rules, const struct
 	return syscall(SYS_landlock_add_rule, ruleset, LANDLOCK_RULE_PATH_BENEATH, &attr, 0) < 0 ? -errno : 0;
 }
 
-/* The granted trees and nothing else. */
+/* The granted trees and nothing else; connecting is left to the rules of --allow, if there are any. */
 static int landlock_volumes(struct server *server)
 {
 	struct ruleset rules;
@@ -146,7 +150,7 @@ static int landlock_volumes(struct server *server)
 
 	if (abi == 0)
 		return 0;
-	fd = landlock_make(abi, false, &rules); /* the monitor must be able to kill the sandbox */
+	fd = landlock_make(abi, false, server->rule_count, &rules); /* the monitor must be able to kill the sandbox */
 	if (fd < 0)
 		return -errno;
 	for (uint32_t i = 0; i < server->volume_count && !error; i++)
@@ -348,6 +352,12 @@ static const int for_volumes[] = {
     SYS_fgetxattr, SYS_fsetxattr, SYS_fremovexattr, SYS_flistxattr, SYS_fstat, /* musl's fstat */
 };
 
+/* Sockets of the two families, connected, or bound to be asked whether an address is the host's own. */
+static const int for_rules[][3] = {
+    {SYS_socket, 0, AF_INET},	{SYS_socket, 0, AF_INET6},	   {SYS_connect, -1},		     {SYS_bind, -1},
+    {SYS_getsockname, -1},	{SYS_setsockopt, 2, TCP_NODELAY}, {SYS_setsockopt, 2, SO_KEEPALIVE}, {SYS_fcntl, 1, F_SETFL},
+};
+
 static void rules_for_volumes(struct monitor *m, struct filter *f)
 {
 	for (size_t i = 0; i < sizeof(for_volumes) / sizeof(for_volumes[0]); i++)
@@ -380,6 +390,10 @@ static int filter_install(struct monitor *m)
 		allow_arg(&f, SYS_kill, 0, -m->template_pid);
 	if (m->plan.volumes)
 		rules_for_volumes(m, &f);
+	for (size_t i = 0; m->server.rule_count && i < sizeof(for_rules) / sizeof(for_rules[0]); i++)
+		allow_arg(&f, for_rules[i][0], for_rules[i][1], for_rules[i][2]);
+	if (m->server.port_count)
+		allow_arg(&f, SYS_listen, -1, 0);
 	qsort(f.rules, f.rule_count, sizeof(f.rules[0]), by_number);
 	emit(&f, BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, arch), 0, 0);
 	emit(&f, BPF_JMP | BPF_JEQ | BPF_K, AUDIT_ARCH_X86_64, 1, 0);
@@ -425,7 +439,7 @@ void confine_monitor(struct monitor *m)
 	limit(RLIMIT_CORE, 1);
 	limit(RLIMIT_MEMLOCK, 0);
 	limit(RLIMIT_FSIZE, m->plan.fsize);
-	limit(RLIMIT_NOFILE, m->server.handle_max + SERVER_VOLUMES_MAX + 64);
+	limit(RLIMIT_NOFILE, m->server.handle_max + SERVER_VOLUMES_MAX + SANDBOX_PORTS_MAX + 64);
 	/* no_new_privs is also Landlock's price for who is not root */
 	monitor_must(m, capabilities_bound(), "cannot give up privileges");
 	if (landlock_abi() > 0)

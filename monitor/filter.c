@@ -38,6 +38,7 @@ static const int futex_ops[] = { BOTH(FUTEX_WAIT), BOTH(FUTEX_WAKE), BOTH(FUTEX_
 
 static const int signals[] = { 0, 9 /* SIGKILL */, HOST_SIGNAL_INTERRUPT, HOST_SIGNAL_TEMPLATE, -1 };
 static const int clocks[] = { BZ_CLOCK_PROCESS_CPU, BZ_CLOCK_THREAD_CPU, -1 };
+static const int hows[] = { 0, 1, 2, -1 };
 static const int epoll_ops[] = { EPOLL_CTL_ADD, EPOLL_CTL_DEL, EPOLL_CTL_MOD, -1 };
 
 /* Sorted by number. */
@@ -61,6 +62,8 @@ static const struct filter_rule base[] = {
 	  .checks = { { INT_ONE_OF, 2, .list = advices } } },
 	{ HOST_NR_recvmsg, .words = "the control channel alone, no flags or DONTWAIT",
 	  .checks = { { INT_EQ, 0, BZ_FD_CONTROL }, { INT_SUBSET, 2, MSG_DONTWAIT } } },
+	{ HOST_NR_shutdown, .network = true, .words = "of streams that were opened, not of those that every sandbox has",
+	  .checks = { { INT_ABOVE, 0, BZ_FD_LIBOS }, { INT_ONE_OF, 1, .list = hows } } },
 	{ HOST_NR_clone, .words = "exact flags: a thread", .checks = { { LONG_EQ, 0, HOST_CLONE_THREAD } } },
 	{ HOST_NR_clone, .words = "or a picoprocess cloned by another", .checks = { { LONG_EQ, 0, HOST_CLONE_PROCESS } } },
 	{ HOST_NR_clone, .words = "or one cloned by the template", .checks = { { LONG_EQ, 0, HOST_CLONE_CREATE } } },
@@ -85,8 +88,7 @@ static const struct filter_rule base[] = {
 	{ HOST_NR_epoll_ctl, .words = "add, remove, change", .checks = { { INT_ONE_OF, 1, .list = epoll_ops } } },
 	{ HOST_NR_tgkill, .words = "no signal (a probe), SIGUSR1 (interrupt), SIGCHLD (wake the template), SIGKILL",
 	  .checks = { { INT_ONE_OF, 2, .list = signals } } },
-	{ HOST_NR_accept4, .granted = true, .words = "no address, NONBLOCK and CLOEXEC",
-	  .checks = { { LONG_EQ, 1, 0 }, { LONG_EQ, 2, 0 }, { INT_SUBSET, 3, 04000 | 02000000 } } },
+	{ HOST_NR_accept4, .accept = true, .words = "no flags", .checks = { { INT_EQ, 3, 0 } } },
 	{ __NR_getcpu, .action = SECCOMP_RET_TRAP },
 	{ HOST_NR_preadv2, .words = "no flags", .checks = { { INT_EQ, 5, 0 } } },
 	{ HOST_NR_preadv2, .words = "or NOWAIT, without an offset and not on the image (it tells what is cached)",
@@ -164,6 +166,10 @@ static void emit_check(struct program *p, const struct filter_check *c)
 		emit_load(p, arg_low(c->arg));
 		emit(p, BPF_JMP | BPF_JEQ | BPF_K, c->value, TO_NEXT, 0);
 		return;
+	case INT_ABOVE:
+		emit_load(p, arg_low(c->arg));
+		emit(p, BPF_JMP | BPF_JGT | BPF_K, c->value, 0, TO_NEXT);
+		return;
 	case INT_SUBSET:
 		emit_load(p, arg_low(c->arg));
 		emit(p, BPF_JMP | BPF_JSET | BPF_K, ~(uint32_t)c->value, TO_NEXT, 0);
@@ -226,8 +232,8 @@ static void emit_rule(struct program *p, const struct filter_rule *rule)
 
 static bool rule_in_force(const struct filter_options *options, const struct filter_rule *rule)
 {
-	return (!rule->granted || options->accept) && (!rule->orphans || options->orphans) &&
-	       (!rule->namespace || !options->orphans);
+	return (!rule->accept || options->accept) && (!rule->network || options->network) &&
+	       (!rule->orphans || options->orphans) && (!rule->namespace || !options->orphans);
 }
 
 /* The rules from `first` on that are for one call: the index of the last. */

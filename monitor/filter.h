@@ -26,6 +26,7 @@ enum check_op {
 	CHECK_END,
 	INT_EQ,		/* low half == value */
 	INT_NE,		/* low half != value */
+	INT_ABOVE,	/* low half > value, without sign */
 	INT_SUBSET,	/* low half has no bit outside value */
 	INT_ONE_OF,	/* low half is in the list */
 	LONG_EQ,	/* == value */
@@ -46,7 +47,7 @@ struct filter_check {
 struct filter_rule {
 	uint32_t nr;
 	uint32_t action;	/* 0: allow */
-	bool granted;		/* only with options->accept */
+	bool accept, network;	/* only with that option */
 	bool orphans;		/* only with options->orphans */
 	bool namespace;		/* only without */
 	const char *words;	/* what is checked, for people; null: nothing */
@@ -55,7 +56,8 @@ struct filter_rule {
 
 struct filter_options {
 	bool notify;		/* report what is not listed to the monitor's listener; else kill the process */
-	bool accept;		/* a grant lets the sandbox listen: accept4 */
+	bool accept;		/* a port is published: accept4 */
+	bool network;		/* something of the network is granted: shutdown */
 	bool orphans;		/* without a pid namespace: picoprocesses tie their lives to the template's */
 	const struct filter_rule *rules; /* another personality's (guests/), sorted by number, and nothing that is not
 					  * listed comes back; NULL: the host layer's */

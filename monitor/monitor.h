@@ -35,7 +35,6 @@ struct sandbox_mount {
 	uint32_t mode;		/* TMPFS: permission bits of its root */
 };
 
-/* --network is not there yet: a sandbox has no network at all. */
 #define SANDBOX_TRACE 1u	/* guest system calls as MONITOR_LOG lines of level BZ_LOG_TRACE */
 #define SANDBOX_STATS 2u	/* count; one MONITOR_STATS message before MONITOR_ENDED */
 #define SANDBOX_NO_USERNS 4u	/* make do without namespaces that need a user namespace */
@@ -64,6 +63,21 @@ struct sandbox_guest {
 	size_t fd_count;
 };
 
+/* What may be connected to.  A rule of fewer than 128 bits never covers what network.c sets apart.  IPv4: ::ffff:a.b.c.d. */
+struct net_rule {
+	uint8_t ip[16];
+	uint8_t bits;
+	uint8_t scheme;		/* BZ_TCP, BZ_UDP */
+	uint16_t first, last;	/* ports */
+};
+#define NET_RULES_MAX 1024
+
+/* Guests know the host's own loopback by this address, 192.0.0.8 (RFC 7600's dummy, which no network routes). */
+#define NET_HOST_NAME "host.bartizan.internal"
+#define NET_HOST_ADDRESS {0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff, 192, 0, 0, 8}
+
+#define SANDBOX_PORTS_MAX 64
+
 struct sandbox_spec {
 	const char *id;		/* short, [a-zA-Z0-9_.-]; for messages */
 
@@ -89,6 +103,12 @@ struct sandbox_spec {
 
 	const struct sandbox_mount *mounts; /* any order; at most SANDBOX_MOUNTS_MAX */
 	size_t mount_count;
+
+	const struct net_rule *rules; /* at most NET_RULES_MAX */
+	size_t rule_count;
+	const struct bz_port *ports; /* at most SANDBOX_PORTS_MAX */
+	const int *port_fds;	/* sockets bound to them, that do not listen yet; stay the caller's */
+	size_t port_count;
 
 	struct limit memory;	/* bytes; default: the host's memory.  At least SANDBOX_MEMORY_MIN */
 	struct limit pids;	/* guest threads and processes together; default 32768, or a fourth of the host's numbers */

@@ -418,6 +418,10 @@ static int serve(struct server *server, struct parsed *p, struct answer *answer)
 		return answer->fd < 0 ? -EAGAIN : 0;
 	case BZ_REQ_RANDOM:
 		return serve_random(answer);
+	case BZ_REQ_CONNECT:
+		return network_connect(server, &p->head, answer);
+	case BZ_REQ_LISTEN:
+		return network_listen(server, &p->head, answer);
 	}
 	if (p->head.handle) {
 		handle = handle_find(server, p->head.handle);
@@ -448,25 +452,39 @@ static uint64_t hash(uint64_t h, const char *text)
 	return h;
 }
 
+/* What was refused, as people name it. */
+static void denied_text(const struct parsed *p, int error, char *buf, size_t size)
+{
+	char name[SERVER_DENIED_TEXT - 128];
+	size_t n;
+
+	if (p->head.op == BZ_REQ_CONNECT) {
+		network_text(&p->head, name, 80);
+		snprintf(buf, size, "connect to %.80s: no grant covers it (--allow %.80s)", name, name);
+		return;
+	}
+	n = escape_text(name, sizeof(name), p->a.path, strlen(p->a.path), 0);
+	snprintf(buf, size, "%s %s%s%s: %s", op_names[p->head.op] ? op_names[p->head.op] : "use",
+		 p->a.volume ? p->a.volume->guest_path : "volume that was not granted", n ? "/" : "", name,
+		 error == -EROFS ? "the volume is read-only" : strerror(-error));
+}
+
 /* One line a name and reason, at most SERVER_DENIED_MAX in a sandbox's life. */
 static void tell_denied(struct server *server, const struct parsed *p, int error)
 {
-	char line[SERVER_DENIED_TEXT], name[SERVER_DENIED_TEXT - 128];
-	const char *op = op_names[p->head.op] ? op_names[p->head.op] : "use";
-	uint64_t h = hash(hash(0xcbf29ce484222325ull + p->head.op * 64 - error, p->a.path), op);
+	char line[SERVER_DENIED_TEXT + 64], what[SERVER_DENIED_TEXT];
+	uint64_t h;
 
 	server->denied_total++;
 	if (!server->denied || server->denied_count == SERVER_DENIED_MAX)
 		return;
-	h += p->head.root;
+	denied_text(p, error, what, sizeof(what));
+	h = hash(0xcbf29ce484222325ull + p->head.root, what);
 	for (uint32_t i = 0; i < server->denied_count; i++)
 		if (server->denied_seen[i] == h)
 			return;
 	server->denied_seen[server->denied_count++] = h;
-	escape_text(name, sizeof(name), p->a.path, strlen(p->a.path), 0);
-	snprintf(line, sizeof(line), "denied: %s %s%s%s: %s%s", op,
-		 p->a.volume ? p->a.volume->guest_path : "volume that was not granted", name[0] ? "/" : "",
-		 name, error == -EROFS ? "the volume is read-only" : strerror(-error),
+	snprintf(line, sizeof(line), "denied: %s%s", what,
 		 server->denied_count == SERVER_DENIED_MAX ? " (further refusals are not reported)" : "");
 	server->denied(server->denied_arg, line);
 }

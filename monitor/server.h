@@ -12,6 +12,7 @@
 #include <sys/types.h>
 
 #include "abi/bartizan_wire.h"
+#include "monitor/monitor.h"
 
 #define SERVER_VOLUMES_MAX 256
 #define SERVER_DEVICES_MAX 16
@@ -65,6 +66,11 @@ struct server {
 	uint64_t denied_total;
 	void (*denied)(void *arg, const char *line);
 	void *denied_arg;
+
+	struct net_rule rules[NET_RULES_MAX];
+	uint32_t rule_count;
+	int ports[SANDBOX_PORTS_MAX]; /* published: bound sockets */
+	uint32_t port_count;
 
 	uint64_t requests[BZ_OP_COUNT];
 	int ask; /* the operator's stream that waits for BZ_REQ_ASK; -1: none */
@@ -131,6 +137,12 @@ int place_find(struct server *server, const struct place *place, struct stat *st
 int changes_open(struct server *server); /* a descriptor of the instance, to be sent */
 int watch_add(struct server *server, const struct place *place);
 void watch_remove(struct server *server, int32_t watch);
+
+/* network.c.  A rule covers the address, or -EACCES. */
+int network_judge(const struct server *server, uint32_t scheme, const struct bz_address *to);
+int network_connect(struct server *server, const struct bz_request *request, struct answer *answer);
+int network_listen(struct server *server, const struct bz_request *request, struct answer *answer);
+void network_text(const struct bz_request *request, char *buf, size_t size); /* where to, as --allow takes it */
 
 int attr_of_fd(struct server *server, int fd, uint32_t what, struct bz_attr *attr);
 int attr_set_fd(struct server *server, int fd, const struct bz_attr *attr);

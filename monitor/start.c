@@ -52,7 +52,7 @@ void monitor_must(struct monitor *m, int error, const char *what)
 /* --- Descriptors: the monitor keeps what is on a list and closes everything else it inherited ---------- */
 
 struct keeping {
-	int fd[SANDBOX_MOUNTS_MAX + 16];
+	int fd[SANDBOX_MOUNTS_MAX + SANDBOX_PORTS_MAX + 16];
 	unsigned int count;
 };
 
@@ -119,6 +119,10 @@ static void keep_needed(struct monitor *m)
 		if (!(spec->mounts[i].flags & (BZ_MOUNT_IMMUTABLE | BZ_MOUNT_OVERLAY | BZ_MOUNT_UPPER)))
 			monitor_must(m, server_watchable(&m->server, root), "cannot prepare the monitor");
 	}
+	for (; m->server.port_count < spec->port_count; m->server.port_count++)
+		m->server.ports[m->server.port_count] = keep(m, &list, spec->port_fds[m->server.port_count]);
+	memcpy(m->server.rules, spec->rules, spec->rule_count * sizeof(spec->rules[0]));
+	m->server.rule_count = spec->rule_count;
 	m->server.proc_fd = keep(m, &list, m->server.proc_fd);
 #ifdef SANITIZED
 	sanitizer_report_to(keep(m, &list, sanitizer_report_open()));

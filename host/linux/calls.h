@@ -32,7 +32,9 @@
 	X(epoll_pwait2, 441, "wait for streams, with a deadline in nanoseconds")
 
 /* Calls that a grant of the operator adds. */
-#define HOST_CALLS_GRANTED(X) X(accept4, 288, "connections of a granted listener")
+#define HOST_CALLS_GRANTED(X)                                                                                \
+	X(accept4, 288, "connections of a published port")                                                   \
+	X(shutdown, 48, "the end of a network stream's one direction, while the other goes on")
 
 enum host_call {
 #define HOST_CALL_INDEX(name, nr, why) HOST_CALL_##name,

@@ -256,7 +256,15 @@ bz_stream stream_open(const struct bz_name *name, uint32_t flags, uint32_t mode,
 int stream_close(bz_stream s);
 int64_t stream_read(bz_stream s, const struct bz_iov *iov, uint32_t n, int64_t off, uint32_t flags);
 int64_t stream_write(bz_stream s, const struct bz_iov *iov, uint32_t n, int64_t off, uint32_t flags);
-bz_stream stream_accept(bz_stream s, uint32_t flags);
+bz_stream stream_add(int32_t fd, uint32_t handle);
+
+/* network.c */
+bz_stream stream_connect(uint32_t scheme, const struct bz_address *to, struct bz_address *from);
+bz_stream stream_listen(uint32_t port, uint32_t backlog);
+bz_stream stream_accept(bz_stream s, struct bz_address *peer);
+int stream_shutdown(bz_stream s, uint32_t how);
+
+/* stream.c */
 uint32_t stream_handle(bz_stream s);
 bool stream_is_descriptor(bz_stream s);
 

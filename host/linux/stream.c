@@ -54,7 +54,7 @@ static bz_stream directory_add(uint32_t handle)
 }
 
 /* Give what the monitor handed over a stream's number. */
-static bz_stream stream_add(int32_t fd, uint32_t handle)
+bz_stream stream_add(int32_t fd, uint32_t handle)
 {
 	bz_stream s;
 
@@ -237,10 +237,4 @@ int64_t stream_write(bz_stream s, const struct bz_iov *iov, uint32_t n, int64_t 
 				  : -BZ_EAGAIN;
 	} while (again(ret, s, BZ_WAIT_OUT, flags, &result));
 	return result;
-}
-
-bz_stream stream_accept(bz_stream s, uint32_t flags)
-{
-	/* No grant makes a listening stream yet; accept4 joins the filter with the first. */
-	return stream_is_descriptor(s) ? -BZ_EOPNOTSUPP : -BZ_EBADF;
 }

@@ -118,6 +118,11 @@ struct inet_sock *inet_find_udp(const struct inet_addr *to,
 /* The nth socket of a table, or null. */
 struct inet_sock *inet_nth(bool tcp, u64 n);
 
+/* --- outside.c: what lies beyond the sandbox, by streams of the host --- */
+bool outside_may(const struct inet_addr *to); /* is it worth asking the monitor? */
+bz_stream outside_connect(u32 scheme, const struct inet_addr *to, struct inet_addr *from);
+int outside_sleep(bz_stream s, u32 events, i64 deadline); /* 0, -ETIMEDOUT, -EINTR */
+
 /* --- options.c --- */
 int inet_setsockopt(struct socket *s, int level, int name, const void *uval, int len);
 long inet_getsockopt(struct socket *s, int level, int name, void *uval, int *ulen);
@@ -153,6 +158,8 @@ struct tcp_sock {
 	struct mutex read_lock;
 	struct list chunks;
 	u64 bytes, read_at, written;	   /* bytes == written - read_at */
+	bz_stream stream; /* of the host: the connection's, or a published port's; -1: none; inet_lock */
+	int port;	  /* which of bz_start's ports */
 	bool starved;			   /* the peer found no room */
 	bool urgent_pending, urgent_taken; /* there is an urgent byte at urgent_at; recv(MSG_OOB) had it */
 	u64 urgent_at;
@@ -175,6 +182,18 @@ static inline u64 tcp_capacity(const struct tcp_sock *from, const struct tcp_soc
 {
 	return (u64)from->inet.socket.sndbuf + to->inet.socket.rcvbuf;
 }
+struct tcp_sock *tcp_make_accepted(const struct tcp_sock *listener); /* with the listener's options */
+void tcp_append(struct tcp_sock *t, const void *data, u32 n);	     /* locked: as if it had arrived */
+int tcp_broken(struct tcp_sock *t, const struct socket_msg *m);	     /* what a send gives that nobody can read */
+ssize_t tcp_read_queue(struct tcp_sock *t, struct socket_msg *m);    /* what is there: bytes, 0, -EFAULT */
+/* outside.c.  Has a connection that is under way come about, and what has become of it? */
+void tcp_outside_check(struct tcp_sock *t);
+void tcp_outside_listen(struct tcp_sock *t);   /* inet_lock held, as for the next */
+void tcp_outside_unlisten(struct tcp_sock *t);
+struct tcp_sock *tcp_outside_accept(struct tcp_sock *t); /* or null */
+ssize_t tcp_outside_send(struct tcp_sock *t, struct socket_msg *m);
+ssize_t tcp_outside_receive(struct tcp_sock *t, struct socket_msg *m);
+u32 tcp_outside_poll(struct tcp_sock *t, struct file *f, struct poll_table *pt);
 ssize_t tcp_send(struct socket *s, struct socket_msg *m);
 ssize_t tcp_receive(struct socket *s, struct socket_msg *m);
 bool tcp_readable(const struct tcp_sock *t);
@@ -185,6 +204,8 @@ u64 tcp_unread(const struct tcp_sock *t); /* locked: as FIONREAD counts */
 /* --- udp.c --- */
 struct udp_sock {
 	struct inet_sock inet; /* first */
+	bz_stream stream;      /* of the host, to `outside`; -1: none; inet_lock */
+	struct inet_addr outside, outside_from;
 	struct dgram_queue queue;
 };
 static inline struct udp_sock *udp_of(struct socket *s)

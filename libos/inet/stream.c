@@ -148,6 +148,18 @@ static ssize_t put_large(struct tcp_sock *from, struct tcp_sock *to, struct iov_
 	return ret;
 }
 
+void tcp_append(struct tcp_sock *t, const void *data, u32 n)
+{
+	struct tcp_chunk *c = chunk_alloc(n);
+
+	if (!c)
+		return;
+	memcpy(c->data, data, n);
+	c->len = n;
+	link_chunk(t, c);
+	arrived(t, n);
+}
+
 static void mark_urgent(struct tcp_sock *to)
 {
 	struct tcp_chunk *c = last_chunk(to);
@@ -210,7 +222,7 @@ static bool may_send_more(struct tcp_sock *t)
 	       (READ_ONCE(t->inet.socket.shutdown) & SHUT_SEND) || tcp_writable(t);
 }
 
-static int broken(struct tcp_sock *t, const struct socket_msg *m)
+int tcp_broken(struct tcp_sock *t, const struct socket_msg *m)
 {
 	int err = socket_error(&t->inet.socket);
 
@@ -234,7 +246,7 @@ static int await_connection(struct tcp_sock *t, const struct socket_msg *m, i64 
 	}
 	if (READ_ONCE(s->error) || (READ_ONCE(s->shutdown) & SHUT_SEND) ||
 	    READ_ONCE(t->inet.state) == TCP_CLOSE || READ_ONCE(t->inet.state) == TCP_LISTEN)
-		return broken(t, m);
+		return tcp_broken(t, m);
 	return 0;
 }
 
@@ -251,7 +263,7 @@ static ssize_t send_all(struct tcp_sock *t, struct tcp_sock *to, struct socket_m
 			return done;
 		}
 		if (n == -EPIPE && !done)
-			return broken(t, m);
+			return tcp_broken(t, m);
 		if (n < 0)
 			return done ? done : n;
 		done += n;
@@ -262,7 +274,7 @@ static ssize_t send_all(struct tcp_sock *t, struct tcp_sock *to, struct socket_m
 		n = SOCKET_WAIT(&t->inet.socket.waitq, may_send_more(t), deadline);
 		if (!n &&
 		    (READ_ONCE(t->inet.socket.error) || (READ_ONCE(t->inet.socket.shutdown) & SHUT_SEND)))
-			return done ? done : broken(t, m);
+			return done ? done : tcp_broken(t, m);
 		if (n)
 			return done ? done : n;
 	}
@@ -277,12 +289,14 @@ ssize_t tcp_send(struct socket *s, struct socket_msg *m)
 
 	if (m->flags & MSG_FASTOPEN)
 		return -EOPNOTSUPP;
+	if (t->stream >= 0 && READ_ONCE(t->inet.state) != TCP_LISTEN)
+		return tcp_outside_send(t, m);
 	n = await_connection(t, m, deadline);
 	if (n)
 		return n;
 	to = tcp_peer(t);
 	if (!to)
-		return broken(t, m);
+		return tcp_broken(t, m);
 	n = send_all(t, to, m, deadline);
 	tcp_put(to);
 	return n;
@@ -419,6 +433,17 @@ static ssize_t read_some(struct tcp_sock *t, struct socket_msg *m, struct readin
 	return total;
 }
 
+ssize_t tcp_read_queue(struct tcp_sock *t, struct socket_msg *m)
+{
+	struct reading r = {0};
+	ssize_t n;
+
+	mutex_lock(&t->read_lock);
+	n = read_some(t, m, &r, false);
+	mutex_unlock(&t->read_lock);
+	return n;
+}
+
 /* The sender waits for room, and there is some. */
 static void feed(struct tcp_sock *t)
 {
@@ -542,6 +567,8 @@ ssize_t tcp_receive(struct socket *s, struct socket_msg *m)
 		return -EAGAIN;
 	if (state == TCP_LISTEN)
 		return -ENOTCONN;
+	if (t->stream >= 0)
+		return tcp_outside_receive(t, m);
 	if (m->flags & MSG_OOB)
 		return receive_urgent(t, m);
 	return receive_bytes(t, m);

@@ -5,6 +5,7 @@
  * would show over a network without delay.
  */
 #include "libos/inet/internal.h"
+#include "libos/vfs/poll.h"
 #include <linux/sockios.h>
 #include <linux/tcp.h>
 
@@ -114,6 +115,8 @@ static int tcp_listen(struct socket *s, int backlog)
 	}
 	if (!err)
 		WRITE_ONCE(t->backlog, min((u32)backlog, BACKLOG_MAX));
+	if (!err)
+		tcp_outside_listen(t);
 	mutex_unlock(&inet_lock);
 	if (!err)
 		wake(t, ~0u);
@@ -121,13 +124,13 @@ static int tcp_listen(struct socket *s, int backlog)
 }
 
 /* What accept(2) will give has the listener's options. */
-static struct tcp_sock *make_embryo(const struct tcp_sock *listener, u16 family)
+struct tcp_sock *tcp_make_accepted(const struct tcp_sock *listener)
 {
 	const struct socket *from = &listener->inet.socket;
 	struct socket *s;
 	struct tcp_sock *t;
 
-	if (tcp_create(family, IPPROTO_TCP, &s))
+	if (tcp_create(from->family, IPPROTO_TCP, &s))
 		return NULL;
 	t = tcp_of(s);
 	memcpy(t->inet.number, listener->inet.number, sizeof(t->inet.number));
@@ -219,8 +222,19 @@ static int tcp_accept(struct socket *s, struct socket **out, bool nowait)
 			*out = &embryo->inet.socket;
 			return 0;
 		}
+		embryo = t->stream >= 0 ? tcp_outside_accept(t) : NULL;
+		if (embryo) {
+			*out = &embryo->inet.socket;
+			return 0;
+		}
 		if (nowait)
 			return -EAGAIN;
+		if (t->stream >= 0) {
+			err = poll_file_wait(t->inet.file, EPOLLIN | EPOLLHUP, deadline);
+			if (err)
+				return socket_interrupted(err, deadline);
+			continue;
+		}
 		err = SOCKET_WAIT(&s->waitq, READ_ONCE(t->queued) || READ_ONCE(t->inet.state) != TCP_LISTEN,
 				  deadline);
 		if (err)
@@ -274,7 +288,7 @@ static int begin_connect(struct tcp_sock *t, const struct inet_addr *to, struct 
 		refuse(t);
 		return 0;
 	}
-	end = make_embryo(listener, listener->inet.socket.family);
+	end = tcp_make_accepted(listener);
 	if (!end) {
 		tcp_put(listener);
 		return -ENOBUFS;
@@ -305,11 +319,23 @@ static struct tcp_sock *leave_pending(struct tcp_sock *t)
 	return embryo;
 }
 
+/* inet_lock held. */
+static void close_stream(struct tcp_sock *t, bool listening)
+{
+	if (listening) {
+		tcp_outside_unlisten(t);
+	} else if (t->stream >= 0) {
+		host->stream_close(t->stream);
+		t->stream = -1;
+	}
+}
+
 /* As new, but for what bind(2) chose.  inet_lock held; the peer, if there is one, is told by the caller. */
 static struct tcp_sock *disconnect_locked(struct tcp_sock *t)
 {
 	struct tcp_sock *peer;
 	struct inet_addr local = t->inet.local;
+	bool listening = t->inet.state == TCP_LISTEN;
 
 	mutex_lock(&t->inet.lock);
 	peer = t->peer;
@@ -324,6 +350,7 @@ static struct tcp_sock *disconnect_locked(struct tcp_sock *t)
 	t->urgent_pending = t->starved = false;
 	mutex_unlock(&t->inet.lock);
 	inet_port_unlisten(&t->inet);
+	close_stream(t, listening);
 	if (!t->inet.chosen_port)
 		inet_port_release(&t->inet);
 	if (!t->inet.chosen_address) {
@@ -413,16 +440,33 @@ static int connect_result(struct tcp_sock *t, bool again)
 	return 0;
 }
 
+static int await_outcome(struct tcp_sock *t, i64 deadline)
+{
+	int err = 0;
+
+	if (t->stream < 0)
+		return WAIT_EVENT(&t->inet.socket.waitq, READ_ONCE(t->inet.state) != TCP_SYN_SENT, deadline);
+	for (;;) {
+		tcp_outside_check(t);
+		if (READ_ONCE(t->inet.state) != TCP_SYN_SENT)
+			return 0;
+		if (err)
+			return err;
+		err = outside_sleep(t->stream, BZ_WAIT_OUT, deadline);
+	}
+}
+
 static int await_connect(struct tcp_sock *t, bool nowait, bool again)
 {
 	i64 deadline = socket_deadline(t->inet.socket.sndtimeo), limit = now_mono() + CONNECT_NS;
 	int err;
 
+	if (nowait && again && t->stream >= 0)
+		tcp_outside_check(t);
 	if (nowait)
 		return again ? connect_result(t, true) : -EINPROGRESS;
 	if (READ_ONCE(t->inet.state) == TCP_SYN_SENT) {
-		err = WAIT_EVENT(&t->inet.socket.waitq, READ_ONCE(t->inet.state) != TCP_SYN_SENT,
-				 min(deadline, limit));
+		err = await_outcome(t, min(deadline, limit));
 		if (err == -ETIMEDOUT) {
 			if (deadline < limit)
 				return again ? -EALREADY : -EINPROGRESS;
@@ -441,10 +485,35 @@ static int check_target(struct tcp_sock *t, const struct inet_addr *to)
 		return -ENETUNREACH;
 	if (addr_is_multicast(to) || addr_is_broadcast(to))
 		return -ENETUNREACH;
-	if (!addr_is_any(to) && !addr_is_local(to)) {
+	if (!addr_is_any(to) && !addr_is_local(to) && !outside_may(to)) {
 		inet_refused("a connection to", to);
 		return -ECONNREFUSED;
 	}
+	return 0;
+}
+
+/* inet_lock held.  A refusal is told as a connection is that the other end refuses. */
+static int begin_outside(struct tcp_sock *t, const struct inet_addr *to)
+{
+	struct inet_addr from;
+	bz_stream stream;
+
+	if (t->inet.chosen_address || t->inet.chosen_port)
+		return -EADDRNOTAVAIL; /* addresses and ports of the host are not the guest's to choose */
+	stream = outside_connect(BZ_TCP, to, &from);
+	if (stream < 0 && stream != -EACCES && stream != -ECONNREFUSED)
+		return stream;
+	t->connecting = true;
+	if (stream < 0) {
+		refuse(t);
+		return 0;
+	}
+	inet_port_release(&t->inet);
+	t->inet.local = from;
+	t->inet.remote = *to;
+	inet_port_inherit(&t->inet);
+	t->stream = stream;
+	WRITE_ONCE(t->inet.state, TCP_SYN_SENT);
 	return 0;
 }
 
@@ -479,7 +548,7 @@ static int tcp_connect(struct socket *s, const struct socket_name *name, bool no
 		if (err)
 			return err;
 		mutex_lock(&inet_lock);
-		err = begin_connect(t, &to, &listener);
+		err = outside_may(&to) ? begin_outside(t, &to) : begin_connect(t, &to, &listener);
 		mutex_unlock(&inet_lock);
 		if (listener) {
 			wake(listener, EPOLLIN | EPOLLRDNORM);
@@ -514,7 +583,9 @@ static int tcp_shutdown(struct socket *s, u32 how)
 	mutex_lock(&t->inet.lock);
 	WRITE_ONCE(s->shutdown, s->shutdown | how);
 	mutex_unlock(&t->inet.lock);
-	if (!err && (how & SHUT_SEND))
+	if (t->stream >= 0)
+		host->stream_shutdown(t->stream, how);
+	else if (!err && (how & SHUT_SEND))
 		send_fin(t);
 	wake(t, ~0u);
 	return err;
@@ -532,6 +603,7 @@ static void tcp_release(struct socket *s)
 	t->inet.file = NULL;
 	take_waiting(t, &queue, &pending);
 	embryo = leave_pending(t);
+	close_stream(t, t->inet.state == TCP_LISTEN);
 	inet_port_release(&t->inet);
 	mutex_unlock(&inet_lock);
 	refuse_all(&queue, &pending);
@@ -564,6 +636,21 @@ static void tcp_release(struct socket *s)
 
 /* --- poll and ioctl --- */
 
+static u32 listener_poll(struct tcp_sock *t, struct file *f, struct poll_table *pt)
+{
+	bool ready;
+
+	if (t->stream >= 0)
+		poll_stream(pt, f, t->stream);
+	ready = READ_ONCE(t->queued) || (t->stream >= 0 && host->stream_wait(t->stream, BZ_WAIT_IN, 0) > 0);
+	return ready ? EPOLLIN | EPOLLRDNORM : 0;
+}
+
+static void tcp_refresh(struct socket *s)
+{
+	tcp_outside_check(tcp_of(s));
+}
+
 static u32 tcp_poll(struct socket *s, struct file *f, struct poll_table *pt)
 {
 	struct tcp_sock *t = tcp_of(s);
@@ -573,7 +660,9 @@ static u32 tcp_poll(struct socket *s, struct file *f, struct poll_table *pt)
 	poll_wait(pt, f, &s->waitq);
 	state = READ_ONCE(t->inet.state);
 	if (state == TCP_LISTEN)
-		return READ_ONCE(t->queued) ? EPOLLIN | EPOLLRDNORM : 0;
+		return listener_poll(t, f, pt);
+	if (t->stream >= 0)
+		return tcp_outside_poll(t, f, pt);
 	down = READ_ONCE(s->shutdown);
 	if (down == SHUT_BOTH || state == TCP_CLOSE)
 		mask |= EPOLLHUP;
@@ -634,6 +723,7 @@ static const struct socket_ops tcp_ops = {.bind = inet_bind,
 					  .ioctl = tcp_ioctl,
 					  .setsockopt = inet_setsockopt,
 					  .getsockopt = inet_getsockopt,
+					  .refresh = tcp_refresh,
 					  .attach = inet_attach,
 					  .release = tcp_release};
 
@@ -651,6 +741,7 @@ int tcp_create(u16 family, int protocol, struct socket **out)
 	list_init(&t->pending);
 	list_init(&t->node);
 	list_init(&t->chunks);
+	t->stream = -1;
 	*out = &t->inet.socket;
 	return 0;
 }

@@ -211,6 +211,8 @@ static int get_value(struct socket *s, int name, union value *v)
 		v->number = s->protocol;
 		break;
 	case SO_ERROR:
+		if (s->ops->refresh)
+			s->ops->refresh(s);
 		v->number = -socket_error(s);
 		break;
 	case SO_ACCEPTCONN:

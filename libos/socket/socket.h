@@ -102,6 +102,7 @@ struct socket_ops {
 	/* Options of the family's own levels; may be null. */
 	int (*setsockopt)(struct socket *s, int level, int name, const void *uval, int len);
 	long (*getsockopt)(struct socket *s, int level, int name, void *uval, int *ulen);
+	void (*refresh)(struct socket *s);			/* before SO_ERROR is told; may be null */
 	void (*attach)(struct socket *s, struct file *f);	/* it is an open file now; may be null */
 	void (*passcred)(struct socket *s);			/* SO_PASSCRED was set; may be null */
 	void (*release)(struct socket *s);

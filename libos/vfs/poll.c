@@ -106,6 +106,34 @@ int poll_wait_sleep(struct poll_wait *w, u32 seq, i64 deadline)
 	return w->stream_count ? min(poll_set_sleep(w->set, &ready, 1, seq, deadline), 0) : thread_sleep(seq, deadline);
 }
 
+int poll_file_wait(struct file *f, u32 events, i64 deadline)
+{
+	struct poll_wait w;
+	int err = 0;
+
+	poll_wait_init(&w);
+	w.pt.events = events;
+	if (reserve(&w, 1)) {
+		poll_wait_free(&w);
+		return -ENOMEM;
+	}
+	for (bool first = true;; first = false) {
+		u32 seq = thread_wake_seq();
+
+		if (f->ops->poll(f, first ? &w.pt : NULL) & events) {
+			err = 0;
+			break;
+		}
+		if (err || w.failed) {
+			err = err ? err : -ENOMEM;
+			break;
+		}
+		err = poll_wait_sleep(&w, seq, deadline);
+	}
+	poll_wait_free(&w);
+	return err;
+}
+
 /* --- poll(2) --- */
 
 static u32 poll_one(struct pollfd *p, struct poll_table *pt)

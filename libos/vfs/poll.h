@@ -27,4 +27,7 @@ int poll_wait_sleep(struct poll_wait *w, u32 seq, i64 deadline);
 /* The same in a wait set of the host: how many of `ready` were filled (0: woken from the arena), or an error. */
 int poll_set_sleep(bz_stream set, struct bz_ready *ready, u32 room, u32 seq, i64 deadline);
 
+/* Sleep until one of `events` holds of a file, by its own poll: 0, -ETIMEDOUT, -EINTR. */
+int poll_file_wait(struct file *f, u32 events, i64 deadline);
+
 #endif

@@ -5,10 +5,12 @@
  */
 #define _GNU_SOURCE
 #include <fcntl.h>
+#include <netinet/in.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -85,6 +87,17 @@ static void check_untouched(const struct stat *before)
 		fail("a request changed what was not granted");
 }
 
+/* A socket that was handed over is on its way to what is granted, if it still is on its way at all. */
+static void check_peer(int fd)
+{
+	struct sockaddr_in peer;
+	socklen_t len = sizeof(peer);
+
+	if (getpeername(fd, (struct sockaddr *)&peer, &len) == 0 &&
+	    (peer.sin_family != AF_INET || peer.sin_port != htons(9) || peer.sin_addr.s_addr != htonl(INADDR_LOOPBACK)))
+		fail("a connection that was not granted");
+}
+
 static void serve_all(struct server *server, const uint8_t *data, size_t size)
 {
 	static struct answer answer;
@@ -103,6 +116,8 @@ static void serve_all(struct server *server, const uint8_t *data, size_t size)
 			fail("an answer is longer than its buffer");
 		if (answer.fd >= 0 && (fstat(answer.fd, &st) < 0 || S_ISDIR(st.st_mode)))
 			fail("a directory left the monitor");
+		if (answer.fd >= 0 && S_ISSOCK(st.st_mode))
+			check_peer(answer.fd);
 		if (answer.fd >= 0 && !answer.keep)
 			close(answer.fd);
 		data += len;
@@ -125,6 +140,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	server.guest_uid = server.guest_gid = 1000;
 	server_grant(&server, grant_path("in", path, sizeof(path)), false, false, "/rw");
 	server_grant(&server, grant_path("ro", path, sizeof(path)), true, false, "/ro");
+	/* Nobody listens on the discard port of loopback; what else is reached is a fault. */
+	server.rules[0] = (struct net_rule){.ip = {[10] = 0xff, 0xff, 127, 0, 0, 1}, .bits = 128, .scheme = BZ_TCP, .first = 9, .last = 9};
+	server.rule_count = 1;
 	server_grant(&server, grant_path("ro/f", path, sizeof(path)), true, true, "/f");
 	fstatat(outside, "f", &before, 0);
 	serve_all(&server, data, size);

@@ -168,6 +168,8 @@ static void stream_calls(void)
 		add(bit != 6 /* MSG_DONTWAIT */, HOST_NR_recvmsg, BZ_FD_CONTROL, 1, 1 << bit, 0, 0, 0);
 	for (int fd = -1; fd < 16; fd++)
 		add(true, HOST_NR_accept4, fd, 0, 0, 0, 0, 0);
+	for (int fd = -1; fd < 16; fd++)
+		add(true, HOST_NR_shutdown, fd, 1, 0, 0, 0, 0);
 }
 
 GUEST static void guest(uint64_t arg)

@@ -58,6 +58,7 @@ static void streams(void)
 	struct bz_name name = {any(), any(), any() & 1 ? "file" : (void *)any(), any()};
 	struct bz_iov iov[2] = {{buffer, any() & 255}, {any() & 1 ? buffer : (void *)any(), any() & 255}};
 	struct bz_lock lock = {0};
+	struct bz_address address = {.port = any()};
 	struct bz_attr attr = {0};
 	struct bz_ready ready;
 	bz_stream s = any();
@@ -75,7 +76,10 @@ static void streams(void)
 	host->stream_remove(&name, any());
 	host->stream_readlink(&name, buffer, sizeof(buffer));
 	host->stream_enumerate(&name, any(), buffer, sizeof(buffer));
-	host->stream_accept(any(), any());
+	host->stream_connect(any(), &address, &address);
+	host->stream_listen(any(), any());
+	host->stream_accept(any(), &address);
+	host->stream_shutdown(any() & 1 ? s : (bz_stream)any(), any());
 	host->stream_lock(any(), &lock);
 	host->stream_xattr(any(), &name, any(), "user.x", buffer, sizeof(buffer));
 	host->waitset_change(any(), any(), any(), any(), any());

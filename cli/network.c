@@ -1,0 +1,339 @@
+/*
+ * Reads what -p, --allow and --add-host say.  The monitor gets numbers alone: addresses, prefixes, ports.  A name is resolved once,
+ * here, before the sandbox starts; its addresses go into the guest's /etc/hosts, and each is a rule of its own.
+ */
+#define _GNU_SOURCE
+#include <arpa/inet.h>
+#include <errno.h>
+#include <netinet/in.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "cli/network.h"
+#include "cli/options.h"
+#include "monitor/server.h"
+
+static const uint8_t mapped[12] = {[10] = 0xff, [11] = 0xff};
+
+static bool is_v4(const uint8_t *ip)
+{
+	return !memcmp(ip, mapped, sizeof(mapped));
+}
+
+/* --- Texts --- */
+
+static bool parse_ip(const char *text, uint8_t ip[16])
+{
+	if (inet_pton(AF_INET, text, ip + 12) == 1) {
+		memcpy(ip, mapped, sizeof(mapped));
+		return true;
+	}
+	return inet_pton(AF_INET6, text, ip) == 1;
+}
+
+const char *network_show_address(const struct bz_address *a)
+{
+	static char text[80];
+	char ip[INET6_ADDRSTRLEN] = "?";
+
+	inet_ntop(is_v4(a->ip) ? AF_INET : AF_INET6, a->ip + (is_v4(a->ip) ? 12 : 0), ip, sizeof(ip));
+	snprintf(text, sizeof(text), a->port ? is_v4(a->ip) ? "%s:%u" : "[%s]:%u" : "%s", ip, a->port);
+	return text;
+}
+
+const char *network_show_rule(const struct net_rule *r)
+{
+	static char text[128];
+	char ip[INET6_ADDRSTRLEN] = "?", bits[8] = "", ports[24];
+	const bool v4 = is_v4(r->ip) && r->bits >= 96;
+
+	inet_ntop(v4 ? AF_INET : AF_INET6, v4 ? r->ip + 12 : r->ip, ip, sizeof(ip));
+	if (r->bits < 128)
+		snprintf(bits, sizeof(bits), "/%d", v4 ? r->bits - 96 : r->bits);
+	if (r->first == 1 && r->last == 0xffff)
+		snprintf(ports, sizeof(ports), "*");
+	else if (r->first == r->last)
+		snprintf(ports, sizeof(ports), "%u", r->first);
+	else
+		snprintf(ports, sizeof(ports), "%u-%u", r->first, r->last);
+	snprintf(text, sizeof(text), v4 ? "%s%s:%s%s" : "[%s%s]:%s%s", ip, bits, ports,
+		 r->scheme == BZ_UDP ? "/udp" : "");
+	return text;
+}
+
+static uint16_t parse_port(const char *what, const char *text, const char *all)
+{
+	char *end;
+	unsigned long port = strtoul(text, &end, 10);
+
+	if (*text < '0' || *text > '9' || *end || !port || port > 0xffff)
+		fail(EXIT_BARTIZAN, "%s: '%s': '%s' is no port from 1 to 65535", what, all, text);
+	return port;
+}
+
+/* The colon before the ports: the last one outside of brackets. */
+static char *split_ports(char *text)
+{
+	char *colon = strrchr(text, ':'), *bracket = strrchr(text, ']');
+
+	return colon && (!bracket || colon > bracket) ? colon : NULL;
+}
+
+static char *without_brackets(char *host)
+{
+	size_t len = strlen(host);
+
+	if (len > 2 && host[0] == '[' && host[len - 1] == ']') {
+		host[len - 1] = 0;
+		return host + 1;
+	}
+	return host;
+}
+
+/* --- --allow --- */
+
+static void add_rule(struct run_options *o, const char *what, const struct net_rule *r)
+{
+	if (o->net.rule_count == NET_RULES_MAX)
+		fail(EXIT_BARTIZAN, "%s: more than %d rules", what, NET_RULES_MAX);
+	o->net.rules[o->net.rule_count++] = *r;
+}
+
+/* 443, 8000-8100, or * */
+static void parse_range(const char *what, const char *all, char *text, struct net_rule *r)
+{
+	char *dash = strchr(text, '-');
+
+	r->first = 1;
+	r->last = 0xffff;
+	if (!strcmp(text, "*"))
+		return;
+	if (dash)
+		*dash++ = 0;
+	r->first = parse_port(what, text, all);
+	r->last = dash ? parse_port(what, dash, all) : r->first;
+	if (r->first > r->last)
+		fail(EXIT_BARTIZAN, "%s: '%s': the range begins behind its end", what, all);
+}
+
+static void add_line(struct run_options *o, const char *name, const uint8_t ip[16])
+{
+	char text[INET6_ADDRSTRLEN];
+
+	inet_ntop(is_v4(ip) ? AF_INET : AF_INET6, is_v4(ip) ? ip + 12 : ip, text, sizeof(text));
+	o->net.hosts = must_format("%s%s\t%s\n", o->net.hosts ? o->net.hosts : "", text, name);
+}
+
+static bool clear_below(uint8_t ip[16], unsigned int bits)
+{
+	bool clean = true;
+
+	for (unsigned int i = bits; i < 128; i++)
+		clean &= !(ip[i / 8] & 0x80 >> i % 8);
+	return clean;
+}
+
+static bool is_name(const char *text)
+{
+	return *text && strlen(text) <= 253 && *text != '-' && *text != '.' &&
+	       !text[strspn(text, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-._")];
+}
+
+/* What a rule for everything leaves out. */
+static bool needs_own_grant(const struct bz_address *a)
+{
+	static struct server all = {.rules = {{.scheme = BZ_TCP, .first = 1, .last = 0xffff}}, .rule_count = 1};
+	struct bz_address some_port = *a;
+
+	some_port.port = 1;
+	return network_judge(&all, BZ_TCP, &some_port) != 0;
+}
+
+/* Names are asked for once each, however many ports there are. */
+static size_t resolve(struct run_options *o, const char *what, const char *name, struct bz_address out[RESOLVED_MAX])
+{
+	int n = resolve_name(name, out);
+	size_t good = 0;
+
+	if (n <= 0)
+		fail(EXIT_BARTIZAN, "%s: %s: %s", what, name,
+		     n == -ETIMEDOUT ? "no answer from the host's name servers in time" : "the name cannot be resolved");
+	for (int i = 0; i < n; i++) {
+		if (needs_own_grant(&out[i])) {
+			out[i].port = 0;
+			fprintf(stderr, "bartizan: %s: %s is %s, which a name does not grant: grant the address itself\n",
+				what, name, network_show_address(&out[i]));
+			continue;
+		}
+		out[good] = out[i];
+		add_line(o, name, out[good++].ip);
+	}
+	if (!good)
+		fail(EXIT_BARTIZAN, "%s: %s: none of its addresses may be granted by a name", what, name);
+	return good;
+}
+
+/* Which addresses `host` means, as rules without ports.  Returns how many. */
+static size_t parse_host(struct run_options *o, const char *what, const char *all, char *host,
+			 struct net_rule rules[RESOLVED_MAX])
+{
+	static const uint8_t special[16] = NET_HOST_ADDRESS;
+	struct bz_address found[RESOLVED_MAX];
+	char *slash, *end;
+	size_t n;
+
+	memset(rules, 0, RESOLVED_MAX * sizeof(rules[0]));
+	rules[0].bits = 128;
+	if (!strcmp(host, "*")) {
+		rules[0].bits = 0;
+		return 1;
+	}
+	if (!strcmp(host, NET_HOST_NAME)) {
+		memcpy(rules[0].ip, special, sizeof(special));
+		if (!o->net.hosts || !strstr(o->net.hosts, NET_HOST_NAME))
+			add_line(o, NET_HOST_NAME, special);
+		return 1;
+	}
+	slash = strchr(host, '/');
+	if (slash)
+		*slash++ = 0;
+	if (parse_ip(host, rules[0].ip)) {
+		unsigned long bits = slash ? strtoul(slash, &end, 10) : 0;
+		const bool v4 = is_v4(rules[0].ip);
+
+		if (!slash)
+			return 1;
+		if (*slash < '0' || *slash > '9' || *end || bits > (v4 ? 32 : 128))
+			fail(EXIT_BARTIZAN, "%s: '%s': '/%s' is no prefix length", what, all, slash);
+		rules[0].bits = bits + (v4 ? 96 : 0);
+		if (!clear_below(rules[0].ip, rules[0].bits))
+			fail(EXIT_BARTIZAN, "%s: '%s': bits behind the prefix are set; write the network's own address", what,
+			     all);
+		return 1;
+	}
+	if (slash || !is_name(host))
+		fail(EXIT_BARTIZAN, "%s: '%s' is neither an address, a network (10.0.0.0/8), a name nor *", what, host);
+	n = resolve(o, what, host, found);
+	for (size_t i = 0; i < n; i++) {
+		memcpy(rules[i].ip, found[i].ip, 16);
+		rules[i].bits = 128;
+	}
+	return n;
+}
+
+void options_allow(struct run_options *o, const char *what, const char *text)
+{
+	char *copy = must_dup(text), *ports, *udp = strstr(copy, "/udp");
+	struct net_rule rules[RESOLVED_MAX];
+	size_t n;
+
+	if (udp && !udp[4])
+		*udp = 0;
+	ports = split_ports(copy);
+	if (!ports || !ports[1] || ports == copy)
+		fail(EXIT_BARTIZAN, "%s: '%s' is not HOST:PORT, NETWORK/BITS:PORT or [IPV6]:PORT, with /udp behind it for UDP", what,
+		     text);
+	*ports++ = 0;
+	n = parse_host(o, what, text, without_brackets(copy), rules);
+	for (char *port = strtok(ports, ","); port; port = strtok(NULL, ",")) {
+		struct net_rule range = {0};
+
+		parse_range(what, text, port, &range);
+		for (size_t i = 0; i < n; i++) {
+			rules[i].first = range.first;
+			rules[i].last = range.last;
+			rules[i].scheme = udp && !udp[0] ? BZ_UDP : BZ_TCP;
+			add_rule(o, what, &rules[i]);
+		}
+	}
+	free(copy);
+}
+
+void options_add_host(struct run_options *o, const char *what, const char *text)
+{
+	char *copy = must_dup(text), *ip = strchr(copy, ':');
+	uint8_t bytes[16];
+
+	if (ip)
+		*ip++ = 0;
+	if (!ip || !is_name(copy) || !parse_ip(without_brackets(ip), bytes))
+		fail(EXIT_BARTIZAN, "%s: '%s' is not NAME:ADDRESS", what, text);
+	add_line(o, copy, bytes);
+	free(copy);
+}
+
+/* --- -p --- */
+
+void options_publish(struct run_options *o, const char *what, const char *text)
+{
+	struct bz_port *p = &o->net.ports[o->net.port_count];
+	char *copy = must_dup(text), *guest = strrchr(copy, ':'), *host;
+	const char *address = "127.0.0.1";
+
+	if (o->net.port_count == SANDBOX_PORTS_MAX)
+		fail(EXIT_BARTIZAN, "%s: more than %d ports", what, SANDBOX_PORTS_MAX);
+	if (!guest || guest == copy)
+		fail(EXIT_BARTIZAN, "%s: '%s' is not [ADDRESS:]HOSTPORT:GUESTPORT", what, text);
+	*guest++ = 0;
+	host = split_ports(copy);
+	if (host) {
+		*host++ = 0;
+		address = without_brackets(copy);
+	} else {
+		host = copy;
+	}
+	if (strstr(guest, "/udp"))
+		fail(EXIT_BARTIZAN, "%s: '%s': UDP ports cannot be published yet", what, text);
+	*p = (struct bz_port){.scheme = BZ_TCP};
+	if (!parse_ip(address, p->host.ip))
+		fail(EXIT_BARTIZAN, "%s: '%s': '%s' is no address", what, text, address);
+	p->host.port = parse_port(what, host, text);
+	p->guest = parse_port(what, guest, text);
+	o->net.port_count++;
+	free(copy);
+}
+
+static int bind_one(const struct bz_address *a)
+{
+	struct sockaddr_in in = {.sin_family = AF_INET, .sin_port = htons(a->port)};
+	struct sockaddr_in6 in6 = {.sin6_family = AF_INET6, .sin6_port = htons(a->port)};
+	const bool v4 = is_v4(a->ip);
+	const int one = 1;
+	int fd = socket(v4 ? AF_INET : AF_INET6, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+
+	if (fd < 0)
+		return -errno;
+	memcpy(&in.sin_addr, a->ip + 12, 4);
+	memcpy(&in6.sin6_addr, a->ip, 16);
+	/* Accepted connections have these from the listener. */
+	setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &one, sizeof(one));
+	setsockopt(fd, SOL_SOCKET, SO_KEEPALIVE, &one, sizeof(one));
+	setsockopt(fd, IPPROTO_TCP, 1 /* TCP_NODELAY */, &one, sizeof(one));
+	if (!v4)
+		setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &one, sizeof(one));
+	if (bind(fd, v4 ? (const struct sockaddr *)&in : (const struct sockaddr *)&in6, v4 ? sizeof(in) : sizeof(in6)) < 0) {
+		int error = -errno;
+
+		close(fd);
+		return error;
+	}
+	return fd;
+}
+
+void network_bind(struct net_option *n)
+{
+	for (size_t i = 0; i < n->port_count; i++) {
+		const struct bz_address *a = &n->ports[i].host;
+		const int fd = bind_one(a);
+
+		n->port_fds[i] = fd;
+		if (fd < 0)
+			fail(EXIT_BARTIZAN, "-p: %s: %s%s", network_show_address(a), strerror(-fd),
+			     fd == -EACCES	     ? "; ports below 1024 are for root here: choose another"
+			     : fd == -EADDRINUSE ? "; choose another port, or end what listens there"
+						     : "");
+	}
+}

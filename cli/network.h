@@ -1,0 +1,32 @@
+/* Grants of the network: what -p, --allow and --add-host say, as rules and bound sockets for the monitor. */
+#ifndef BARTIZAN_CLI_NETWORK_H
+#define BARTIZAN_CLI_NETWORK_H
+
+#include "monitor/monitor.h"
+
+struct net_option {
+	struct net_rule rules[NET_RULES_MAX];
+	size_t rule_count;
+	struct bz_port ports[SANDBOX_PORTS_MAX];
+	int port_fds[SANDBOX_PORTS_MAX];
+	size_t port_count;
+	char *hosts; /* lines for the guest's /etc/hosts, or NULL */
+};
+
+struct run_options;
+
+void options_publish(struct run_options *o, const char *what, const char *text);  /* [ADDR:]HOST:GUEST */
+void options_allow(struct run_options *o, const char *what, const char *text);	  /* HOST|CIDR:PORT[,PORT...][/udp] */
+void options_add_host(struct run_options *o, const char *what, const char *text); /* NAME:ADDR */
+
+/* Make and bind the sockets of published ports; ends the command where one cannot be had. */
+void network_bind(struct net_option *n);
+/* For people: ADDR:PORT, and a rule as --allow takes it. */
+const char *network_show_address(const struct bz_address *a);
+const char *network_show_rule(const struct net_rule *r);
+
+/* resolve.c: the addresses of a name, asked for by a process that can do nothing else.  How many, or < 0: an error number. */
+#define RESOLVED_MAX 64
+int resolve_name(const char *name, struct bz_address out[RESOLVED_MAX]);
+
+#endif

@@ -1,0 +1,333 @@
+/*
+ * TCP and UDP beyond the sandbox.  The monitor connects and listens, as the operator's grants say; bytes go straight through the host's
+ * streams.  What was read of a stream before the guest took it (MSG_PEEK) waits in the socket's own queue.
+ */
+#include "libos/inet/internal.h"
+#include "libos/signal/signal.h"
+#include "libos/vfs/poll.h"
+
+#define BATCH 8 /* pieces of a guest's memory a host call */
+#define PEEK_MAX 16384u
+#define OUTSIDE_HOST 0xc0000008u /* 192.0.0.8: host.bartizan.internal */
+
+/* --- streams --- */
+
+bool outside_may(const struct inet_addr *to)
+{
+	return (boot->flags & BZ_START_OUTBOUND) && !addr_is_any(to) && !addr_is_local(to);
+}
+
+static void to_host(const struct inet_addr *a, struct bz_address *out)
+{
+	memcpy(out->ip, a->ip, sizeof(out->ip));
+	out->port = a->port;
+}
+
+static void from_host(const struct bz_address *a, struct inet_addr *out)
+{
+	memcpy(out->ip, a->ip, sizeof(out->ip));
+	out->port = a->port;
+}
+
+bz_stream outside_connect(u32 scheme, const struct inet_addr *to, struct inet_addr *from)
+{
+	struct bz_address peer, local = {0};
+	bz_stream s;
+
+	to_host(to, &peer);
+	s = host->stream_connect(scheme, &peer, &local);
+	if (s >= 0)
+		from_host(&local, from);
+	return s;
+}
+
+int outside_sleep(bz_stream s, u32 events, i64 deadline)
+{
+	struct thread *t = current;
+	int ret = -EINTR;
+
+	WRITE_ONCE(current_tcb()->interrupted, 0);
+	__atomic_store_n(&t->sleep_kind, SLEEP_HOST, __ATOMIC_SEQ_CST);
+	if (!signal_is_pending())
+		ret = host->stream_wait(s, events, deadline);
+	__atomic_store_n(&t->sleep_kind, SLEEP_NONE, __ATOMIC_SEQ_CST);
+	if (ret == -EINTR)
+		return signal_is_pending() ? -EINTR : 0;
+	return ret == 0 ? -ETIMEDOUT : min(ret, 0);
+}
+
+/* One host call; it waits unless it must not, or there is a deadline, which is kept by waiting for the stream. */
+static ssize_t transfer(struct tcp_sock *s, struct iov_iter *it, bool write, bool nowait, i64 deadline)
+{
+	struct thread *t = current;
+	struct bz_iov iov[BATCH];
+	u32 n = iov_host(it, iov, BATCH, it->left);
+	u32 flags = nowait || deadline != BZ_NO_DEADLINE ? BZ_IO_NOWAIT : 0;
+	ssize_t ret;
+
+	for (;;) {
+		ret = -EINTR;
+		WRITE_ONCE(current_tcb()->interrupted, 0);
+		__atomic_store_n(&t->sleep_kind, SLEEP_HOST, __ATOMIC_SEQ_CST);
+		if (!signal_is_pending())
+			ret = write ? host->stream_write(s->stream, iov, n, BZ_OFFSET_NONE, flags)
+				    : host->stream_read(s->stream, iov, n, BZ_OFFSET_NONE, flags);
+		__atomic_store_n(&t->sleep_kind, SLEEP_NONE, __ATOMIC_SEQ_CST);
+		if (ret == -EINTR && signal_is_pending())
+			return socket_interrupted(-EINTR, deadline);
+		if (ret == -EAGAIN && !nowait) {
+			int err = outside_sleep(s->stream, write ? BZ_WAIT_OUT : BZ_WAIT_IN, deadline);
+
+			if (err)
+				return socket_interrupted(err, deadline);
+			continue;
+		}
+		if (ret != -EINTR)
+			break;
+	}
+	if (ret > 0)
+		iov_advance(it, ret);
+	return ret;
+}
+
+/* --- connecting --- */
+
+/* Reads one byte, which tells an error; a byte that comes is kept for the reader. */
+static void probe(struct tcp_sock *t)
+{
+	char byte;
+	struct bz_iov iov = {&byte, 1};
+	i64 n = host->stream_read(t->stream, &iov, 1, BZ_OFFSET_NONE, BZ_IO_NOWAIT);
+
+	mutex_lock(&t->inet.lock);
+	if (n == 1)
+		tcp_append(t, &byte, 1);
+	else if (n < 0 && n != -EAGAIN && n != -EINTR && !t->inet.socket.error)
+		WRITE_ONCE(t->inet.socket.error, -n);
+	mutex_unlock(&t->inet.lock);
+}
+
+void tcp_outside_check(struct tcp_sock *t)
+{
+	int ready;
+
+	if (t->stream < 0 || t->inet.state == TCP_LISTEN)
+		return;
+	ready = host->stream_wait(t->stream, BZ_WAIT_OUT, 0);
+	if (ready <= 0)
+		return;
+	if (ready & BZ_WAIT_ERR)
+		probe(t);
+	mutex_lock(&t->inet.lock);
+	if (t->inet.state == TCP_SYN_SENT) {
+		bool failed = t->inet.socket.error;
+
+		WRITE_ONCE(t->inet.state, failed ? TCP_CLOSE : TCP_ESTABLISHED);
+		if (failed)
+			WRITE_ONCE(t->inet.socket.shutdown, SHUT_BOTH);
+	}
+	mutex_unlock(&t->inet.lock);
+}
+
+/* --- published ports --- */
+
+#define PORTS_MAX 64
+static u32 listeners[PORTS_MAX]; /* of each published port; inet_lock */
+
+static const struct bz_port *ports(void)
+{
+	return (const struct bz_port *)((const char *)boot + boot->ports);
+}
+
+/* As with a container's port: who listens at a loopback address alone does not want others. */
+static int published_port(const struct inet_sock *i)
+{
+	if (!addr_is_any(&i->local))
+		return -1;
+	for (u32 n = 0; n < min(boot->port_count, (u32)PORTS_MAX); n++)
+		if (ports()[n].guest == i->local.port && ports()[n].scheme == BZ_TCP)
+			return n;
+	return -1;
+}
+
+void tcp_outside_listen(struct tcp_sock *t)
+{
+	int port = published_port(&t->inet);
+
+	if (port < 0)
+		return;
+	if (t->stream >= 0)	/* listen(2) again: a new backlog */
+		tcp_outside_unlisten(t);
+	t->stream = host->stream_listen(port, t->backlog);
+	if (t->stream < 0) {
+		printk(BZ_LOG_WARN, "network: the port that is published for the guest's %u cannot listen: error %d",
+		       t->inet.local.port, -t->stream);
+		t->stream = -1;
+		return;
+	}
+	t->port = port;
+	listeners[port]++;
+}
+
+void tcp_outside_unlisten(struct tcp_sock *t)
+{
+	if (t->stream < 0)
+		return;
+	if (!--listeners[t->port])
+		host->stream_shutdown(t->stream, SHUT_RECEIVE);
+	host->stream_close(t->stream);
+	t->stream = -1;
+}
+
+struct tcp_sock *tcp_outside_accept(struct tcp_sock *t)
+{
+	struct bz_address peer;
+	struct tcp_sock *end;
+	bz_stream s = host->stream_accept(t->stream, &peer);
+	struct inet_addr to;
+
+	if (s < 0)
+		return NULL;
+	end = tcp_make_accepted(t);
+	if (!end) {
+		host->stream_close(s);
+		return NULL;
+	}
+	end->stream = s;
+	from_host(&peer, &end->inet.remote);
+	/* Somebody on the host, by its loopback: not the guest's, which programs trust. */
+	if (addr_is_local(&end->inet.remote))
+		addr_set_v4(&end->inet.remote, OUTSIDE_HOST);
+	to = end->inet.remote;
+	mutex_lock(&inet_lock);
+	addr_route(&to, &end->inet.local);
+	end->inet.local.port = t->inet.local.port;
+	end->inet.state = TCP_ESTABLISHED;
+	inet_port_inherit(&end->inet);
+	mutex_unlock(&inet_lock);
+	return end;
+}
+
+/* --- data --- */
+
+static int await_connection(struct tcp_sock *t, bool nowait, i64 deadline)
+{
+	while (READ_ONCE(t->inet.state) == TCP_SYN_SENT) {
+		int err;
+
+		tcp_outside_check(t);
+		if (READ_ONCE(t->inet.state) != TCP_SYN_SENT)
+			break;
+		if (nowait)
+			return -EAGAIN;
+		err = outside_sleep(t->stream, BZ_WAIT_OUT, deadline);
+		if (err)
+			return socket_interrupted(err, deadline);
+	}
+	return 0;
+}
+
+ssize_t tcp_outside_send(struct tcp_sock *t, struct socket_msg *m)
+{
+	i64 deadline = socket_deadline(t->inet.socket.sndtimeo);
+	ssize_t done = 0, n = await_connection(t, m->nowait, deadline);
+
+	if (n)
+		return n;
+	if (m->flags & MSG_OOB)
+		return -EOPNOTSUPP;
+	if (READ_ONCE(t->inet.socket.error) || (READ_ONCE(t->inet.socket.shutdown) & SHUT_SEND))
+		return tcp_broken(t, m);
+	while (m->it.left) {
+		n = transfer(t, &m->it, true, m->nowait, deadline);
+		if (n == -EPIPE && !done)
+			return tcp_broken(t, m);
+		if (n < 0)
+			return done ? done : n;
+		done += n;
+	}
+	return done;
+}
+
+/* What comes next, into the queue: who peeks leaves it there. */
+static ssize_t fetch(struct tcp_sock *t, bool nowait, i64 deadline)
+{
+	char *buf = kmalloc(PEEK_MAX);
+	struct bz_iov iov = {buf, PEEK_MAX};
+	struct iov_iter it;
+	ssize_t n;
+
+	if (!buf)
+		return -ENOBUFS;
+	iov_iter_init(&it, &iov, 1, true);
+	n = transfer(t, &it, false, nowait, deadline);
+	if (n > 0) {
+		mutex_lock(&t->inet.lock);
+		tcp_append(t, buf, n);
+		mutex_unlock(&t->inet.lock);
+	}
+	kfree(buf);
+	return n;
+}
+
+static ssize_t receive_some(struct tcp_sock *t, struct socket_msg *m, i64 deadline)
+{
+	bool peek = m->flags & MSG_PEEK, indirect = peek || (m->flags & MSG_TRUNC) || !m->it.left;
+	u64 have = READ_ONCE(t->bytes);
+	ssize_t n, more;
+
+	if (!have && !indirect)
+		return transfer(t, &m->it, false, m->nowait, deadline);
+	if (!have || (peek && have < min(m->it.left, (size_t)PEEK_MAX))) {
+		n = fetch(t, m->nowait || have, deadline);
+		if (!have && n <= 0)
+			return n;
+	}
+	n = tcp_read_queue(t, m);
+	if (n <= 0 || indirect || !m->it.left)
+		return n;
+	more = transfer(t, &m->it, false, true, deadline);
+	return more > 0 ? n + more : n;
+}
+
+ssize_t tcp_outside_receive(struct tcp_sock *t, struct socket_msg *m)
+{
+	i64 deadline = socket_deadline(t->inet.socket.rcvtimeo);
+	bool all = (m->flags & MSG_WAITALL) && !(m->flags & MSG_PEEK);
+	ssize_t total = 0, n = await_connection(t, m->nowait, deadline);
+
+	if (n)
+		return n;
+	if (m->flags & MSG_OOB)
+		return -EINVAL;
+	n = socket_error(&t->inet.socket);
+	if (n)
+		return n;
+	if ((READ_ONCE(t->inet.socket.shutdown) & SHUT_RECEIVE) && !READ_ONCE(t->bytes))
+		return 0;
+	do {
+		n = receive_some(t, m, deadline);
+		if (n < 0)
+			return total ? total : n;
+		total += n;
+	} while (n && all && m->it.left);
+	return total;
+}
+
+u32 tcp_outside_poll(struct tcp_sock *t, struct file *f, struct poll_table *pt)
+{
+	u32 mask = 0, down = READ_ONCE(t->inet.socket.shutdown);
+	int ready;
+
+	poll_stream(pt, f, t->stream);
+	if (READ_ONCE(t->inet.state) == TCP_SYN_SENT)
+		tcp_outside_check(t);
+	ready = host->stream_wait(t->stream, BZ_WAIT_IN | BZ_WAIT_OUT | BZ_WAIT_RDHUP, 0);
+	if (ready > 0)
+		mask = ready;
+	if (READ_ONCE(t->bytes) || (down & SHUT_RECEIVE))
+		mask |= EPOLLIN;
+	if (READ_ONCE(t->inet.socket.error))
+		mask |= EPOLLERR;
+	return mask | (mask & EPOLLIN ? EPOLLRDNORM : 0) | (mask & EPOLLOUT ? EPOLLWRNORM : 0);
+}

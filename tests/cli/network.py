@@ -1,0 +1,179 @@
+"""Grants of the network from outside: -p, --allow, --add-host, their refusals, and what stays closed.  All traffic is on loopback."""
+import errno
+import os
+import socket
+import subprocess
+import sys
+import threading
+import time
+
+B = os.path.abspath(sys.argv[1])
+INNER = os.path.abspath(os.path.join(os.path.dirname(__file__), "network_guest.py"))
+failed = 0
+
+
+def check(what, ok):
+    global failed
+    if not ok:
+        failed += 1
+        print("not ok:", what)
+
+
+def bartizan(*args, timeout=60):
+    return subprocess.run([B, *args], capture_output=True, text=True, timeout=timeout)
+
+
+def guest(*args, options=()):
+    return [B, "run", "-v", INNER + ":" + INNER + ":ro", *options, "/usr/bin/python3", INNER, *[str(a) for a in args]]
+
+
+def serve(address):
+    """An echo server that greets and ends with `bye`; its port."""
+    s = socket.socket()
+    s.bind((address, 0))
+    s.listen(64)
+
+    def one(c):
+        c.sendall(b"hello")
+        while data := c.recv(65536):
+            c.sendall(data)
+        c.sendall(b"bye")
+        c.close()
+
+    def loop():
+        while True:
+            c, _ = s.accept()
+            threading.Thread(target=one, args=(c,), daemon=True).start()
+
+    threading.Thread(target=loop, daemon=True).start()
+    return s.getsockname()[1]
+
+
+def serve_udp():
+    u = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+    u.bind(("127.0.0.1", 0))
+
+    def loop():
+        while True:
+            data, peer = u.recvfrom(70000)
+            u.sendto(data.upper(), peer)
+
+    threading.Thread(target=loop, daemon=True).start()
+    return u.getsockname()[1]
+
+
+def free_port():
+    s = socket.socket()
+    s.bind(("127.0.0.1", 0))
+    port = s.getsockname()[1]
+    s.close()
+    return port
+
+
+def outbound():
+    port, udp = serve("127.0.0.1"), serve_udp()
+    host = "host.bartizan.internal"
+    r = subprocess.run(guest("outbound", port, udp, options=["--allow", f"{host}:{port}", "--allow", f"{host}:{udp}/udp"]),
+                       capture_output=True, text=True, timeout=60)
+    check("outbound: " + r.stdout + r.stderr, r.returncode == 0 and r.stdout == "done\n")
+    check("one line for each refusal: " + r.stderr, r.stderr.count("denied: connect to 192.0.2.77:80: ") == 1)
+    check("the grant that is missing is named", f"--allow {host}:1" in r.stderr)
+    # Without a grant nothing is asked of the monitor, and nothing is reached.
+    r = subprocess.run(guest("closed", port), capture_output=True, text=True, timeout=60)
+    check("closed: " + r.stdout + r.stderr, r.returncode == 0 and r.stdout == "done\n")
+    # A rule for all addresses is none for this host.
+    r = subprocess.run(guest("closed", port, options=["--allow", "*:*"]), capture_output=True, text=True, timeout=60)
+    check("wide: " + r.stdout + r.stderr, r.returncode == 0 and r.stdout == "done\n")
+
+
+def talk(port, data=b"x"):
+    """What a published server says; None: refused."""
+    try:
+        c = socket.create_connection(("127.0.0.1", port), 20)
+    except ConnectionRefusedError:
+        return None
+    c.sendall(data)
+    c.shutdown(socket.SHUT_WR)
+    out = b""
+    while part := c.recv(65536):
+        out += part
+    c.close()
+    return out
+
+
+def wait_talk(port, data):
+    limit = time.monotonic() + 20
+    while (out := talk(port, data)) is None and time.monotonic() < limit:
+        time.sleep(0.02)
+    return out
+
+
+def published():
+    port = free_port()
+    p = subprocess.Popen(guest("server", options=["-p", f"{port}:80"]), stdout=subprocess.PIPE, stdin=subprocess.PIPE, text=True)
+    check("ready", p.stdout.readline() == "bound\n")
+    check("bound is not listening", talk(port) is None)
+    p.stdin.write("\n")
+    p.stdin.flush()
+    check("listening", p.stdout.readline() == "listening\n")
+    check("small", talk(port, b"abc") == b"3 abc")
+    check("large", talk(port, b"y" * 3000000) == b"3000000 yyy")
+    check("inside and outside", p.stdout.readline() == "inside 2 ins\n")
+    p.stdin.write("\n")
+    p.stdin.flush()
+    check("closed", p.stdout.readline() == "closed\n")
+    check("closed is refused", talk(port) is None)
+    p.stdin.write("\n")
+    p.stdin.flush()
+    check("listens again", wait_talk(port, b"again") == b"5 aga")
+    check("ends", p.wait(20) == 0)
+    check("gone", talk(port) is None)
+
+
+def published_by_processes():
+    """Several processes accept from one listener, as nginx's workers do, each woken by epoll."""
+    port = free_port()
+    p = subprocess.Popen(guest("workers", options=["-p", f"{port}:8080"]), stdout=subprocess.PIPE, text=True)
+    check("workers", p.stdout.readline() == "listening\n")
+    answers = [talk(port, b"q") for _ in range(50)]
+    check("each is answered: %s" % answers[:3], all(a and a.startswith(b"1 q") for a in answers))
+    check("stop", talk(port, b"stop") is not None)
+    check("ends", p.wait(20) == 0)
+
+
+def options():
+    s = socket.socket()
+    s.bind(("127.0.0.1", 0))
+    s.listen(1)
+    port = s.getsockname()[1]
+    for args, text in (
+        (["-p", f"{port}:80"], "in use; choose another port"),
+        (["-p", "80"], "is not [ADDRESS:]HOSTPORT:GUESTPORT"),
+        (["-p", "x:80"], "'x' is no port"),
+        (["-p", "1.2.3:80:80"], "'1.2.3' is no address"),
+        (["-p", "53:53/udp"], "UDP ports cannot be published yet"),
+        (["--allow", "10.0.0.0/8"], "is not HOST:PORT"),
+        (["--allow", "10.0.0.1/8:80"], "bits behind the prefix are set"),
+        (["--allow", "10.0.0.0/33:80"], "'/33' is no prefix length"),
+        (["--allow", "10.0.0.0/8:0"], "'0' is no port"),
+        (["--allow", "10.0.0.0/8:9-1"], "the range begins behind its end"),
+        (["--allow", "a b:80"], "is neither an address"),
+        (["--allow", "localhost:80"], "none of its addresses may be granted by a name"),
+        (["--add-host", "x"], "is not NAME:ADDRESS"),
+    ):
+        r = bartizan("run", *args, "true")
+        check(f"{args}: {r.stderr}", r.returncode == 125 and text in r.stderr)
+    r = bartizan("run", "--add-host", "db:10.9.8.7", "cat", "/etc/hosts")
+    check("hosts: " + r.stdout, "10.9.8.7\tdb\n" in r.stdout and "127.0.0.1\tlocalhost\n" in r.stdout)
+    r = bartizan("run", "--explain", "-p", "8088:80", "--allow", "[2001:db8::/32]:1-9/udp", "true")
+    check("explain: " + r.stdout, "127.0.0.1:8088 leads to the guest's port 80" in r.stdout and
+          "connect to [2001:db8::/32]:1-9/udp" in r.stdout and "accept4 and shutdown by -p" in r.stdout)
+    r = bartizan("run", "--explain", "true")
+    check("explain nothing", "network                      none\n" in r.stdout)
+
+
+outbound()
+published()
+published_by_processes()
+options()
+sys.exit(1 if failed else 0)

@@ -1,0 +1,187 @@
+"""The guest's side of network.py."""
+import errno
+import os
+import select
+import socket
+import sys
+import threading
+
+HOST = "192.0.0.8"
+
+
+def refused(address, kind=socket.SOCK_STREAM, want=errno.ECONNREFUSED):
+    family = socket.AF_INET6 if ":" in address[0] else socket.AF_INET
+    s = socket.socket(family, kind)
+    s.settimeout(10)
+    try:
+        if kind == socket.SOCK_STREAM:
+            s.connect(address)
+        else:
+            s.sendto(b"x", address)
+    except OSError as e:
+        if e.errno not in (want, errno.ENETUNREACH):
+            sys.exit(f"{address}: {e}")
+        return
+    finally:
+        s.close()
+    sys.exit(f"{address} was reached")
+
+
+def read_all(s):
+    out = b""
+    while part := s.recv(65536):
+        out += part
+    return out
+
+
+def outbound(port, udp):
+    # By name; both ends of the connection have a name of their own.
+    s = socket.create_connection(("host.bartizan.internal", port), 10)
+    assert s.getpeername() == (HOST, port), s.getpeername()
+    assert s.getsockname()[0] == HOST
+    s.settimeout(None)
+    assert s.recv(5) == b"hello"
+    threading.Thread(target=lambda: (s.sendall(b"z" * 2000000), s.shutdown(socket.SHUT_WR))).start()
+    assert read_all(s) == b"z" * 2000000 + b"bye"
+    s.close()
+
+    # Without blocking; peeking; epoll, level and edge.
+    s = socket.socket()
+    s.setblocking(False)
+    assert s.connect_ex((HOST, port)) == errno.EINPROGRESS
+    assert select.select([], [s], [], 10)[1]
+    assert s.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR) == 0
+    assert select.select([s], [], [], 10)[0]
+    assert s.recv(3, socket.MSG_PEEK) == b"hel"
+    assert s.recv(100) == b"hello"
+    try:
+        s.recv(1)
+        sys.exit("a read that should wait did not")
+    except BlockingIOError:
+        pass
+    ep = select.epoll()
+    ep.register(s.fileno(), select.EPOLLIN | select.EPOLLET)
+    assert ep.poll(0) == []
+    s.send(b"abc")
+    assert ep.poll(10) == [(s.fileno(), select.EPOLLIN)]
+    assert s.recv(2) == b"ab" and ep.poll(0) == []
+    s.send(b"d")
+    assert ep.poll(10) == [(s.fileno(), select.EPOLLIN)]
+    s.setblocking(True)
+    assert s.recv(2, socket.MSG_WAITALL) == b"cd"
+    s.settimeout(0.05)
+    try:
+        s.recv(1)
+        sys.exit("no timeout")
+    except TimeoutError:
+        pass
+    # A poll sees what another thread's shutdown brings about.
+    threading.Timer(0.05, lambda: s.shutdown(socket.SHUT_WR)).start()
+    s.settimeout(10)
+    assert read_all(s) == b"bye"
+    s.close()
+
+    # Nobody listens there, though it is granted: the kernel's own refusal is tested by `port` alone, the others are ours.
+    refused((HOST, 1))
+    for _ in range(3):
+        refused(("192.0.2.77", 80))
+    refused((HOST, udp))
+    refused((HOST, port), socket.SOCK_DGRAM, errno.EPERM)
+    closed(port)
+
+    u = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+    u.settimeout(10)
+    u.connect((HOST, udp))
+    u.send(b"ping")
+    assert u.recv(100) == b"PING"
+    u.send(b"y" * 30000)
+    assert u.recv(65536) == b"Y" * 30000
+    u = socket.socket(socket.AF_INET6, socket.SOCK_DGRAM)
+    u.settimeout(10)
+    u.sendto(b"six", ("::ffff:" + HOST, udp))
+    assert u.recvfrom(100)[0] == b"SIX"
+
+
+def closed(port):
+    """This host's own port by every name that it has."""
+    for address in ("127.0.0.1", "127.0.0.2", "0.0.0.0", "::1", "::", "::ffff:127.0.0.1", "::ffff:0.0.0.0", "169.254.169.254",
+                    "::127.0.0.1", "64:ff9b::7f00:1", "2002:7f00:1::1", "fe80::1", "192.0.0.9"):
+        refused((address, port))
+    for address in ("127.0.0.1", "169.254.169.254"):
+        s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+        try:
+            s.connect((address, port))
+            s.send(b"x")
+        except OSError as e:
+            assert e.errno in (errno.EPERM, errno.ECONNREFUSED), e
+        s.close()
+
+
+def answer(c):
+    data = read_all(c)
+    c.sendall(b"%d %s" % (len(data), data[:3]))
+    c.close()
+    return data
+
+
+def server():
+    s = socket.socket()
+    s.bind(("0.0.0.0", 80))
+    print("bound", flush=True)
+    sys.stdin.readline()
+    s.listen(16)
+    print("listening", flush=True)
+    for _ in range(2):
+        c, peer = s.accept()
+        assert peer[0] == HOST, peer    # not 127.0.0.1, which is the guest's own
+        answer(c)
+    # From inside the same listener is reached without the host.
+    c = socket.create_connection(("127.0.0.1", 80))
+    c.sendall(b"in")
+    t = threading.Thread(target=lambda: answer(s.accept()[0]))
+    t.start()
+    c.sendall(b"s"[:0])
+    c.shutdown(socket.SHUT_WR)
+    out = read_all(c).decode()
+    t.join()
+    print("inside", out + "s", flush=True)
+    sys.stdin.readline()
+    s.close()
+    print("closed", flush=True)
+    sys.stdin.readline()
+    s = socket.socket()
+    s.bind(("0.0.0.0", 80))
+    s.listen(16)
+    answer(s.accept()[0])
+
+
+def workers():
+    s = socket.create_server(("0.0.0.0", 8080))
+    s.setblocking(False)
+    pids = []
+    for _ in range(3):
+        pid = os.fork()
+        if pid == 0:
+            ep = select.epoll()
+            ep.register(s.fileno(), select.EPOLLIN)
+            while True:
+                ep.poll()
+                try:
+                    c, _ = s.accept()
+                except BlockingIOError:
+                    continue
+                c.setblocking(True)
+                if answer(c) == b"stop":
+                    os.kill(os.getppid(), 10)
+        pids.append(pid)
+    import signal
+    signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGUSR1])
+    print("listening", flush=True)
+    signal.sigwait([signal.SIGUSR1])
+    for pid in pids:
+        os.kill(pid, 9)
+
+
+{"outbound": outbound, "closed": closed, "server": server, "workers": workers}[sys.argv[1]](*map(int, sys.argv[2:]))
+if sys.argv[1] in ("outbound", "closed"):
+    print("done")
