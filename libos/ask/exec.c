@@ -319,8 +319,9 @@ static void start(struct session *s)
 	s->process = t->process;
 	ref_get(&s->process->refs);
 	ref_get(&s->refs);
-	err = template_begin(t);
+	err = template_begin(t, false);
 	if (err) {
+		launch_undo(t);
 		session_put(s);
 		not_run(s, err);
 		return;

@@ -11,6 +11,7 @@
 #include "libos/mm/mm.h"
 #include "libos/proc/proc.h"
 #include "libos/proc/hold.h"
+#include "libos/proc/vfork.h"
 #include "libos/signal/signal.h"
 
 const struct bz_abi *host;
@@ -95,6 +96,14 @@ static void see_to_signals(struct bz_context *ctx)
 		signal_deliver(ctx);
 }
 
+/* Where a vfork's child may end, its parent goes on (proc/vfork.c); that may be such a child too.  Inlined: the frame is to be its caller's. */
+#define mark_return()                                                                                        \
+	do {                                                                                                 \
+		while (unlikely(current->vfork) && jump_mark(&current->vfork->jump))                         \
+			;                                                                                    \
+	} while (0)
+#define came_back() (unlikely(current->vfork) && jump_mark(&current->vfork->jump))
+
 /*
  * Back with an address that may have been patched meanwhile.  The thread says first that it runs guest code: whoever changes
  * text from then on waits until it has come back here.
@@ -105,6 +114,7 @@ static void return_to_guest(struct bz_context *ctx)
 	u64 real;
 
 	debug_no_locks("a return to the guest");
+	mark_return();
 	see_to_signals(ctx);
 	debug_no_locks("a return to the guest");
 	t = current;
@@ -127,13 +137,14 @@ static void upcall_thread_start(void *arg, struct bz_context *ctx)
 
 	if (service->magic == SERVICE_MAGIC)
 		service->run(service->arg);
+	if (service->magic == PARKED_MAGIC)
+		t = template_parked(service);
 	tcb->libos = t;
 	tcb->resume_flag = (u64)&t->in_guest;
 	__atomic_store_n(&t->begun, 1, __ATOMIC_SEQ_CST);
 	t->host_tid = tcb->tid;
 	t->ctx = ctx;
-	if (!t->process->exe) {
-		t->process->host_pid = tcb->tid;
+	if (t->process->image) {
 		launch_enter(t, ctx);
 	} else {
 		*ctx = t->start_ctx;
@@ -187,6 +198,10 @@ static void upcall_exception(struct bz_context *ctx, const struct bz_exception *
 	if (unlikely(exc->in_libos))
 		inner_fault(t, ctx, exc);
 	t->ctx = ctx;
+	if (came_back()) {
+		return_to_guest(ctx);
+		return;
+	}
 	if (exc->kind == BZ_EXC_SYSCALL) {
 		rewrite_trapped(t, ctx);
 		syscall_dispatch(t, ctx);
@@ -206,6 +221,10 @@ static u32 upcall_syscall(struct bz_context *ctx)
 	u64 shown = ctx->rip;
 
 	t->ctx = ctx;
+	if (came_back()) {
+		return_to_guest(ctx);
+		return 0;
+	}
 	syscall_dispatch(t, ctx);
 	debug_no_locks("a return to the guest");
 	/* The host knows the way back, unless something else was put in its place, or is to be seen to first. */

@@ -4,6 +4,7 @@
  */
 #include "libos/mm/mm.h"
 #include "libos/proc/internal.h"
+#include "libos/proc/vfork.h"
 #include "libos/signal/signal.h"
 #include "libos/tty/tty.h"
 #include "libos/vfs/vfs.h"
@@ -234,34 +235,12 @@ static void child_begin(struct thread *t, const struct clone_args *a)
 	t->orig_rax = __NR_clone;
 }
 
-/*
- * A vfork's child has memory of its own here.  What it shares by intention lies on its parent's stack: an error number
- * that posix_spawn's child leaves for its parent, a variable of the function that called vfork.  The parent sleeps
- * meanwhile, so its stack, as the child left it, is given back to it.
- */
-#define VFORK_STACK_MAX 8192
-
-static void vfork_prepare(struct process *p)
-{
-	p->vfork_sp = current->ctx->rsp;
-	p->vfork_stack = kmalloc(VFORK_STACK_MAX);
-}
-
-void vfork_save(struct process *p)
-{
-	if (p->vfork_stack && !p->vfork_len)
-		p->vfork_len = VFORK_STACK_MAX -
-			       copy_from_user_partial(p->vfork_stack, (void *)p->vfork_sp, VFORK_STACK_MAX);
-}
-
 /* Signals wait until the child lets go, but for the end of this process. */
 static void wait_for_vfork(struct process *p)
 {
 	while (!__atomic_load_n(&p->vfork_done, __ATOMIC_SEQ_CST) && !thread_must_exit(current))
 		host->wait(&p->vfork_done, 0, ~0u, BZ_WAIT_SHARED | BZ_WAIT_UNINTERRUPTIBLE, BZ_CLOCK_MONOTONIC,
 			   now_mono() + NSEC_PER_SEC / 10);
-	if (p->vfork_done && p->vfork_len)
-		copy_to_user_partial((void *)p->vfork_sp, p->vfork_stack, p->vfork_len);
 }
 
 static bool attach_process(struct process *p, struct thread *t, struct process *parent, u64 flags)
@@ -299,9 +278,31 @@ static int give_pidfd(struct process *p, const struct clone_args *a)
 	return fd;
 }
 
+/* The child runs on this thread, in this memory, until it ends or executes a program. */
+static int share_memory(struct process *p, struct thread *t, struct process *parent, struct vfork *v,
+			const struct clone_args *a)
+{
+	mm_get(parent->mm);
+	p->mm = parent->mm;
+	if (!attach_process(p, t, parent, a->flags))
+		return -ERESTARTNOINTR;
+	if (a->flags & CLONE_PARENT_SETTID)
+		put_user(t->tid, (i32 *)a->parent_tid);
+	vfork_begin(v, t, t->tid);
+	if (a->stack)
+		t->ctx->rsp = t->start_ctx.rsp;
+	if (a->flags & CLONE_SETTLS)
+		write_fs_base(a->tls);
+	if (a->flags & CLONE_CHILD_SETTID)
+		put_user(t->tid, (i32 *)a->child_tid);
+	t->orig_rax = __NR_clone;
+	return 0;
+}
+
 static long clone_process(const struct clone_args *a)
 {
 	struct process *parent = current->process, *p = process_create_struct(parent);
+	struct vfork *v = NULL;
 	struct thread *t;
 	int ret, pidfd = -1;
 	i32 pid;
@@ -320,17 +321,29 @@ static long clone_process(const struct clone_args *a)
 	t->altstack_size = current->altstack_size;
 	t->altstack_flags = current->altstack_flags;
 	p->exit_signal = a->flags & CLONE_PARENT ? parent->exit_signal : a->exit_signal;
-	if ((a->flags & (CLONE_VM | CLONE_VFORK)) == (CLONE_VM | CLONE_VFORK))
-		vfork_prepare(p);
 	if (a->flags & CLONE_CLEAR_SIGHAND)
 		sighand_exec(p);
 	pid = t->tid;
 	ref_get(&p->refs);
 	ref_get(&t->refs);
+	if (a->flags & CLONE_VM) {
+		ret = -ENOMEM;
+		v = vfork_new();
+		if (!v)
+			goto fail;
+	}
 	if (a->flags & CLONE_PIDFD) {
 		ret = pidfd = give_pidfd(p, a);
 		if (ret < 0)
 			goto fail;
+	}
+	if (v) {
+		ret = share_memory(p, t, parent, v, a);
+		if (ret)
+			goto fail;
+		thread_put(t);
+		process_put(p);
+		return 0; /* as the child; to the parent vfork_end gives pid */
 	}
 	mutex_lock(&parent->mm->lock);
 	p->mm = mm_copy(parent->mm);
@@ -365,6 +378,8 @@ static long clone_process(const struct clone_args *a)
 fail:
 	if (pidfd >= 0)
 		fd_close(pidfd);
+	if (v)
+		vfork_free(v);
 	thread_put(t);
 	forget_thread(t);
 	process_undo(p);
@@ -382,6 +397,9 @@ static long do_clone(const struct clone_args *a)
 		return err;
 	if (signal_is_pending())
 		return -ERESTARTNOINTR;
+	/* It has its host thread only until its parent goes on. */
+	if (current->vfork && (a->flags & CLONE_THREAD))
+		return -EAGAIN;
 	/* Asked before any lock is taken: those who try again and again are not to keep others from ending. */
 	if (threads_full() || nproc_reached(current->process))
 		return -EAGAIN;

@@ -6,6 +6,7 @@
 #include "libos/mm/mm.h"
 #include "libos/kernel/dispatch.h"
 #include "libos/proc/internal.h"
+#include "libos/proc/vfork.h"
 #include "libos/signal/signal.h"
 #include "libos/vfs/fdtable.h"
 #include <linux/capability.h>
@@ -410,7 +411,6 @@ static int change_program(struct exec_image *img, struct bz_context *ctx)
 	sighand_exec(p);
 	change_cred(img);
 	reset_thread(t);
-	vfork_save(p);
 	mm_unmap_all(p->mm);
 	err = load_program(img, ctx);
 	mutex_lock(&p->lock);
@@ -462,7 +462,7 @@ static int exec_image_run(struct exec_image *img, struct bz_context *ctx)
 	int err = exec_image_check(img);
 
 	if (!err)
-		err = change_program(img, ctx);
+		err = current->vfork ? vfork_exec(img) : change_program(img, ctx);
 	exec_image_free(img);
 	return err;
 }

@@ -5,6 +5,7 @@
 #include "libos/futex/futex.h"
 #include "libos/mm/mm.h"
 #include "libos/proc/internal.h"
+#include "libos/proc/vfork.h"
 #include "libos/signal/signal.h"
 #include "libos/trace/trace.h"
 #include "libos/vfs/vfs.h"
@@ -106,8 +107,9 @@ static void release_user_state(struct thread *t, bool others)
 static void collect_times(struct thread *t)
 {
 	struct process *p = t->process;
+	i64 before = t->vfork ? t->vfork->cpu : 0;
 
-	__atomic_fetch_add(&p->utime_dead, host->clock_read(BZ_CLOCK_THREAD_CPU), __ATOMIC_RELAXED);
+	__atomic_fetch_add(&p->utime_dead, host->clock_read(BZ_CLOCK_THREAD_CPU) - before, __ATOMIC_RELAXED);
 }
 
 /* --- the end of a process --- */
@@ -221,7 +223,7 @@ static void process_finish(struct process *p)
 	}
 	process_exit_session(p);
 	/* Who waits for this process may count on its memory, and on the room of files that it had mapped. */
-	if (p != init_process)
+	if (p != init_process && !current->vfork)
 		mm_give_back(mm);
 	mutex_lock(&tasklist_lock);
 	p->mm = NULL;
@@ -242,11 +244,12 @@ void thread_exit(u32 code)
 	struct thread *t = current;
 	struct process *p = t->process;
 	struct bz_tcb *tcb = current_tcb();
+	struct vfork *v = t->vfork;
 	bool last;
 
 	if (tracing())
 		trace_exit(t, code);
-	release_user_state(t, READ_ONCE(p->thread_count) > 1);
+	release_user_state(t, v || READ_ONCE(p->thread_count) > 1);
 	collect_times(t);
 	if (t->waitset >= 0)
 		host->stream_close(t->waitset);
@@ -265,7 +268,6 @@ void thread_exit(u32 code)
 		thread_unhash(t);
 	mutex_unlock(&tasklist_lock);
 	if (last) {
-		vfork_save(p);
 		process_finish(p);
 		mutex_lock(&tasklist_lock);
 		thread_unhash(t);
@@ -277,7 +279,11 @@ void thread_exit(u32 code)
 	tcb->resume_flag = 0;
 	tcb->libos = NULL;
 	alloc_cache_drop(&t->cache);
+	if (v)
+		tcb->libos = v->thread;
 	thread_put(t);
+	if (v)
+		vfork_end(v);
 	if (last)
 		host->process_exit(0);
 	host->thread_exit(NULL);

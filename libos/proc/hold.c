@@ -8,6 +8,7 @@
  * interrupts tells, or is to pass one before it is there: who sleeps, or has not begun, leaves that by a locked exchange.
  */
 #include "libos/proc/hold.h"
+#include "libos/mm/mm.h"
 
 #define PATIENCE_NS (NSEC_PER_SEC / 5)
 #define GLANCE_NS (20 * 1000)
@@ -52,41 +53,70 @@ static bool wait_until_out(struct thread *t, i64 deadline)
 	return true;
 }
 
-/* On success the list of threads stays locked: nobody new comes. */
+/* The next process after q (null: the first) that runs in p's memory.  Without a vfork's child that is p alone; else the tasklist
+ * is locked. */
+static struct process *next_user(struct process *p, struct process *q)
+{
+	struct list *n = q ? q->hash.next : all_processes.next;
+
+	if (!mutex_is_mine(&tasklist_lock))
+		return q ? NULL : p;
+	for (; n != &all_processes; n = n->next) {
+		q = container_of(n, struct process, hash);
+		if (q->mm == p->mm)
+			return q;
+	}
+	return NULL;
+}
+
+static void hold(struct thread *t)
+{
+	__atomic_store_n(&t->hold, 1, __ATOMIC_SEQ_CST);
+	t->interrupts_seen = __atomic_load_n(&t->interrupts, __ATOMIC_SEQ_CST);
+	t->hold_interrupted = false;
+	if (!is_out(t))
+		interrupt(t);
+}
+
+/* On success the lists of threads stay locked: nobody new comes. */
 bool threads_hold_others(void)
 {
 	struct thread *self = current, *t;
-	struct process *p = self->process;
+	struct process *p = self->process, *q = NULL;
 	i64 deadline = now_mono() + PATIENCE_NS;
 
-	mutex_lock(&p->lock);
-	list_for_each(t, &p->threads, node)
-		if (t != self) {
-			__atomic_store_n(&t->hold, 1, __ATOMIC_SEQ_CST);
-			t->interrupts_seen = __atomic_load_n(&t->interrupts, __ATOMIC_SEQ_CST);
-			t->hold_interrupted = false;
-			if (!is_out(t))
-				interrupt(t);
-		}
-	list_for_each(t, &p->threads, node)
-		if (t != self && !wait_until_out(t, deadline)) {
-			threads_release_others();
-			return false;
-		}
+	if (unlikely(READ_ONCE(p->mm->refs) > 1))
+		mutex_lock(&tasklist_lock);
+	while ((q = next_user(p, q))) {
+		mutex_lock(&q->lock);
+		list_for_each(t, &q->threads, node)
+			if (t != self)
+				hold(t);
+	}
+	while ((q = next_user(p, q)))
+		list_for_each(t, &q->threads, node)
+			if (t != self && !wait_until_out(t, deadline)) {
+				threads_release_others();
+				return false;
+			}
 	return true;
 }
 
 void threads_release_others(void)
 {
 	struct thread *self = current, *t;
-	struct process *p = self->process;
+	struct process *p = self->process, *q = NULL;
 
-	list_for_each(t, &p->threads, node)
-		if (t != self) {
-			__atomic_store_n(&t->hold, 0, __ATOMIC_SEQ_CST);
-			host->wake(&t->hold, 1, ~0u, BZ_WAIT_SHARED);
-		}
-	mutex_unlock(&p->lock);
+	while ((q = next_user(p, q))) {
+		list_for_each(t, &q->threads, node)
+			if (t != self) {
+				__atomic_store_n(&t->hold, 0, __ATOMIC_SEQ_CST);
+				host->wake(&t->hold, 1, ~0u, BZ_WAIT_SHARED);
+			}
+		mutex_unlock(&q->lock);
+	}
+	if (mutex_is_mine(&tasklist_lock))
+		mutex_unlock(&tasklist_lock);
 }
 
 void thread_wait_hold(struct thread *t)

@@ -339,13 +339,9 @@ void launch_enter(struct thread *t, struct bz_context *ctx)
 	struct process *p = t->process;
 	struct exec_image *img = p->image;
 
-	/* A thread of a process whose program cannot be named: its registers are what its maker left. */
-	if (p->loaded) {
-		*ctx = t->start_ctx;
-		write_fs_base(t->start_fs);
-		return;
-	}
 	p->image = NULL;
+	p->host_pid = current_tcb()->tid;
 	exec_image_start(img, ctx);
-	p->did_exec = false;
+	if (!p->parent)
+		p->did_exec = false;
 }

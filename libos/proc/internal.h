@@ -21,8 +21,6 @@ int pidfd_create(struct process *p, u32 flags);	/* takes the reference on succes
 struct process *pidfd_process(int fd);		/* referenced, or an ERR_PTR */
 /* The parent of a vfork goes on. */
 void vfork_release(struct process *p);
-/* Keep what the current process, a vfork's child, made of its parent's stack: before exec unmaps, and at the end. */
-void vfork_save(struct process *p);
 
 void process_exit_session(struct process *p);	/* a session leader's terminal hangs up */
 

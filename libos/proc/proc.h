@@ -96,6 +96,7 @@ struct thread {
 	u64 timer_slack;
 	i32 pdeathsig;
 	struct trace *trace;	  /* --trace: its line */
+	struct vfork *vfork;	  /* it runs on the host thread of the one that made it (vfork.c); null */
 	struct alloc_cache cache;
 };
 
@@ -152,10 +153,7 @@ struct process {
 	bool loaded;		  /* an executable is in its memory: threads begin with start_ctx */
 	bool did_exec;		  /* setpgid by the parent: EACCES from then on */
 	struct thread *exec_thread; /* exec: all others end; under lock */
-	u32 vfork_done;		  /* exec or exit: the parent of a vfork sleeps on this word */
-	u64 vfork_sp;		  /* clone.c, vfork_save: the parent's stack as this process left it */
-	char *vfork_stack;
-	size_t vfork_len;
+	u32 vfork_done;		  /* exec or exit: the parent of a vfork with memory of its own sleeps on this word */
 	bool thp_disable, mce_kill;
 	i32 oom_score_adj;	  /* kept for who asks */
 	struct rusage_counts { u64 minflt, majflt, inblock, oublock, nvcsw, nivcsw; } ru;
@@ -246,6 +244,7 @@ void template_main(void) __noreturn;
 
 /* A thread of the template that serves the library OS and never runs guest code; thread_start tells it by its magic. */
 #define SERVICE_MAGIC 0x5e41ce5e41ce0001ull
+#define PARKED_MAGIC 0x5e41ce5e41ce0002ull /* a picoprocess that waits for a thread to become (template.c) */
 struct service {
 	u64 magic;
 	void (*run)(void *arg);	/* does not return */
@@ -296,8 +295,10 @@ u32 boot_environment(const char **v, u32 max);	/* the first process's; returns h
 struct thread *launch(struct launch *l);
 u32 launch_explain(const struct launch *l, int err, char *text, size_t size); /* for people; returns a wait status */
 void launch_undo(struct thread *t);
-/* From a service: the template gives it a picoprocess.  0, or -errno and it is undone. */
-int template_begin(struct thread *t);
+/* The template gives it a picoprocess, in which it goes on with launch_enter.  0 or -errno. */
+int template_begin(struct thread *t, bool again); /* again: others are expected soon */
+/* Called by a picoprocess that was parked: whom it is to be. */
+struct thread *template_parked(struct service *s);
 
 /* Set once, when the sandbox is to end: status as wait(2) encodes it. */
 void sandbox_end(u32 wait_status);

@@ -138,7 +138,6 @@ void process_put(struct process *p)
 	kfree(p->cmdline);
 	kfree(p->environ);
 	kfree(p->exe_path);
-	kfree(p->vfork_stack);
 	kfree(p);
 }
 

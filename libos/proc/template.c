@@ -70,7 +70,22 @@ static void serve(const struct bz_control *ctl)
 	}
 }
 
-/* --- picoprocesses for threads of services: the kernel ends an orphan with the thread that made it (host/linux) --- */
+/*
+ * --- picoprocesses for threads that have none: made here, since the kernel may end an orphan with the thread that made it
+ * (host/linux).  Once an exec behind a vfork was seen, a few wait parked for the next ones, so that its parent goes on at once.
+ */
+
+#define PARKED 2
+#define PARKED_MAKING ((struct thread *)1)
+
+enum { SLOT_EMPTY, SLOT_WAITS, SLOT_TAKEN };
+static struct parked {
+	u64 magic;		/* PARKED_MAGIC, for thread_start */
+	u32 state;		/* its picoprocess sleeps on it */
+	i32 host_tid;
+	struct thread *thread;	/* SLOT_TAKEN: to become */
+} parked[PARKED];
+static bool parking; /* from the first exec behind a vfork on */
 
 static struct beginning {
 	struct mutex lock;
@@ -79,7 +94,62 @@ static struct beginning {
 	int ret;
 } beginning = {.lock = MUTEX_INIT(RANK_OBJECT)};
 
-int template_begin(struct thread *t)
+static bool take_parked(struct thread *t)
+{
+	for (u32 i = 0; i < PARKED; i++) {
+		struct thread *none = NULL;
+
+		if (READ_ONCE(parked[i].state) != SLOT_WAITS ||
+		    !__atomic_compare_exchange_n(&parked[i].thread, &none, t, false, __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST))
+			continue;
+		if (READ_ONCE(parked[i].state) != SLOT_WAITS) { /* it went in between, and is made anew */
+			__atomic_store_n(&parked[i].thread, NULL, __ATOMIC_SEQ_CST);
+			continue;
+		}
+		WRITE_ONCE(t->host_tid, parked[i].host_tid);
+		__atomic_store_n(&parked[i].state, SLOT_TAKEN, __ATOMIC_SEQ_CST);
+		host->wake(&parked[i].state, 1, ~0u, BZ_WAIT_SHARED);
+		return true;
+	}
+	return false;
+}
+
+struct thread *template_parked(struct service *s)
+{
+	struct parked *p = (struct parked *)s;
+	struct thread *t;
+
+	while (__atomic_load_n(&p->state, __ATOMIC_SEQ_CST) != SLOT_TAKEN)
+		host->wait(&p->state, SLOT_WAITS, ~0u, BZ_WAIT_SHARED | BZ_WAIT_UNINTERRUPTIBLE, BZ_CLOCK_MONOTONIC,
+			   BZ_NO_DEADLINE);
+	t = p->thread;
+	__atomic_store_n(&p->state, SLOT_EMPTY, __ATOMIC_SEQ_CST); /* `thread` stays: nobody takes it until it is made anew */
+	template_kick();
+	return t;
+}
+
+static void refill(void)
+{
+	for (u32 i = 0; READ_ONCE(parking) && i < PARKED; i++) {
+		int ret;
+
+		if (READ_ONCE(parked[i].state) != SLOT_EMPTY)
+			continue;
+		parked[i].magic = PARKED_MAGIC;
+		parked[i].thread = PARKED_MAKING;
+		parked[i].state = SLOT_WAITS;
+		ret = host->process_create(&parked[i]);
+		if (ret < 0) {
+			parked[i].state = SLOT_EMPTY;
+			return; /* at a limit: the next exec asks for one of its own */
+		}
+		parked[i].host_tid = ret;
+		__atomic_store_n(&parked[i].thread, NULL, __ATOMIC_SEQ_CST);
+	}
+}
+
+/* The template makes one, and is waited for. */
+static int begin_now(struct thread *t)
 {
 	int ret;
 
@@ -88,12 +158,20 @@ int template_begin(struct thread *t)
 	__atomic_store_n(&beginning.thread, t, __ATOMIC_SEQ_CST);
 	template_kick();
 	while (!__atomic_load_n(&beginning.done, __ATOMIC_SEQ_CST))
-		host->wait(&beginning.done, 0, ~0u, BZ_WAIT_SHARED, BZ_CLOCK_MONOTONIC, BZ_NO_DEADLINE);
+		host->wait(&beginning.done, 0, ~0u, BZ_WAIT_SHARED | BZ_WAIT_UNINTERRUPTIBLE, BZ_CLOCK_MONOTONIC,
+			   BZ_NO_DEADLINE);
 	ret = beginning.ret;
 	mutex_unlock(&beginning.lock);
-	if (ret < 0)
-		launch_undo(t);
 	return min(ret, 0);
+}
+
+int template_begin(struct thread *t, bool again)
+{
+	if (take_parked(t))
+		return 0;
+	if (again)
+		WRITE_ONCE(parking, true);
+	return begin_now(t);
 }
 
 static void begin_one(void)
@@ -118,6 +196,9 @@ static void check_deaths(void)
 	struct thread *t;
 	bool dead = false;
 
+	for (u32 i = 0; i < PARKED; i++)
+		if (parked[i].state == SLOT_WAITS && host->thread_interrupt(parked[i].host_tid, 1) == -ESRCH)
+			dead = true;
 	mutex_lock(&tasklist_lock);
 	list_for_each(p, &all_processes, hash) {
 		if (list_empty(&p->threads) || p->group_exit)
@@ -162,6 +243,7 @@ void template_main(void)
 		begin_one();
 		if (READ_ONCE(fsnotify_collect))
 			fsnotify_collect();
+		refill();
 		deadline = ktimer_run(now_mono());
 		ret = host->control_next(&ctl, &template_word, seq, check ? min(deadline, check_at) : deadline);
 		if (ret == 1) {

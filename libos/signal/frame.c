@@ -109,6 +109,35 @@ static u64 frame_place(const struct thread *t, const struct bz_context *ctx, con
 	return sp;
 }
 
+/* --- kept in the library OS's own memory, while a vfork's child runs (proc/vfork.c) --- */
+
+void *extended_state_alloc(void)
+{
+	return kzalloc(xstate_bytes() + 64);
+}
+
+void extended_state_free(void *area)
+{
+	kfree(area);
+}
+
+static u64 aligned(void *area)
+{
+	return ((u64)area + 63) & ~63ull;
+}
+
+void extended_state_save(void *area)
+{
+	if (xstate_save((void *)aligned(area), xfeatures))
+		panic("the vector registers cannot be saved");
+}
+
+void extended_state_restore(void *area)
+{
+	if (xstate_restore((void *)aligned(area), xfeatures))
+		panic("the vector registers cannot be restored");
+}
+
 static int save_extended(u64 fp)
 {
 	struct _fpx_sw_bytes sw = {

@@ -19,6 +19,11 @@ int signal_send_process(struct process *p, int sig, const struct siginfo_kernel 
 int signal_post(struct process *p, struct thread *t, int sig, const struct siginfo_kernel *info, struct posix_timer *timer);
 int signal_send_pgrp(i32 pgrp, int sig, const struct siginfo_kernel *info);
 /* A fault of the current thread: cannot be blocked or ignored (then it kills). */
+/* Vector registers in the library OS's own memory. */
+void *extended_state_alloc(void);
+void extended_state_free(void *area);
+void extended_state_save(void *area);
+void extended_state_restore(void *area);
 void signal_force(int sig, const struct siginfo_kernel *info);
 
 /* On the way back to the guest: restart or EINTR of the interrupted call, then frames for what is pending; stops and
