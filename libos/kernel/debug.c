@@ -54,7 +54,8 @@ static bool may_follow(const struct mutex *held, const struct mutex *m)
 {
 	if (held->rank != m->rank)
 		return held->rank < m->rank;
-	return m->rank == RANK_INODE || m->rank == RANK_EPOLL || m->rank == RANK_OBJECT || m->rank == RANK_WAITQ;
+	return m->rank == RANK_INODE || m->rank == RANK_EPOLL || m->rank == RANK_OBJECT || m->rank == RANK_WAITQ ||
+	       m->rank == RANK_PROCESS;
 }
 
 void debug_lock_order(const struct mutex *m, u64 caller)

@@ -15,7 +15,7 @@
  *   RANK_WATCH     changes to volumes that the host tells (hostfs/watch.c)
  *   RANK_OBJECT    pipe, eventfd, socket, tty, timer objects (two of a kind: by address, a listener before what it accepts)
  *   RANK_TASKLIST  tasklist (process tree, groups, sessions)
- *   RANK_PROCESS   process->lock (threads, files table, credentials, rlimits)
+ *   RANK_PROCESS   process->lock (threads, files table, credentials, rlimits; several under the tasklist lock)
  *   RANK_SIGHAND   sighand->lock (actions, pending queues)
  *   RANK_DCACHE    dentry hash and LRU, and other tables of names and numbers that call nothing
  *   RANK_WAITQ     waitq->lock (an epoll set's after that of what is in it)
