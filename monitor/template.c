@@ -188,6 +188,9 @@ static void template_main(struct monitor *m, int end)
 	setsid();
 	take_signals();
 	umask(077);
+	/* In the host's user namespace ours would be a peer of its mounts: the empty root would cover the host's, too. */
+	if (m->plan.namespaces && !m->plan.userns && mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) < 0)
+		fail("keeping its mounts to itself");
 	if (m->plan.namespaces && empty_root(true) < 0)
 		fail("taking an empty root");
 	take_processors(m);
