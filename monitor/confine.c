@@ -70,6 +70,8 @@ struct ruleset {
 #define LL_FS_IOCTL 0x8000ull	 /* 5 */
 #define LL_NET_TCP 0x3ull	 /* 4 */
 #define LL_NET_CONNECT 0x2ull
+#define LL_RULE_NET_PORT 2
+#define PORTS_FEW 16
 #define LL_SCOPE_ABSTRACT 0x1ull /* 6 */
 #define LL_SCOPE_SIGNAL 0x2ull	 /* 6 */
 
@@ -142,7 +144,28 @@ static int landlock_grant(int ruleset, const struct ruleset *rules, const struct
 	return syscall(SYS_landlock_add_rule, ruleset, LANDLOCK_RULE_PATH_BENEATH, &attr, 0) < 0 ? -errno : 0;
 }
 
-/* The granted trees and nothing else; connecting is left to the rules of --allow, if there are any. */
+/* Landlock knows ports one by one: a rule for many more is for the matcher alone (network.c). */
+static bool ports_are_few(const struct server *server)
+{
+	for (uint32_t i = 0; i < server->rule_count; i++)
+		if (server->rules[i].last - server->rules[i].first >= PORTS_FEW)
+			return false;
+	return true;
+}
+
+static int landlock_ports(int ruleset, const struct net_rule *rule)
+{
+	struct {
+		uint64_t allowed_access, port;
+	} attr = {LL_NET_CONNECT, rule->first};
+	int error = 0;
+
+	for (; rule->scheme == BZ_TCP && attr.port <= rule->last && !error; attr.port++)
+		error = syscall(SYS_landlock_add_rule, ruleset, LL_RULE_NET_PORT, &attr, 0);
+	return error ? -errno : 0;
+}
+
+/* The granted trees, the ports of --allow, and nothing else. */
 static int landlock_volumes(struct server *server)
 {
 	struct ruleset rules;
@@ -150,11 +173,13 @@ static int landlock_volumes(struct server *server)
 
 	if (abi == 0)
 		return 0;
-	fd = landlock_make(abi, false, server->rule_count, &rules); /* the monitor must be able to kill the sandbox */
+	fd = landlock_make(abi, false, !ports_are_few(server), &rules); /* the monitor must be able to kill the sandbox */
 	if (fd < 0)
 		return -errno;
 	for (uint32_t i = 0; i < server->volume_count && !error; i++)
 		error = landlock_grant(fd, &rules, &server->volumes[i]);
+	for (uint32_t i = 0; i < server->rule_count && !error && (rules.net & LL_NET_CONNECT); i++)
+		error = landlock_ports(fd, &server->rules[i]);
 	if (error) {
 		close(fd);
 		return error;
