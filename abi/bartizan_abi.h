@@ -227,12 +227,15 @@ typedef int32_t bz_stream;
 enum bz_scheme {
 	BZ_VOLUME = 1,	/* volume:ROOT/PATH	a file or directory in granted tree number `root` */
 	BZ_EVENT = 2,	/* event:		a doorbell: an 8-byte counter; write adds, read takes all */
-	BZ_TCP = 3,	/* tcp:ADDR:PORT	by stream_connect and stream_listen alone */
-	BZ_UDP = 4,	/* udp:ADDR:PORT	the same */
+	BZ_TCP = 3,	/* tcp:ADDR:PORT	by stream_connect.  tcp:ROOT: listen for bz_start's port number `root`, `mode` is the backlog; the
+			 *			host's connections are taken from then on until it is half closed (stream_close); each opening
+			 *			gives a stream of its own for the same queue */
+	BZ_UDP = 4,	/* udp:ADDR:PORT	by stream_connect alone */
 	BZ_UNIX = 5,	/* unix:ROOT		(later) */
 	BZ_ASK = 6,	/* ask:			the operator's stream that BZ_CTL_ASK announced; BZ_EAGAIN: none waits */
 	BZ_CHANGES = 7,	/* changes:		what changes to watched names is told here: struct bz_change */
 	BZ_WATCH = 8,	/* watch:ROOT/PATH	a watch of what has that name, until it is closed; see struct bz_change */
+	BZ_WAITSET = 9,	/* waitset:		a set of streams to wait for, which can be waited for in other sets */
 };
 #define BZ_PATH_MAX 4095
 
@@ -462,7 +465,7 @@ struct bz_control {
 };
 
 /* ------------------------------------------------------------------------------------------------------
- * Downcalls.  43 of them; there is no catch-all.
+ * Downcalls.  40 of them; there is no catch-all.
  */
 struct bz_abi {
 	uint32_t version;
@@ -525,7 +528,9 @@ struct bz_abi {
 	 * Host checks: the root is granted; write access is granted; only regular files and directories are opened. */
 	bz_stream (*stream_open)(const struct bz_name *name, uint32_t flags, uint32_t mode, const char *target,
 				 struct bz_attr *attr);
-	int (*stream_close)(bz_stream s);
+	/* how: 0 give the stream up; of a network stream by halves: 1 no more reading, 2 no more writing (the peer reads the end),
+	 * 3 both; a listening stream takes no more connections.  Then it is to be given up still. */
+	int (*stream_close)(bz_stream s, uint32_t how);
 	/* Returns bytes moved, 0 at the end.  BZ_EAGAIN, BZ_EINTR, BZ_EPIPE, BZ_EIO, BZ_EFAULT, BZ_ENOSPC. */
 	int64_t (*stream_read)(bz_stream s, const struct bz_iov *iov, uint32_t n, int64_t off, uint32_t flags);
 	int64_t (*stream_write)(bz_stream s, const struct bz_iov *iov, uint32_t n, int64_t off, uint32_t flags);
@@ -558,21 +563,15 @@ struct bz_abi {
 	 * stream_wait tells BZ_WAIT_OUT, and with BZ_WAIT_ERR a read tells why it failed.  BZ_UDP: what is written goes to `to`, and
 	 * what `to` sends is read, a datagram each.  BZ_EACCES: not granted (the operator is told), or what connect(2) gives. */
 	bz_stream (*stream_connect)(uint32_t scheme, const struct bz_address *to, struct bz_address *from);
-	/* A listening stream for bz_start's port number `port`.  From here on the host's connections are taken, until stream_shutdown;
-	 * each call gives a stream of its own for the same queue. */
-	bz_stream (*stream_listen)(uint32_t port, uint32_t backlog);
 	/* The next connection of a listening stream, never waiting for one: BZ_EAGAIN.  *peer is who connected. */
 	bz_stream (*stream_accept)(bz_stream s, struct bz_address *peer);
-	/* how: 1 no more reading, 2 no more writing (the peer reads the end), 3 both.  A listening stream: it takes no more connections. */
-	int (*stream_shutdown)(bz_stream s, uint32_t how);
 
 	/* A lock that blocks is not offered: BZ_EAGAIN, and the library OS decides when to ask again. */
 	int (*stream_lock)(bz_stream s, struct bz_lock *lock);
 	/* op 0 get, 1 set, 2 remove, 3 list, 4 set create-only, 5 set replace-only; names in user. alone.  Returns a length. */
 	int (*stream_xattr)(bz_stream s, const struct bz_name *name, uint32_t op, const char *key, void *buf, size_t len);
 
-	/* A set of streams to wait for; itself a stream (closed with stream_close, waitable in other sets). */
-	bz_stream (*waitset_create)(void);
+	/* Sets of streams to wait for (BZ_WAITSET). */
 	int (*waitset_change)(bz_stream set, uint32_t op, bz_stream s, uint32_t events, uint64_t data);
 	/* Returns how many of `n` were filled; 0 when the deadline passed; BZ_EINTR. */
 	int (*waitset_wait)(bz_stream set, struct bz_ready *ready, uint32_t n, int64_t deadline_monotonic);

@@ -253,7 +253,7 @@ void process_exit(uint32_t status) __noreturn;
 /* stream.c */
 bz_stream stream_open(const struct bz_name *name, uint32_t flags, uint32_t mode, const char *target,
 		      struct bz_attr *attr);
-int stream_close(bz_stream s);
+int stream_close(bz_stream s, uint32_t how);
 int64_t stream_read(bz_stream s, const struct bz_iov *iov, uint32_t n, int64_t off, uint32_t flags);
 int64_t stream_write(bz_stream s, const struct bz_iov *iov, uint32_t n, int64_t off, uint32_t flags);
 bz_stream stream_add(int32_t fd, uint32_t handle);

@@ -123,8 +123,12 @@ bz_stream stream_open(const struct bz_name *name, uint32_t flags, uint32_t mode,
 		return changes_open();
 	if (name->scheme == BZ_WATCH)
 		return watch(name);
+	if (name->scheme == BZ_WAITSET)
+		return waitset_create();
+	if (name->scheme == BZ_TCP)
+		return stream_listen(name->root, mode);
 	if (name->scheme != BZ_VOLUME)
-		return -BZ_EACCES; /* nothing of the network is granted */
+		return -BZ_EACCES;
 	call.request.root = name->root;
 	call.a = name->path;
 	call.a_len = name->path_len;
@@ -143,11 +147,13 @@ bz_stream stream_open(const struct bz_name *name, uint32_t flags, uint32_t mode,
 	return stream_add(call.fd, call.reply.handle);
 }
 
-int stream_close(bz_stream s)
+int stream_close(bz_stream s, uint32_t how)
 {
 	uint32_t *place = handle_place(s), handle;
 	int ret = 0;
 
+	if (how)
+		return stream_shutdown(s, how);
 	if (s >= BZ_WATCH_BASE)
 		return unwatch(s);
 	/* Those two are the sandbox's as long as it lives. */

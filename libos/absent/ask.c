@@ -11,5 +11,5 @@ void ask_serve(void)
 	if (stream < 0)
 		return;
 	host->stream_write(stream, &iov, 1, BZ_OFFSET_NONE, 0);
-	host->stream_close(stream);
+	host->stream_close(stream, 0);
 }

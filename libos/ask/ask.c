@@ -99,7 +99,7 @@ static void serve_one(void *arg)
 	if (!ask_read(a, &a->what, sizeof(a->what)))
 		serve_what(a);
 	if (a->stream >= 0)
-		host->stream_close(a->stream);
+		host->stream_close(a->stream, 0);
 	kfree(s);
 	__atomic_sub_fetch(&running, 1, __ATOMIC_SEQ_CST);
 	host->thread_exit(NULL);
@@ -115,7 +115,7 @@ void ask_serve(void)
 		return;
 	s = READ_ONCE(running) < ASKS_MAX ? kzalloc(sizeof(*s)) : NULL;
 	if (!s) {
-		host->stream_close(stream);
+		host->stream_close(stream, 0);
 		return;
 	}
 	s->service = (struct service){.magic = SERVICE_MAGIC, .run = serve_one, .arg = s};
@@ -123,7 +123,7 @@ void ask_serve(void)
 	__atomic_add_fetch(&running, 1, __ATOMIC_SEQ_CST);
 	if (host->thread_create(&s->service) < 0) {
 		__atomic_sub_fetch(&running, 1, __ATOMIC_SEQ_CST);
-		host->stream_close(stream);
+		host->stream_close(stream, 0);
 		kfree(s);
 	}
 }

@@ -44,7 +44,7 @@ static void session_put(struct session *s)
 		return;
 	for (u32 i = 0; i < 3; i++)
 		if (s->stream[i] >= 0)
-			host->stream_close(s->stream[i]);
+			host->stream_close(s->stream[i], 0);
 	if (s->process)
 		process_put(s->process);
 	if (s->tty)

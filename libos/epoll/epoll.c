@@ -320,7 +320,7 @@ static void epoll_release(struct file *f)
 	mutex_unlock(&ep->lock);
 	mutex_unlock(&epoll_mutex);
 	if (ep->set >= 0)
-		host->stream_close(ep->set);
+		host->stream_close(ep->set, 0);
 	kfree(ep->slots);
 	kfree(ep);
 }

@@ -68,7 +68,7 @@ int epoll_host_join(struct item *it)
 	int err;
 
 	if (ep->set < 0) {
-		ep->set = host->waitset_create();
+		ep->set = waitset_open();
 		if (ep->set < 0)
 			return ep->set;
 	}

@@ -40,7 +40,7 @@ static void idle_remove(struct hnode *n)
 static void close_stream(bz_stream s)
 {
 	if (s >= 0)
-		host->stream_close(s);
+		host->stream_close(s, 0);
 }
 
 static void close_written(struct hnode *n, bz_stream s)
@@ -48,7 +48,7 @@ static void close_written(struct hnode *n, bz_stream s)
 	if (s < 0)
 		return;
 	hostfs_closing(n);
-	host->stream_close(s);
+	host->stream_close(s, 0);
 }
 
 /* Take a stream that is open already: it, or -1. */

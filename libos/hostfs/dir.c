@@ -277,7 +277,7 @@ static int ask_single(struct inode *dir, const char *name, u32 len, struct inode
 	if (s >= 0 && *out)
 		hostfs_offer(*out, s);
 	else if (s >= 0)
-		host->stream_close(s);
+		host->stream_close(s, 0);
 	return *out ? 0 : -ENOMEM;
 }
 
@@ -401,7 +401,7 @@ static int dir_fsync(struct file *f, bool data_only)
 	if (s < 0)
 		return s;
 	err = host->stream_flush(s, data_only);
-	host->stream_close(s);
+	host->stream_close(s, 0);
 	return err;
 }
 

@@ -24,7 +24,7 @@ static int create_file(struct inode *dir, const char *name, u32 len, u32 mode, s
 		return s;
 	*out = hnode_get(dir->sb, dir, name, len, &a, at);
 	if (!*out) {
-		host->stream_close(s);
+		host->stream_close(s, 0);
 		return -ENOMEM;
 	}
 	hostfs_adopt(*out, s);
@@ -191,7 +191,7 @@ int hostfs_tmpfile(struct inode *dir, u32 mode, struct inode **out)
 		return s;
 	*out = hnode_get(dir->sb, NULL, "", 0, &a, at);
 	if (!*out) {
-		host->stream_close(s);
+		host->stream_close(s, 0);
 		return -ENOMEM;
 	}
 	hnode_of(*out)->gone = true;

@@ -150,7 +150,7 @@ static void watch_end(struct inode *inode)
 	}
 	mutex_unlock(&hostfs_lock);
 	if (number >= 0)
-		host->stream_close(BZ_WATCH_BASE + number);
+		host->stream_close(BZ_WATCH_BASE + number, 0);
 	kfree(w);
 }
 

@@ -152,13 +152,15 @@ static int published_port(const struct inet_sock *i)
 
 void tcp_outside_listen(struct tcp_sock *t)
 {
+	struct bz_name name = {.scheme = BZ_TCP};
 	int port = published_port(&t->inet);
 
 	if (port < 0)
 		return;
 	if (t->stream >= 0)	/* listen(2) again: a new backlog */
 		tcp_outside_unlisten(t);
-	t->stream = host->stream_listen(port, t->backlog);
+	name.root = port;
+	t->stream = host->stream_open(&name, 0, t->backlog, NULL, NULL);
 	if (t->stream < 0) {
 		printk(BZ_LOG_WARN, "network: the port that is published for the guest's %u cannot listen: error %d",
 		       t->inet.local.port, -t->stream);
@@ -174,8 +176,8 @@ void tcp_outside_unlisten(struct tcp_sock *t)
 	if (t->stream < 0)
 		return;
 	if (!--listeners[t->port])
-		host->stream_shutdown(t->stream, SHUT_RECEIVE);
-	host->stream_close(t->stream);
+		host->stream_close(t->stream, SHUT_RECEIVE);
+	host->stream_close(t->stream, 0);
 	t->stream = -1;
 }
 
@@ -190,7 +192,7 @@ struct tcp_sock *tcp_outside_accept(struct tcp_sock *t)
 		return NULL;
 	end = tcp_make_accepted(t);
 	if (!end) {
-		host->stream_close(s);
+		host->stream_close(s, 0);
 		return NULL;
 	}
 	end->stream = s;

@@ -325,7 +325,7 @@ static void close_stream(struct tcp_sock *t, bool listening)
 	if (listening) {
 		tcp_outside_unlisten(t);
 	} else if (t->stream >= 0) {
-		host->stream_close(t->stream);
+		host->stream_close(t->stream, 0);
 		t->stream = -1;
 	}
 }
@@ -584,7 +584,7 @@ static int tcp_shutdown(struct socket *s, u32 how)
 	WRITE_ONCE(s->shutdown, s->shutdown | how);
 	mutex_unlock(&t->inet.lock);
 	if (t->stream >= 0)
-		host->stream_shutdown(t->stream, how);
+		host->stream_close(t->stream, how);
 	else if (!err && (how & SHUT_SEND))
 		send_fin(t);
 	wake(t, ~0u);

@@ -223,7 +223,7 @@ static int deliver(struct inet_sock *i, struct dgram *d, const struct inet_addr 
 static void close_stream(struct udp_sock *u)
 {
 	if (u->stream >= 0)
-		host->stream_close(u->stream);
+		host->stream_close(u->stream, 0);
 	u->stream = -1;
 }
 

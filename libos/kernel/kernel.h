@@ -10,6 +10,12 @@
 
 /* The host: set once at entry, the same address in every picoprocess. */
 extern const struct bz_abi *host;
+
+static inline bz_stream waitset_open(void)
+{
+	return host->stream_open(&(struct bz_name){.scheme = BZ_WAITSET}, 0, 0, NULL, NULL);
+}
+
 extern const struct bz_start *boot;
 
 /* --- strings (string.c; the compiler may call the mem* ones itself) --- */

@@ -252,7 +252,7 @@ void thread_exit(u32 code)
 	release_user_state(t, v || READ_ONCE(p->thread_count) > 1);
 	collect_times(t);
 	if (t->waitset >= 0)
-		host->stream_close(t->waitset);
+		host->stream_close(t->waitset, 0);
 	t->waitset = -1;
 	mutex_lock(&tasklist_lock);
 	mutex_lock(&p->lock);

@@ -16,7 +16,7 @@ static struct super stdio_super = {.fstype = "pipefs", .dev = 12};
 static void evict(struct inode *inode)
 {
 	if (inode->priv_word > BZ_STREAM_STDERR)
-		host->stream_close(inode->priv_word);
+		host->stream_close(inode->priv_word, 0);
 }
 
 static const struct super_ops stdio_super_ops = {.evict = evict};

@@ -25,7 +25,7 @@ static int wait_output(struct file *f, bool all)
 
 static void wired_free(struct tty *t)
 {
-	host->stream_close(wired_of(t)->wire.stream);
+	host->stream_close(wired_of(t)->wire.stream, 0);
 	pty_free(t);
 }
 

@@ -33,7 +33,7 @@ static void stream_one(struct poll_table *pt, struct file *f, bz_stream s)
 	int err;
 
 	if (t->waitset < 0)
-		t->waitset = host->waitset_create();
+		t->waitset = waitset_open();
 	if (t->waitset < 0 || w->stream_count == w->stream_room) {
 		w->failed = true;
 		return;

@@ -37,7 +37,7 @@ void test_main(void)
 	EXPECT(host->process_create((void *)2) > 0);
 	if (!boot->memory_limit) {
 		await_done();
-		set = host->waitset_create();
+		set = host->stream_open(&(struct bz_name){BZ_WAITSET, 0, NULL, 0}, 0, 0, NULL, NULL);
 		EXPECT(set > 0);
 		return;
 	}

@@ -77,16 +77,16 @@ static void streams(void)
 	host->stream_readlink(&name, buffer, sizeof(buffer));
 	host->stream_enumerate(&name, any(), buffer, sizeof(buffer));
 	host->stream_connect(any(), &address, &address);
-	host->stream_listen(any(), any());
+	host->stream_open(&(struct bz_name){BZ_TCP, any(), NULL, 0}, any(), any(), NULL, NULL);
 	host->stream_accept(any(), &address);
-	host->stream_shutdown(any() & 1 ? s : (bz_stream)any(), any());
+	host->stream_close(any() & 1 ? s : (bz_stream)any(), any() | 1);
 	host->stream_lock(any(), &lock);
 	host->stream_xattr(any(), &name, any(), "user.x", buffer, sizeof(buffer));
 	host->waitset_change(any(), any(), any(), any(), any());
 	host->waitset_wait(any(), &ready, any() & 1, 0);
 	if (s > 8)
-		host->stream_close(s);
-	host->stream_close(any());
+		host->stream_close(s, 0);
+	host->stream_close(any(), 0);
 }
 
 void on_thread(void *arg, struct bz_context *ctx)

@@ -156,7 +156,7 @@ void on_thread(void *arg, struct bz_context *ctx)
 	switch ((uint64_t)arg) {
 	case 1:
 		pipe_end = open_name("r", 1);
-		set = host->waitset_create();
+		set = host->stream_open(&(struct bz_name){BZ_WAITSET, 0, NULL, 0}, 0, 0, NULL, NULL);
 		EXPECT(pipe_end > 0 && set > 0);
 		EXPECT(host->waitset_change(set, BZ_WAITSET_ADD, pipe_end, BZ_WAIT_IN, 7) == 0);
 		EXPECT(host->thread_create((void *)2) > 0);

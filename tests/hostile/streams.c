@@ -51,27 +51,27 @@ static void files(void)
 	EXPECT(host->stream_map(BZ_STREAM_ARENA, 0x20000000, 4096, 3, BZ_MAP_SHARED, 0) == -BZ_EINVAL);
 	EXPECT(host->stream_wait(s, BZ_WAIT_IN, BZ_NO_DEADLINE) == BZ_WAIT_IN);
 	EXPECT(host->stream_getattr(s, NULL, BZ_ATTR_BASIC, &attr) == -BZ_EACCES); /* this monitor's answer */
-	EXPECT(host->stream_close(s) == 0);
-	EXPECT(host->stream_close(s) == -BZ_EBADF);
+	EXPECT(host->stream_close(s, 0) == 0);
+	EXPECT(host->stream_close(s, 0) == -BZ_EBADF);
 	EXPECT(host->stream_getattr(s, NULL, BZ_ATTR_BASIC, &attr) == -BZ_EBADF);
 	d = open_name("dir", 3, BZ_OPEN_READ | BZ_OPEN_DIRECTORY, NULL);
 	EXPECT(d >= 0x40000000);
 	EXPECT(host->stream_flush(d, 0) == -BZ_EACCES);
 	EXPECT(get(d, buf, 32, 0, 0) == -BZ_EBADF);
-	EXPECT(host->stream_close(d) == 0);
+	EXPECT(host->stream_close(d, 0) == 0);
 	EXPECT(host->stream_flush(d, 0) == -BZ_EBADF);
 	EXPECT(open_name("nothing", 7, BZ_OPEN_READ, NULL) == -BZ_ENOENT);
 	/* The host's own channels are no streams. */
 	EXPECT(get(0, buf, 32, BZ_OFFSET_NONE, 0) == -BZ_EBADF);
 	EXPECT(put(7, buf, 32, BZ_OFFSET_NONE, 0) == -BZ_EBADF);
-	EXPECT(host->stream_close(0) == -BZ_EBADF && host->stream_close(6) == -BZ_EBADF);
-	EXPECT(host->stream_close(BZ_STREAM_ARENA) == -BZ_EBADF && host->stream_close(BZ_STREAM_IMAGE) == -BZ_EBADF);
+	EXPECT(host->stream_close(0, 0) == -BZ_EBADF && host->stream_close(6, 0) == -BZ_EBADF);
+	EXPECT(host->stream_close(BZ_STREAM_ARENA, 0) == -BZ_EBADF && host->stream_close(BZ_STREAM_IMAGE, 0) == -BZ_EBADF);
 }
 
 static void events(void)
 {
 	struct bz_name name = {BZ_EVENT, 0, NULL, 0};
-	bz_stream e = host->stream_open(&name, 0, 0, NULL, NULL), set = host->waitset_create();
+	bz_stream e = host->stream_open(&name, 0, 0, NULL, NULL), set = host->stream_open(&(struct bz_name){BZ_WAITSET, 0, NULL, 0}, 0, 0, NULL, NULL);
 	struct bz_ready ready;
 	uint64_t n = 3, before;
 	int64_t now;
@@ -91,8 +91,8 @@ static void events(void)
 	EXPECT(host->waitset_wait(set, &ready, 1, 0) == 0);
 	n = 0;
 	EXPECT(get(e, (char *)&n, 8, BZ_OFFSET_NONE, 0) == 8 && n == 3);
-	EXPECT(host->stream_close(e) == 0);
-	EXPECT(host->stream_close(set) == 0);
+	EXPECT(host->stream_close(e, 0) == 0);
+	EXPECT(host->stream_close(set, 0) == 0);
 }
 
 static void clocks(void)

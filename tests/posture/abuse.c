@@ -107,9 +107,9 @@ static void watches(const struct bz_name *dir, const struct bz_name *d, const st
 	EXPECT(host->stream_remove(d, 1) == 0);
 	EXPECT(host->stream_read(s, &iov, 1, BZ_OFFSET_NONE, BZ_IO_NOWAIT) >= (long)sizeof(*c) + 2);
 	EXPECT(c->watch == w - BZ_WATCH_BASE && c->mask == 0x40000200 && c->name[0] == d->path[0]);
-	EXPECT(host->stream_close(w) == 0 && host->stream_close(w) == 0);
+	EXPECT(host->stream_close(w, 0) == 0 && host->stream_close(w, 0) == 0);
 	EXPECT(host->stream_open(d, BZ_OPEN_CREATE | BZ_OPEN_DIRECTORY, 0755, NULL, NULL) == 0);
-	EXPECT(host->stream_close(s) == 0);
+	EXPECT(host->stream_close(s, 0) == 0);
 }
 
 static void sweep(void)
@@ -154,7 +154,7 @@ static void sweep(void)
 	EXPECT(host->stream_open(&single, BZ_OPEN_READ | BZ_OPEN_WRITE | BZ_OPEN_TRUNC, 0, NULL, NULL) >= 0);
 	watches(&dir, &d, &single);
 	EXPECT(host->stream_remove(&d, 1) == 0 && host->stream_remove(&a, 0) == 0 && host->stream_remove(&b, 0) == 0);
-	EXPECT(host->stream_close(f) == 0);
+	EXPECT(host->stream_close(f, 0) == 0);
 	host->random_bytes(message, 100);
 	say("survived");
 	host->process_exit(0);

@@ -85,7 +85,7 @@ static bz_stream h_open(const struct bz_name *n, uint32_t flags, uint32_t mode, 
 	return fd;
 }
 
-static int h_close(bz_stream s)
+static int h_close(bz_stream s, uint32_t how)
 {
 	if (handles[s]) {
 		struct bz_request r = {.op = BZ_REQ_FORGET, .handle = handles[s]};
