@@ -201,17 +201,17 @@ B unlink linked
 A events 0
 A rmdir e
 A events 0
-# Both at once.
+# Both at once: the same from inside and from outside may be told as one, so it is compared what was told, not how often.
 B append renamed x
 X append renamed y
 B append renamed z
-A events 0
+~A events 0
 A open 1 renamed rw
 X append renamed 1
 A write 1 2
 X append renamed 3
 A close 1
-A events 0
+~A events 0
 # One file; it is replaced, as editors do, and removed.
 A watch 0 renamed
 X append renamed x
@@ -302,7 +302,7 @@ def transcript(script, volume, options):
             if line[0] == '.':
                 time.sleep(0.05)
                 continue
-            act = line.lstrip('+-')
+            act = line.lstrip('+-~')
             program = programs[act[0] in 'XY']
             if line[0] != '-':
                 program.stdin.write({'X': 'A', 'Y': 'B'}.get(act[0], act[0]) + act[1:] + '\n')
@@ -322,7 +322,8 @@ for script, volume, options in ((LOCKS, DIRECTORY, []), (NAMES, DIRECTORY, []), 
     for native, sandboxed in zip(transcript(script, None, []), transcript(script, volume, options), strict=True):
         if '-v' in sys.argv:
             print(native)
-        if native != sandboxed:
+        told = [set(a.split(' -> ')[1].split()) if a[0] == '~' else a for a in (native, sandboxed)]
+        if told[0] != told[1]:
             failed += 1
             print('natively', native, ', in the sandbox', sandboxed.split(' -> ')[1])
 sys.exit(failed != 0)

@@ -175,15 +175,15 @@ static void control(void)
 	}
 	CHECK_EQ(seen, 15);
 	/* From another of its addresses, as servers answer. */
-	struct {
-		struct cmsghdr h;
-		struct in_pktinfo info;
-	} out = {{CMSG_LEN(sizeof(out.info)), IPPROTO_IP, IP_PKTINFO}, {.ipi_spec_dst = {htonl(0x7f000009)}}};
+	const struct in_pktinfo source = {.ipi_spec_dst = {htonl(0x7f000009)}};
+	char out[CMSG_SPACE(sizeof(source))] __attribute__((aligned(8))) = {0};
 	struct sockaddr_in from;
 	socklen_t len = sizeof(from);
 	to = at(INADDR_LOOPBACK, ntohs(name_of(b).sin_port));
 	m = (struct msghdr){.msg_name = &to, .msg_namelen = sizeof(to), .msg_iov = &(struct iovec){"y", 1}, .msg_iovlen = 1,
-			    .msg_control = &out, .msg_controllen = sizeof(out)};
+			    .msg_control = out, .msg_controllen = sizeof(out)};
+	*CMSG_FIRSTHDR(&m) = (struct cmsghdr){CMSG_LEN(sizeof(source)), IPPROTO_IP, IP_PKTINFO};
+	memcpy(CMSG_DATA(CMSG_FIRSTHDR(&m)), &source, sizeof(source));
 	CHECK_EQ(sendmsg(a, &m, 0), 1);
 	CHECK_EQ(recvfrom(b, buf, sizeof(buf), 0, (void *)&from, &len), 1);
 	CHECK_EQ(ntohl(from.sin_addr.s_addr), 0x7f000009);
