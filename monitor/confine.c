@@ -155,13 +155,11 @@ static bool ports_are_few(const struct server *server)
 
 static int landlock_ports(int ruleset, const struct net_rule *rule)
 {
-	struct {
-		uint64_t allowed_access, port;
-	} attr = {LL_NET_CONNECT, rule->first};
+	uint64_t attr[2] = {LL_NET_CONNECT, rule->first}; /* struct landlock_net_port_attr */
 	int error = 0;
 
-	for (; rule->scheme == BZ_TCP && attr.port <= rule->last && !error; attr.port++)
-		error = syscall(SYS_landlock_add_rule, ruleset, LL_RULE_NET_PORT, &attr, 0);
+	for (; rule->scheme == BZ_TCP && attr[1] <= rule->last && !error; attr[1]++)
+		error = syscall(SYS_landlock_add_rule, ruleset, LL_RULE_NET_PORT, attr, 0);
 	return error ? -errno : 0;
 }
 

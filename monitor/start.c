@@ -121,7 +121,8 @@ static void keep_needed(struct monitor *m)
 	}
 	for (; m->server.port_count < spec->port_count; m->server.port_count++)
 		m->server.ports[m->server.port_count] = keep(m, &list, spec->port_fds[m->server.port_count]);
-	memcpy(m->server.rules, spec->rules, spec->rule_count * sizeof(spec->rules[0]));
+	if (spec->rule_count)
+		memcpy(m->server.rules, spec->rules, spec->rule_count * sizeof(spec->rules[0]));
 	m->server.rule_count = spec->rule_count;
 	m->server.proc_fd = keep(m, &list, m->server.proc_fd);
 #ifdef SANITIZED
@@ -279,8 +280,7 @@ static void monitor_main(struct monitor *m)
 		plan_ids(&m->plan);
 	prepare_signals();
 	umask(0); /* modes arrive masked by the guest's umask */
-	for (int i = 0; i < SANDBOX_TABLE; i++)
-		m->table[i] = -1;
+	memset(m->table, -1, sizeof(m->table));
 	template_start(m); /* first: it gives up what it has while we make what it shall have */
 	prepare_server(m);
 	keep_needed(m);
