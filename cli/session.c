@@ -238,6 +238,10 @@ static void take_messages(struct session *s)
 		n = recv(s->sandbox.control, &packet, sizeof(packet), MSG_DONTWAIT);
 		if (n < 0 && (errno == EAGAIN || errno == EINTR))
 			return;
+		/* It ended before it had read all that we sent.  The kernel says so once, and before what it sent (net/unix/af_unix.c,
+		 * unix_release_sock; __skb_try_recv_datagram). */
+		if (n < 0 && errno == ECONNRESET)
+			continue;
 		if (n <= 0) {
 			s->ended = true;
 			s->status = EXIT_BARTIZAN;
