@@ -19,7 +19,10 @@ for as in "" as-user; do
 	out "8"
 	runs "execution from a volume$who" 0 $as "$B" run -v "$T/rw:/rw" sh -c 'cp /usr/bin/expr /rw/expr && /rw/expr 3 + 5; rm -f /rw/expr'
 	runs "no way up$who" 1 $as "$B" run -v "$T/rw:/rw" cat /rw/../secret
-	out "LOST  Landlock                     not in this kernel, and no mount namespace"
-	[ -z "$as" ] || runs "explain --no-userns$who" 0 $as "$B" run --no-userns --explain true
+	# Root has a mount namespace also without a user namespace.
+	if [ -n "$as" ]; then
+		out "LOST  Landlock                     not in this kernel, and no mount namespace"
+		runs "explain --no-userns$who" 0 $as "$B" run --no-userns --explain true
+	fi
 	runs "--no-userns$who" 0 $as "$B" run --no-userns true
 done
