@@ -21,7 +21,8 @@ struct posix_timer {
 	i32 sig, notify;
 	u64 value;
 	i64 expires, interval;		/* expires 0: not armed; by now_of */
-	i64 ran;			/* of CPU-time clocks: sampled since it was armed, as ITIMER_PROF is */
+	i64 ran;			/* of CPU-time clocks: CPU time since it was armed */
+	i64 begun;			/* ... when the process had used so much */
 	i32 overrun, last_overrun;
 };
 
@@ -32,7 +33,8 @@ struct user_sigevent {
 	i32 pad[11];
 };
 
-/* Only a process itself can read its own CPU clock: a tick in which it runs counts as one of CPU time. */
+/* The template looks each tick.  A thread's own clock it cannot read: a tick in which the process runs counts as one of CPU time,
+ * but never as more than the whole process used; that is all there is where a process's clock cannot be read either. */
 #define TICK_NS (10 * 1000000ll)
 
 static bool is_cpu(const struct posix_timer *pt)
@@ -53,12 +55,16 @@ static void arm(struct posix_timer *pt)
 /* False: it is not due yet. */
 static bool cpu_tick(struct posix_timer *pt)
 {
+	i64 used;
 	bool running;
 
 	mutex_lock(&pt->process->lock);
 	running = process_is_running(pt->process);
+	used = process_cpu(pt->process) - pt->begun;
 	mutex_unlock(&pt->process->lock);
 	pt->ran += running ? TICK_NS : 0;
+	if (used >= 0)
+		pt->ran = pt->clock == CLOCK_PROCESS_CPUTIME_ID ? used : min(pt->ran, used);
 	if (pt->ran >= pt->expires)
 		return true;
 	arm(pt);
@@ -280,6 +286,7 @@ static i64 expiry(struct posix_timer *pt, i64 value, bool absolute)
 	} else {
 		clock_now(pt->clock, &now);
 		pt->ran = 0;
+		pt->begun = process_cpu(pt->process);
 		at = absolute ? value - now : value;
 	}
 	return max(at, 1ll);
