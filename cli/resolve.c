@@ -23,6 +23,12 @@
 
 #define TIMEOUT_MS 10000
 #define NOBODY 65534
+/* AddressSanitizer reserves terabytes. */
+#if defined(__has_feature)
+#define SANITIZER_RESERVES __has_feature(address_sanitizer)
+#else
+#define SANITIZER_RESERVES 0
+#endif
 
 static void give_up(int keep)
 {
@@ -45,6 +51,8 @@ static void give_up(int keep)
 	for (size_t i = 0; i < sizeof(limits) / sizeof(limits[0]); i++) {
 		struct rlimit limit = {limits[i].value, limits[i].value};
 
+		if (SANITIZER_RESERVES && limits[i].resource == RLIMIT_AS)
+			continue;
 		setrlimit(limits[i].resource, &limit);
 	}
 }

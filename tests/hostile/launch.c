@@ -211,6 +211,7 @@ static bool serve_control(void)
 		exit_status = q->flags;
 		break;
 	case BZ_REQ_FORGET:
+	case BZ_REQ_UNWATCH:
 		break;
 	default:
 		r.result = -EACCES;
