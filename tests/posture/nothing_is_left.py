@@ -57,9 +57,13 @@ class Sandbox:
         if detached:
             subprocess.run(argv, env=self.env, stdout=subprocess.DEVNULL, check=True, timeout=60)
         else:
-            self.command = subprocess.Popen(argv, env=self.env, stdin=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+            self.errors = tempfile.TemporaryFile()
+            self.command = subprocess.Popen(argv, env=self.env, stdin=subprocess.DEVNULL, stderr=self.errors)
         end = time.monotonic() + 60
         while self.run("exec", "v", "test", "-e", "/tmp/ready").returncode and time.monotonic() < end:
+            if self.command and self.command.poll() is not None:
+                self.errors.seek(0)
+                sys.exit(f"the sandbox ended by itself with {self.command.returncode}: {self.errors.read()!r}")
             time.sleep(0.05)
         with open(self.dir + "/v.json") as f:
             record = json.load(f)
