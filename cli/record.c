@@ -47,7 +47,7 @@ int state_open(void)
 	else
 		snprintf(path, sizeof(path), "/run/user/%u/bartizan", geteuid());
 	fd = open(path, O_DIRECTORY | O_RDONLY | O_CLOEXEC);
-	if (fd < 0 && errno == ENOENT && mkdir(path, 0700) == 0)
+	if (fd < 0 && errno == ENOENT && (mkdir(path, 0700) == 0 || errno == EEXIST)) /* another command made it meanwhile */
 		fd = open(path, O_DIRECTORY | O_RDONLY | O_CLOEXEC);
 	if (fd < 0)
 		return -errno;
