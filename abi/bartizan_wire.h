@@ -46,7 +46,7 @@ struct bz_boot {
 #define BZ_BOOT_NO_DISPATCH 4u /* test only: leave Syscall User Dispatch off */
 
 /*
- * Boot sequence on BZ_FD_CONTROL.  1. The host layer maps the arena and the library OS, closes BZ_FD_LIBOS.
+ * Boot sequence on BZ_FD_CONTROL.  1. The host layer maps the arena and loads the filter; meanwhile it maps the library OS.
  * 2. A helper thread sends BZ_HELLO with the filter's listener as SCM_RIGHTS (or none): the only descriptor that
  * the monitor ever takes: a struct bz_request with op BZ_HELLO and all else 0.  3. The monitor answers with a struct
  * bz_reply whose result is BZ_GO.  4. The host layer makes the `start` upcall.
