@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <unistd.h>
 
+#include "build_id.h"
 #include "cli/host.h"
 #include "cli/manage.h"
 

@@ -14,6 +14,7 @@
 #include "cli/files.h"
 #include "cli/record.h"
 #include "cli/run.h"
+#include "build_id.h"
 #include "image/buildid.h"
 
 #define FILES_LEAST 64 /* and one a mount */

@@ -14,6 +14,7 @@
 
 #include "image/build.h"
 #include "image/erofs.h"
+#include "build_id.h"
 #include "image/buildid.h"
 #include "image/progress.h"
 #include "image/sites.h"

@@ -2,6 +2,7 @@
  * Which build this library OS belongs to, as an ELF note: the digest of the headers that host layer, monitor and library OS
  * share (meson.build).  image/buildid.c reads it before anything is started.
  */
+#include "build_id.h"
 #include "libos/kernel/types.h"
 
 static const struct {
