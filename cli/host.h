@@ -1,6 +1,6 @@
 /*
  * What this host has to offer, told to people: the layers and limits of a sandbox (run --explain) and the features of
- * the kernel (bartizan check).  The facts are the monitor's own (plan_make, its probes); only the telling is here.
+ * the kernel (bartizan check).  The facts are those that a start goes by (launch/launch.h); only the telling is here.
  */
 #ifndef BARTIZAN_CLI_HOST_H
 #define BARTIZAN_CLI_HOST_H

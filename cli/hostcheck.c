@@ -24,7 +24,7 @@
 #include "cli/cgroup.h"
 #include "cli/host.h"
 #include "monitor/files.h"
-#include "monitor/process.h"
+#include "launch/launch.h"
 
 #define HWCAP2_FSGSBASE 2u
 #ifndef PR_SET_SYSCALL_USER_DISPATCH

@@ -14,7 +14,7 @@
 #include "cli/cgroup.h"
 #include "cli/host.h"
 #include "monitor/filter.h"
-#include "monitor/process.h"
+#include "launch/launch.h"
 
 struct list {
 	struct layer *out;

@@ -31,7 +31,7 @@
 /* What a sandbox's ids look like from inside its user namespace; nobody asks for them. */
 #define SANDBOX_INNER_ID 1000u
 
-/* Which means this start uses; decided once by plan_make, shown by --explain. */
+/* Which means this start uses; decided once by plan_make (launch/plan.c), shown by --explain. */
 struct plan {
 	bool root; /* started by root: ids of the sandbox's own */
 	bool userns;
@@ -71,16 +71,15 @@ struct monitor {
 
 #define FD_LOWEST 16 /* of what the monitor keeps: numbers of standard streams are nobody's */
 
-/* plan.c */
-int plan_make(const struct sandbox_spec *spec, struct plan *plan, char *err, size_t err_size);
+/* ids.c: fills in uid, gid and root.  Never host uid 0: returns why there is no other id to be had, or NULL */
 const char *plan_ids(struct plan *plan);
-/* start.c: give up before the sandbox runs; never returns */
+bool capability_held(int cap);
+/* start.c: all of a monitor's life; never returns */
+void monitor_main(struct monitor *m) __attribute__((noreturn));
+/* give up before the sandbox runs; never returns */
 void monitor_fail(struct monitor *m, int error, const char *what) __attribute__((noreturn));
 void monitor_must(struct monitor *m, int error, const char *what); /* fails if error is one, negative */
 uint64_t now_ns(void);
-/* Try what would confine the one who tries: in a child.  0, or the errno with which it failed. */
-int probe_in_child(int (*probe)(void));
-int probe_notifications(void);
 /* stdio.c */
 void stdio_reopen(struct monitor *m);
 /* boot.c */

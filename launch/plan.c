@@ -4,7 +4,6 @@
  */
 #define _GNU_SOURCE
 #include <errno.h>
-#include <fcntl.h>
 #include <linux/capability.h>
 #include <linux/filter.h>
 #include <linux/seccomp.h>
@@ -21,6 +20,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "launch/launch.h"
 #include "monitor/files.h"
 #include "monitor/process.h"
 
@@ -71,63 +71,6 @@ static int refuse(char *err, size_t size, int error, const char *format, ...)
 	vsnprintf(err, size, format, args);
 	va_end(args);
 	return error;
-}
-
-static bool has_capability(int cap)
-{
-	struct __user_cap_header_struct head = {.version = _LINUX_CAPABILITY_VERSION_3};
-	struct __user_cap_data_struct sets[2] = {0};
-
-	return syscall(SYS_capget, &head, sets) == 0 && sets[cap / 32].effective >> cap % 32 & 1;
-}
-
-/* Picks an id that is mapped here, not 0 and not in use by another sandbox: SANDBOX_UID_BASE + pid, or
- * (inside a container with fewer ids) one from the end of the map.  Returns 0 where only one id is mapped,
- * and sets *only to what it is outside: then "root" is an ordinary user in disguise, unless that is root
- * again. */
-static uint32_t pick_uid(uint32_t *only)
-{
-	char text[4096], *line = text;
-	uint32_t wish = SANDBOX_UID_BASE + getpid(), best = 0;
-
-	file_read("/proc/self/uid_map", text, sizeof(text));
-	for (char *next; *line; line = next) {
-		unsigned long inside, outside, count;
-
-		next = line + strcspn(line, "\n");
-		next += *next == '\n';
-		if (sscanf(line, "%lu %lu %lu", &inside, &outside, &count) != 3)
-			continue;
-		if (wish >= inside && wish - inside < count)
-			return wish;
-		if (count > 1)
-			best = inside + count - 1 - getpid() % (count > 32768 ? 16384 : count / 2);
-		else if (inside == 0)
-			*only = outside;
-	}
-	return best;
-}
-
-/* Never host uid 0.  Returns why there is no other id to be had, or NULL. */
-const char *plan_ids(struct plan *plan)
-{
-	uint32_t only = 0;
-
-	plan->uid = geteuid();
-	plan->gid = getegid();
-	if (plan->uid != 0)
-		return NULL;
-	plan->uid = pick_uid(&only);
-	if (plan->uid == 0)
-		return only ? NULL
-			    : "nothing but root's id is mapped in this user namespace; start it as another "
-			      "user";
-	if (!has_capability(CAP_SETUID) || !has_capability(CAP_SETGID))
-		return "root without CAP_SETUID and CAP_SETGID cannot give a sandbox another id; start it as "
-		       "another user";
-	plan->root = true;
-	plan->gid = plan->uid;
-	return NULL;
 }
 
 static int plan_memory(const struct sandbox_spec *spec, struct plan *plan, char *err, size_t size)
@@ -287,7 +230,7 @@ int plan_make(const struct sandbox_spec *spec, struct plan *plan, char *err, siz
 	 * its own. */
 	plan->notify = prctl(PR_GET_SECCOMP) == 0 || probe_notifications() == 0;
 	plan->userns = !(spec->flags & SANDBOX_NO_USERNS);
-	plan->namespaces = plan->userns || has_capability(CAP_SYS_ADMIN);
+	plan->namespaces = plan->userns || capability_held(CAP_SYS_ADMIN);
 	error = plan_check_mounts(spec, plan, err, size);
 	if (!error)
 		error = plan_memory(spec, plan, err, size);
