@@ -45,7 +45,7 @@ void tty_serve_wired(struct tty *t)
 {
 }
 
-void tty_drain_wired(struct tty *t, i64 deadline)
+void tty_drain_wired(struct tty *t)
 {
 }
 

@@ -24,7 +24,8 @@ struct session {
 	struct process *process; /* referenced */
 
 	struct bz_exec wish;
-	bz_stream stream[3];	/* handed over, not the guest's yet; -1 */
+	bz_stream stream[3];	/* handed over, not the guest's yet; -1.  sessions_lock until it has started */
+	bool started;		/* sessions_lock */
 	struct tty *tty;
 	struct service reader;	/* of the terminal's stream */
 	struct identity identity;
@@ -87,23 +88,35 @@ static void session_close(struct session *s)
 	mutex_unlock(&sessions_lock);
 }
 
+/* The answer is sent with the lock held: who has it may say START at once, and that is to find the stream in its place. */
 void ask_stream(struct ask *a)
 {
 	u32 i = (a->what.flags >> 2) - 1, n = a->what.flags & 3;
 	struct session *s;
-	bool ok = false;
+	bool ok;
 
-	if (ask_answer(a, 0, 0))
-		return;
 	mutex_lock(&sessions_lock);
 	s = i < SESSIONS_MAX ? sessions[i] : NULL;
-	if (s && n < 3 && (s->wish.streams & 1u << n) && s->stream[n] < 0) {
+	ok = s && !s->started && n < 3 && (s->wish.streams & 1u << n) && s->stream[n] < 0;
+	if (!ask_answer(a, ok ? 0 : -EINVAL, 0) && ok) {
 		s->stream[n] = a->stream;
-		ok = true;
+		a->stream = -1;
 	}
 	mutex_unlock(&sessions_lock);
-	if (ok)
-		a->stream = -1;
+}
+
+/* No further stream joins it; false if one that it was to have is not there. */
+static bool streams_complete(struct session *s)
+{
+	bool complete = true;
+
+	mutex_lock(&sessions_lock);
+	s->started = true;
+	for (u32 i = 0; i < 3; i++)
+		if ((s->wish.streams & 1u << i) && s->stream[i] < 0)
+			complete = false;
+	mutex_unlock(&sessions_lock);
+	return complete;
 }
 
 /* --- what it is to be --- */
@@ -266,19 +279,23 @@ static void tell_end(struct session *s, const struct bz_exec_end *end)
 	struct bz_iov iov = {(void *)end, sizeof(*end)};
 
 	mutex_lock(&s->lock);
-	if (s->control >= 0)
-		host->stream_write(s->control, &iov, 1, BZ_OFFSET_NONE, BZ_IO_NOWAIT); /* there is room: it is all that is sent */
+	/* There is room: it is all that is sent.  A signal that this thread will not take any more does not keep it from going. */
+	do
+		WRITE_ONCE(current_tcb()->interrupted, 0);
+	while (s->control >= 0 && host->stream_write(s->control, &iov, 1, BZ_OFFSET_NONE, BZ_IO_NOWAIT) == -EINTR);
 	s->ended = true;
 	mutex_unlock(&s->lock);
 }
 
+/* The end is told when all that the terminal showed is on its way, however long the operator takes to read it: what comes last
+ * is what the command waits for. */
 static void ended(struct launched *l, struct process *p)
 {
 	struct session *s = (struct session *)l;
 	struct bz_exec_end end = {.status = p->exit_code};
 
 	if (s->tty)
-		tty_drain_wired(s->tty, now_mono() + NSEC_PER_SEC);
+		tty_drain_wired(s->tty);
 	if (!(s->wish.flags & BZ_EXEC_DETACH))
 		tell_end(s, &end);
 	session_put(s);
@@ -307,6 +324,10 @@ static void start(struct session *s)
 	struct thread *t;
 	int err;
 
+	if (!streams_complete(s)) {
+		not_run(s, -EPROTO);
+		return;
+	}
 	s->launch.attach = attach;
 	s->launch.arg = s;
 	s->launch.launched = &s->launched;
@@ -350,7 +371,7 @@ static void take_tell(struct session *s, const struct bz_exec_tell *tell)
 {
 	struct winsize_kernel size = {.rows = tell->rows, .cols = tell->cols};
 
-	if (tell->kind == BZ_EXEC_START && !s->launch.attach)
+	if (tell->kind == BZ_EXEC_START && !s->started)
 		start(s);
 	else if (tell->kind == BZ_EXEC_SIGNAL)
 		signal_process(s, tell->arg);

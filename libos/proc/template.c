@@ -194,6 +194,7 @@ static void check_deaths(void)
 {
 	struct process *p;
 	struct thread *t;
+	char whose[64] = "";
 	bool dead = false;
 
 	for (u32 i = 0; i < PARKED; i++)
@@ -207,12 +208,14 @@ static void check_deaths(void)
 		/* The host knows a thread beside the first by its number only once it has begun. */
 		if (t->tid != p->pid && !READ_ONCE(t->begun))
 			continue;
-		if (t->host_tid > 0 && t->state != THREAD_DEAD && host->thread_interrupt(t->host_tid, 1) == -ESRCH)
+		if (t->host_tid > 0 && t->state != THREAD_DEAD && host->thread_interrupt(t->host_tid, 1) == -ESRCH) {
 			dead = true;
+			snprintf(whose, sizeof(whose), ": process %d, %s", p->pid, t->comm);
+		}
 	}
 	mutex_unlock(&tasklist_lock);
 	if (dead && READ_ONCE(end_status) == STATUS_NONE) {
-		printk(BZ_LOG_WARN, "a picoprocess was killed by the host (out of memory, or by hand)");
+		printk(BZ_LOG_WARN, "a picoprocess was killed by the host (out of memory, or by hand)%s", whose);
 		sandbox_end(9);
 	}
 }

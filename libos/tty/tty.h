@@ -121,6 +121,7 @@ struct tty *tty_create_wired(bz_stream stream, u16 rows, u16 cols);
 u32 tty_wired_index(const struct tty *t);	/* its number in /dev/pts */
 /* Types what comes in, up to the stream's end; then hangs up, and drops the caller's reference. */
 void tty_serve_wired(struct tty *t);
-void tty_drain_wired(struct tty *t, i64 deadline); /* what was shown goes out */
+/* What was shown goes out, whatever signals come, unless the other end goes away. */
+void tty_drain_wired(struct tty *t);
 
 #endif

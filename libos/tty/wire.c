@@ -31,8 +31,12 @@ bool wire_send(struct wire *w, struct tty *t)
 				break;
 		}
 		iov = (struct bz_iov){w->part + w->sent, w->have - w->sent};
+		/* It does not wait, so no signal is kept waiting: an interrupt's mark would only keep bytes back. */
+		WRITE_ONCE(current_tcb()->interrupted, 0);
 		n = host->stream_write(w->stream, &iov, 1, BZ_OFFSET_NONE, BZ_IO_NOWAIT);
-		if (n == -EAGAIN || n == -EINTR) {
+		if (n == -EINTR)
+			continue;
+		if (n == -EAGAIN) {
 			ok = false;
 			break;
 		}

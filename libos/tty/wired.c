@@ -56,10 +56,10 @@ void tty_serve_wired(struct tty *t)
 	tty_put(t);
 }
 
-void tty_drain_wired(struct tty *t, i64 deadline)
+void tty_drain_wired(struct tty *t)
 {
 	struct wire *w = &wired_of(t)->wire;
 
-	while (!READ_ONCE(t->hung_up) && !wire_send(w, t) && now_mono() < deadline)
-		host->stream_wait(w->stream, BZ_WAIT_OUT, deadline);
+	while (!READ_ONCE(t->hung_up) && !wire_send(w, t))
+		host->stream_wait(w->stream, BZ_WAIT_OUT, now_mono() + NSEC_PER_SEC);
 }
