@@ -5,6 +5,7 @@
 #include "libos/kernel/dispatch.h"
 #include "libos/mm/mm.h"
 #include "libos/proc/proc.h"
+#include "libos/seccomp/seccomp.h"
 #include "libos/signal/signal.h"
 #include "libos/trace/trace.h"
 
@@ -37,6 +38,11 @@ void syscall_table_init(void)
 	syscall_slot = boot->flags & (BZ_START_STATS | BZ_START_TRACE) ? host->syscall_entry : (u64)quick_begin;
 }
 
+void syscall_watch_all(void)
+{
+	__atomic_store_n(&syscall_slot, host->syscall_entry, __ATOMIC_SEQ_CST);
+}
+
 u64 syscall_slot_address(void)
 {
 	return (u64)&syscall_slot;
@@ -59,29 +65,42 @@ static void count_call(u64 nr, const struct syscall_entry *e)
 	__atomic_fetch_add(e ? &counts[nr] : &unknown_count, 1, __ATOMIC_RELAXED);
 }
 
-/* Before a call that is counted or printed. */
-static void watch_enter(struct thread *t, u64 nr, struct bz_context *ctx)
+/* Before a call that is counted, printed or asked about.  False: it is not to be made, and *ret is what it gives. */
+static bool watch_enter(struct thread *t, struct bz_context *ctx, long *ret)
 {
-	const struct syscall_entry *e = syscall_lookup(nr);
+	const struct syscall_entry *e = syscall_lookup(ctx->rax);
 	u64 args[6] = {ctx->rdi, ctx->rsi, ctx->rdx, ctx->r10, ctx->r8, ctx->r9};
 
 	if (boot->flags & BZ_START_STATS)
-		count_call(nr, e);
+		count_call(ctx->rax, e);
 	if (tracing())
-		trace_enter(t, nr, e, args);
+		trace_enter(t, ctx->rax, e, args);
+	if (!(READ_ONCE(t->hooks) & HOOK_SECCOMP))
+		return true;
+	switch (seccomp_check(t, ctx, ret)) {
+	case SECCOMP_GO_ON:
+		return true;
+	case SECCOMP_GONE:
+		/* Here and now: the handler may put a result in place, before the instructions behind the call look at it. */
+		t->orig_rax = ~0ull;
+		signal_deliver(ctx);
+		break;
+	case SECCOMP_SKIP:
+		break;
+	}
+	return false;
 }
 
 void syscall_dispatch(struct thread *t, struct bz_context *ctx)
 {
 	/* ~0 means "in no call", so an unknown number must not look like it. */
 	u64 nr = min(ctx->rax, (u64)SYSCALL_MAX);
-	bool watched = boot->flags & (BZ_START_STATS | BZ_START_TRACE);
-	long ret;
+	bool watched = (boot->flags & (BZ_START_STATS | BZ_START_TRACE)) || READ_ONCE(t->hooks);
+	long ret = -ENOSYS;
 
 	t->orig_rax = nr;
-	if (unlikely(watched))
-		watch_enter(t, ctx->rax, ctx);
-	ret = likely(nr < SYSCALL_MAX) ? functions[nr](ctx->rdi, ctx->rsi, ctx->rdx, ctx->r10, ctx->r8, ctx->r9) : -ENOSYS;
+	if (likely(!watched) || watch_enter(t, ctx, &ret))
+		ret = likely(nr < SYSCALL_MAX) ? functions[nr](ctx->rdi, ctx->rsi, ctx->rdx, ctx->r10, ctx->r8, ctx->r9) : -ENOSYS;
 	/* A fork goes on here as another thread. */
 	t = current;
 	/* rt_sigreturn and exec replace the whole context, rax and all. */

@@ -15,6 +15,7 @@ extern u64 quick_slow;
 void syscall_table_init(void);
 void syscall_dispatch(struct thread *t, struct bz_context *ctx);
 const struct syscall_entry *syscall_lookup(u64 nr);
+void syscall_watch_all(void);	/* no call is made without the library OS's stack from now on: some thread has hooks */
 u64 syscall_slot_address(void);	/* where stubs find what they call */
 void syscall_stats_trapped(void);
 void syscall_stats_patched(void);

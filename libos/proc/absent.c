@@ -7,7 +7,6 @@
  */
 #include "libos/proc/internal.h"
 #include <linux/capability.h>
-#include <linux/seccomp.h>
 
 SYSCALL(ptrace, long request, int pid, void *addr, void *data)
 {
@@ -18,16 +17,6 @@ SYSCALL(ptrace, long request, int pid, void *addr, void *data)
 SYSCALL(reboot, int magic, int magic2, unsigned int cmd, void *arg)
 {
 	return -EPERM;
-}
-
-SYSCALL(seccomp, unsigned int op, unsigned int flags, void *args)
-{
-	switch (op) {
-	case SECCOMP_GET_ACTION_AVAIL:
-		return -EOPNOTSUPP;
-	default:
-		return -EINVAL;
-	}
 }
 
 SYSCALL(acct, const char *name)

@@ -5,6 +5,7 @@
 #include "libos/mm/mm.h"
 #include "libos/proc/internal.h"
 #include "libos/proc/vfork.h"
+#include "libos/seccomp/seccomp.h"
 #include "libos/signal/signal.h"
 #include "libos/tty/tty.h"
 #include "libos/vfs/vfs.h"
@@ -106,6 +107,7 @@ static int thread_attach(struct process *p, struct thread *t)
 	if (thread_must_exit(current)) {
 		err = -ERESTARTNOINTR;
 	} else {
+		seccomp_inherit(t, current); /* here, where who sets filters for all threads finds it or is found */
 		list_add_tail(&t->node, &p->threads);
 		p->thread_count++;
 	}
@@ -317,6 +319,7 @@ static long clone_process(const struct clone_args *a)
 		return ret ? ret : -EAGAIN;
 	}
 	inherit_thread(t, a);
+	seccomp_inherit(t, current);
 	t->altstack_sp = current->altstack_sp;
 	t->altstack_size = current->altstack_size;
 	t->altstack_flags = current->altstack_flags;

@@ -3,6 +3,7 @@
 #include "libos/mm/internal.h"
 #include "libos/proc/internal.h"
 #include "libos/rewrite/rewrite.h"
+#include "libos/seccomp/seccomp.h"
 #include "libos/signal/signal.h"
 #include <asm/prctl.h>
 #include <linux/capability.h>
@@ -248,10 +249,9 @@ SYSCALL(prctl, int op, unsigned long a2, unsigned long a3, unsigned long a4, uns
 	case PR_SET_TIMING:
 		return a2 == PR_TIMING_STATISTICAL ? 0 : -EINVAL;
 	case PR_GET_SECCOMP:
-		return 0;
+		return current->seccomp_mode;
 	case PR_SET_SECCOMP:
-		/* A kernel without seccomp for the guest. */
-		return -EINVAL;
+		return seccomp_prctl(a2, (const void *)a3);
 	case PR_GET_TSC:
 		return put_user((i32)PR_TSC_ENABLE, (i32 *)a2);
 	case PR_SET_TSC:

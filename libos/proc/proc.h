@@ -17,6 +17,7 @@ struct sighand;
 struct dentry;
 struct path;
 struct tty;
+struct seccomp_filter;
 
 #include "libos/signal/sigtypes.h"
 
@@ -72,6 +73,9 @@ struct thread {
 
 	struct bz_context *ctx;	  /* private memory, valid only in this thread's own picoprocess */
 	u64 orig_rax;		  /* system call number, ~0 outside of a system call */
+	u32 hooks;		  /* HOOK_*: who is asked before and behind each call; atomic */
+	u32 seccomp_mode;	  /* SECCOMP_MODE_*; written under process->lock */
+	struct seccomp_filter *seccomp;	/* the newest filter, referenced, or null */
 	long (*restart)(struct thread *t); /* ERESTART_RESTARTBLOCK: restart_syscall(2) goes on here */
 	u64 restart_args[6];
 
@@ -99,6 +103,8 @@ struct thread {
 	struct vfork *vfork;	  /* it runs on the host thread of the one that made it (vfork.c); null */
 	struct alloc_cache cache;
 };
+
+#define HOOK_SECCOMP 1u
 
 struct process {
 	ref_t refs;

@@ -5,6 +5,7 @@
  */
 #include "libos/mm/mm.h"
 #include "libos/proc/internal.h"
+#include "libos/seccomp/seccomp.h"
 #include "libos/signal/signal.h"
 #include "libos/vfs/vfs.h"
 #include <linux/sched.h>
@@ -106,6 +107,7 @@ void thread_put(struct thread *t)
 	if (!ref_put(&t->refs))
 		return;
 	sigpending_flush(&t->pending);
+	seccomp_forget(t);
 	process_put(t->process);
 	kfree(t);
 }

@@ -3,6 +3,7 @@
  * from structures in the arena; the texts that live in guest memory on Linux (cmdline, environ) are copies there.
  */
 #include "libos/procfs/procfs.h"
+#include "libos/seccomp/seccomp.h"
 #include "libos/signal/signal.h"
 #include "libos/tty/tty.h"
 #include <linux/capability.h>
@@ -296,8 +297,9 @@ static int status_show(struct seq *s, const struct pnode *n)
 	seq_printf(s, "SigIgn:\t%016lx\nSigCgt:\t%016lx\nCapInh:\t%016lx\nCapPrm:\t%016lx\nCapEff:\t%016lx\n",
 		   (unsigned long)ign, (unsigned long)cgt, (unsigned long)p->cred.cap_inheritable,
 		   (unsigned long)p->cred.cap_permitted, (unsigned long)p->cred.cap_effective);
-	seq_printf(s, "CapBnd:\t%016lx\nCapAmb:\t%016lx\nNoNewPrivs:\t%d\nSeccomp:\t0\nSeccomp_filters:\t0\n",
-		   (unsigned long)p->cred.cap_bounding, (unsigned long)p->cred.cap_ambient, p->cred.no_new_privs);
+	seq_printf(s, "CapBnd:\t%016lx\nCapAmb:\t%016lx\nNoNewPrivs:\t%d\nSeccomp:\t%u\nSeccomp_filters:\t%u\n",
+		   (unsigned long)p->cred.cap_bounding, (unsigned long)p->cred.cap_ambient, p->cred.no_new_privs,
+		   t->seccomp_mode, seccomp_count(t));
 	seq_printf(s, "Speculation_Store_Bypass:\tvulnerable\nCpus_allowed:\t%lx\nCpus_allowed_list:\t0-%u\n"
 		      "Mems_allowed:\t1\nMems_allowed_list:\t0\nvoluntary_ctxt_switches:\t%lu\n"
 		      "nonvoluntary_ctxt_switches:\t%lu\n",

@@ -123,6 +123,15 @@ static void wait_while_stopped(struct thread *t)
 	t->state = THREAD_RUNNING;
 }
 
+/*
+ * No core is written, so the status has no core bit, whatever RLIMIT_CORE says.  The first process is not spared
+ * as Linux's init is: a program that is run in a sandbox ends by SIGTERM as it does natively.
+ */
+void signal_die(int sig)
+{
+	process_exit_group(sig);
+}
+
 static void default_action(struct thread *t, int sig)
 {
 	if (IGNORED_BY_DEFAULT & SIG_BIT(sig))
@@ -131,11 +140,7 @@ static void default_action(struct thread *t, int sig)
 		stop_process(t, sig);
 		return;
 	}
-	/*
-	 * No core is written, so the status has no core bit, whatever RLIMIT_CORE says.  The first process is not spared
-	 * as Linux's init is: a program that is run in a sandbox ends by SIGTERM as it does natively.
-	 */
-	process_exit_group(sig);
+	signal_die(sig);
 }
 
 static void run_handler(struct thread *t, struct bz_context *ctx, int sig, const struct sigaction_kernel *act,

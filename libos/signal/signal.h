@@ -25,6 +25,8 @@ void extended_state_free(void *area);
 void extended_state_save(void *area);
 void extended_state_restore(void *area);
 void signal_force(int sig, const struct siginfo_kernel *info);
+/* The current process ends by it, as if it were its default action. */
+void signal_die(int sig) __noreturn;
 
 /* On the way back to the guest: restart or EINTR of the interrupted call, then frames for what is pending; stops and
  * ends as actions say.  `ret` in ctx->rax.  Called with no lock held, whenever current->signal_pending. */
