@@ -2,6 +2,7 @@
  * clone(2), clone3(2), fork(2), vfork(2).  A thread is a host thread.  A process is one host clone of the picoprocess,
  * made under mm->lock so that the copied vma list is what the copied address space has (section 4 of the design).
  */
+#include "libos/landlock/landlock.h"
 #include "libos/mm/mm.h"
 #include "libos/proc/internal.h"
 #include "libos/proc/vfork.h"
@@ -61,6 +62,7 @@ static void inherit_thread(struct thread *t, const struct clone_args *a)
 	t->sched_policy = me->sched_policy;
 	t->sched_priority = me->sched_priority;
 	sched_reset(t);
+	landlock_inherit(t, me);
 	t->cpu_affinity_set = me->cpu_affinity_set;
 	t->cpu_affinity = me->cpu_affinity;
 	t->timer_slack = me->timer_slack;

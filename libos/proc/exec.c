@@ -3,6 +3,7 @@
  * what fails from there on kills.  Scripts (#!) follow binfmt_script of Linux.
  */
 #include "libos/futex/futex.h"
+#include "libos/landlock/landlock.h"
 #include "libos/mm/mm.h"
 #include "libos/kernel/dispatch.h"
 #include "libos/proc/internal.h"
@@ -171,6 +172,8 @@ struct file *exec_open(int dirfd, const char *name, u32 lookup)
 		f = ERR_PTR(-EACCES);
 	else if (READ_ONCE(inode->writers))
 		f = ERR_PTR(-ETXTBSY);
+	else if (landlock_may_open(&path, O_RDONLY, true))
+		f = ERR_PTR(-EACCES);
 	else
 		f = file_open_path(&path, O_RDONLY | O_CLOEXEC);
 	path_put(&path);

@@ -18,6 +18,7 @@ struct dentry;
 struct path;
 struct tty;
 struct seccomp_filter;
+struct landlock_domain;
 
 #include "libos/signal/sigtypes.h"
 
@@ -76,6 +77,7 @@ struct thread {
 	u32 hooks;		  /* HOOK_*: who is asked before and behind each call; atomic */
 	u32 seccomp_mode;	  /* SECCOMP_MODE_*; written under process->lock */
 	struct seccomp_filter *seccomp;	/* the newest filter, referenced, or null */
+	struct landlock_domain *landlock; /* referenced, or null: nothing is forbidden */
 	long (*restart)(struct thread *t); /* ERESTART_RESTARTBLOCK: restart_syscall(2) goes on here */
 	u64 restart_args[6];
 

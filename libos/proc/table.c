@@ -3,6 +3,7 @@
  * tables and the tree.  A process is referenced by the tree until it is reaped and by each of its threads; a thread
  * by itself until it ends.
  */
+#include "libos/landlock/landlock.h"
 #include "libos/mm/mm.h"
 #include "libos/proc/internal.h"
 #include "libos/seccomp/seccomp.h"
@@ -108,6 +109,7 @@ void thread_put(struct thread *t)
 		return;
 	sigpending_flush(&t->pending);
 	seccomp_forget(t);
+	landlock_forget(t);
 	process_put(t->process);
 	kfree(t);
 }

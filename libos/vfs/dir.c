@@ -1,5 +1,6 @@
 /* Directories: reading them, and making, removing and linking names.  Renaming is in rename.c. */
 #include "libos/kernel/syscall.h"
+#include "libos/landlock/landlock.h"
 #include "libos/vfs/namei.h"
 #include <linux/capability.h>
 #include <linux/fs.h>
@@ -127,6 +128,8 @@ static long do_mkdir(int dirfd, const char *upath, u32 mode)
 	} else {
 		err = d->inode ? -EEXIST : path_writable(&p.dir);
 		if (!err)
+			err = landlock_may(&p.dir, LANDLOCK_ACCESS_FS_MAKE_DIR);
+		if (!err)
 			err = may_create(&p.dir);
 		if (!err)
 			err = vfs_create(&p.dir, d, S_IFDIR | mode, 0);
@@ -156,6 +159,8 @@ int vfs_symlink(struct parent *p, const char *target)
 	if (IS_ERR(d))
 		return PTR_ERR(d);
 	err = d->inode ? -EEXIST : p->slash ? -ENOENT : path_writable(&p->dir);
+	if (!err)
+		err = landlock_may(&p->dir, LANDLOCK_ACCESS_FS_MAKE_SYM);
 	if (!err)
 		err = may_create(&p->dir);
 	if (!err)
@@ -220,6 +225,11 @@ static long link_in(struct parent *p, const struct path *from)
 		err = -EXDEV;
 	if (!err)
 		err = may_link(inode);
+	if (!err && unlikely(landlock_mine())) {
+		struct path parent = {from->mount, from->dentry->parent};
+
+		err = landlock_refuse_move(landlock_mine(), &parent, from->dentry, &p->dir, d, false, false);
+	}
 	if (!err)
 		err = may_create(&p->dir);
 	if (!err && S_ISDIR(inode->mode))
@@ -311,6 +321,8 @@ static int remove_in(struct parent *p, bool directory)
 		err = S_ISDIR(d->inode->mode) ? -EISDIR : -ENOTDIR;
 	} else {
 		err = path_writable(&p->dir);
+		if (!err)
+			err = landlock_may(&p->dir, directory ? LANDLOCK_ACCESS_FS_REMOVE_DIR : LANDLOCK_ACCESS_FS_REMOVE_FILE);
 		if (!err)
 			err = may_delete(&p->dir, d->inode, directory);
 		if (!err && d->mounted)

@@ -2,6 +2,7 @@
  * name_to_handle_at(2) and open_by_handle_at(2).  A handle is a number that stands for a file in a table of those that were
  * asked for; the table holds them, the oldest goes when it is full, and its handle is stale from then on.
  */
+#include "libos/landlock/landlock.h"
 #include "libos/kernel/syscall.h"
 #include "libos/vfs/fdtable.h"
 #include "libos/vfs/namei.h"
@@ -103,6 +104,8 @@ static long open_path(const struct path *p, u32 flags)
 		return -ELOOP;
 	if (S_ISDIR(inode->mode) && (flags & O_ACCMODE) != O_RDONLY)
 		return -EISDIR;
+	if (landlock_may_open(p, flags, false))
+		return -EACCES;
 	f = file_open_path(p, flags | O_LARGEFILE);
 	if (IS_ERR(f))
 		return PTR_ERR(f);

@@ -1,5 +1,6 @@
 /* open(2), openat2(2), creat(2), mknod(2), truncate(2): files come into being and get their size. */
 #include "libos/kernel/syscall.h"
+#include "libos/landlock/landlock.h"
 #include "libos/mm/mm.h"
 #include "libos/signal/signal.h"
 #include "libos/vfs/lease.h"
@@ -70,6 +71,8 @@ static int open_create(struct walk *w, u32 flags, u32 mode, struct path *out, bo
 		}
 	} else {
 		err = path_writable(&w->at);
+		if (!err)
+			err = landlock_may(&w->at, LANDLOCK_ACCESS_FS_MAKE_REG);
 		if (!err)
 			err = may_create(&w->at);
 		if (!err)
@@ -154,7 +157,8 @@ static struct file *open_tmpfile(const struct path *dir, u32 flags, u32 mode)
 	if (!(flags & O_EXCL))
 		inode->flags |= INODE_LINKABLE;
 	p = (struct path){dir->mount, dentry};
-	f = file_open_path(&p, flags & ~(O_TMPFILE | O_CREAT | O_TRUNC));
+	err = landlock_may_open(&p, flags, false);
+	f = err ? ERR_PTR(err) : file_open_path(&p, flags & ~(O_TMPFILE | O_CREAT | O_TRUNC));
 	dentry_put(dentry);
 	return f;
 }
@@ -190,6 +194,8 @@ struct file *do_open(int dirfd, const char *name, u32 flags, u32 mode, u32 resol
 			err = -ENOTDIR;
 		if (!err && !created && !(flags & O_PATH))
 			err = open_flags_check(flags, p.dentry->inode, &p);
+		if (!err)
+			err = landlock_may_open(&p, flags, false);
 		f = err ? ERR_PTR(err) : file_open_path(&p, created ? flags & ~O_TRUNC : flags);
 	}
 	path_put(&p);
@@ -314,6 +320,8 @@ static int make_node(struct parent *p, u32 mode, u64 dev, struct path *made)
 		err = PTR_ERR(d);
 	} else {
 		err = d->inode ? -EEXIST : p->slash ? -ENOENT : path_writable(&p->dir);
+		if (!err)
+			err = landlock_may(&p->dir, landlock_make(mode));
 		if (!err)
 			err = may_create(&p->dir);
 		if (!err)

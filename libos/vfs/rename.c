@@ -1,5 +1,6 @@
 /* rename(2) and its kin: both directories are locked, by address; sb->rename_lock keeps the tree a tree. */
 #include "libos/kernel/syscall.h"
+#include "libos/landlock/landlock.h"
 #include "libos/vfs/namei.h"
 #include <linux/fs.h>
 #include <linux/inotify.h>
@@ -80,6 +81,8 @@ static int rename_check(struct parent *from, struct dentry *old, struct parent *
 	if (victim && is_ancestor(target, from->dir.dentry))
 		return flags & RENAME_EXCHANGE ? -EINVAL : -ENOTEMPTY;
 	err = path_writable(&from->dir);
+	if (!err && unlikely(landlock_mine()))
+		err = landlock_refuse_move(landlock_mine(), &from->dir, old, &to->dir, target, true, flags & RENAME_EXCHANGE);
 	/* Two names of one file: nothing happens (rename(2)). */
 	if (err || inode == victim)
 		return err;
