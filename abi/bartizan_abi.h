@@ -236,6 +236,7 @@ enum bz_scheme {
 	BZ_CHANGES = 7,	/* changes:		what changes to watched names is told here: struct bz_change */
 	BZ_WATCH = 8,	/* watch:ROOT/PATH	a watch of what has that name, until it is closed; see struct bz_change */
 	BZ_WAITSET = 9,	/* waitset:		a set of streams to wait for, which can be waited for in other sets */
+	BZ_NAMES = 10,	/* names:		a table of BZ_NAMES_MAX struct bz_host, read at offsets; BZ_ENOENT: no name is granted */
 };
 #define BZ_PATH_MAX 4095
 
@@ -250,6 +251,22 @@ struct bz_name {
 struct bz_address {
 	uint8_t ip[16];
 	uint32_t port;
+};
+
+/*
+ * A name of the network that is granted, with the addresses that it has: they change while the sandbox runs, and each can be connected
+ * to until its time (BZ_CLOCK_MONOTONIC; INT64_MAX: for ever).  Those that the name has now are those whose time is the latest.  A reader
+ * MUST take an address only if its `until` is the same before and after; 0: none is there.  The last entry with a name is followed by
+ * empty ones.
+ */
+#define BZ_NAMES_MAX 64
+#define BZ_HOST_ADDRESSES 64
+struct bz_host {
+	char name[256];		/* lower case, no dot at its end, NUL */
+	struct bz_host_address {
+		int64_t until;
+		uint8_t ip[16];
+	} addresses[BZ_HOST_ADDRESSES];
 };
 
 enum bz_kind { BZ_KIND_FILE = 8, BZ_KIND_DIR = 4, BZ_KIND_LINK = 10, BZ_KIND_FIFO = 1, BZ_KIND_SOCKET = 12,

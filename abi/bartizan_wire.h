@@ -80,6 +80,7 @@ enum bz_op {
 	BZ_REQ_CONNECT,	  /* flags = BZ_TCP or BZ_UDP; off, len = the two halves of the address; mode = port -> descriptor,
 			   * payload: struct bz_address of this end */
 	BZ_REQ_LISTEN,	  /* flags = number of a published port; mode = backlog -> listening descriptor */
+	BZ_REQ_NAMES,	  /* -> descriptor of the table of granted names */
 	BZ_OP_COUNT
 };
 

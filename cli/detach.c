@@ -56,6 +56,7 @@ static void keeper(struct run *r, struct record *record)
 	s->log = record_log(record);
 	r->spec.flags |= SANDBOX_DETACHED;
 	signals = session_signals();
+	names_own(r->options.net.names);
 	error = cgroup_start(&r->spec, &s->sandbox, err, sizeof(err));
 	leave_terminal();
 	if (error < 0) {

@@ -63,7 +63,7 @@ static void print_network(const struct run *r)
 		printf("  network                      %s leads to the guest's port %u\n",
 		       network_show_address(&n->ports[i].host), n->ports[i].guest);
 	for (size_t i = 0; i < n->rule_count; i++)
-		printf("  network                      connect to %s\n", network_show_rule(&n->rules[i]));
+		printf("  network                      connect to %s\n", network_show_rule(n, &n->rules[i]));
 }
 
 static void print_grants(const struct run *r)

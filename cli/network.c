@@ -1,6 +1,6 @@
 /*
- * Reads what -p, --allow and --add-host say.  The monitor gets numbers alone: addresses, prefixes, ports.  A name is resolved once,
- * here, before the sandbox starts; its addresses go into the guest's /etc/hosts, and each is a rule of its own.
+ * Reads what -p, --allow, --add-host and --dns say.  The monitor gets numbers alone: addresses, prefixes, ports, and for a name its
+ * place in the table of names (names.c).
  */
 #define _GNU_SOURCE
 #include <arpa/inet.h>
@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -44,11 +45,11 @@ const char *network_show_address(const struct bz_address *a)
 	return text;
 }
 
-const char *network_show_rule(const struct net_rule *r)
+const char *network_show_rule(const struct net_option *n, const struct net_rule *r)
 {
-	static char text[128];
 	char ip[INET6_ADDRSTRLEN] = "?", bits[8] = "", ports[24];
 	const bool v4 = is_v4(r->ip) && r->bits >= 96;
+	const char *scheme = r->scheme == BZ_UDP ? "/udp" : "";
 
 	inet_ntop(v4 ? AF_INET : AF_INET6, v4 ? r->ip + 12 : r->ip, ip, sizeof(ip));
 	if (r->bits < 128)
@@ -59,9 +60,9 @@ const char *network_show_rule(const struct net_rule *r)
 		snprintf(ports, sizeof(ports), "%u", r->first);
 	else
 		snprintf(ports, sizeof(ports), "%u-%u", r->first, r->last);
-	snprintf(text, sizeof(text), v4 ? "%s%s:%s%s" : "[%s%s]:%s%s", ip, bits, ports,
-		 r->scheme == BZ_UDP ? "/udp" : "");
-	return text;
+	if (r->name)
+		return must_format("port %s%s of %s", ports, scheme, names_show(n->names, r->name));
+	return must_format(v4 ? "%s%s:%s%s" : "[%s%s]:%s%s", ip, bits, ports, scheme);
 }
 
 static uint16_t parse_port(const char *what, const char *text, const char *all)
@@ -142,93 +143,64 @@ static bool is_name(const char *text)
 	       !text[strspn(text, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-._")];
 }
 
-/* What a rule for everything leaves out. */
-static bool needs_own_grant(const struct bz_address *a)
+bool network_name_grants(const uint8_t ip[16])
 {
 	static struct server all = {.rules = {{.scheme = BZ_TCP, .first = 1, .last = 0xffff}}, .rule_count = 1};
-	struct bz_address some_port = *a;
+	struct bz_address some_port = {.port = 1};
 
-	some_port.port = 1;
-	return network_judge(&all, BZ_TCP, &some_port) != 0;
+	memcpy(some_port.ip, ip, sizeof(some_port.ip));
+	return network_judge(&all, BZ_TCP, &some_port) == 0;
 }
 
-/* Names are asked for once each, however many ports there are. */
-static size_t resolve(struct run_options *o, const char *what, const char *name, struct bz_address out[RESOLVED_MAX])
+static void add_fixed(struct run_options *o, const char *what, const char *name, const uint8_t ip[16])
 {
-	int n = resolve_name(name, out);
-	size_t good = 0;
-
-	if (n <= 0)
-		fail(EXIT_BARTIZAN, "%s: %s: %s", what, name,
-		     n == -ETIMEDOUT ? "no answer from the host's name servers in time" : "the name cannot be resolved");
-	for (int i = 0; i < n; i++) {
-		if (needs_own_grant(&out[i])) {
-			out[i].port = 0;
-			fprintf(stderr, "bartizan: %s: %s is %s, which a name does not grant: grant the address itself\n",
-				what, name, network_show_address(&out[i]));
-			continue;
-		}
-		out[good] = out[i];
-		add_line(o, name, out[good++].ip);
-	}
-	if (!good)
-		fail(EXIT_BARTIZAN, "%s: %s: none of its addresses may be granted by a name", what, name);
-	return good;
+	add_line(o, name, ip);
+	names_fix(o->net.names, names_add(&o->net.names, what, name), ip);
 }
 
-/* Which addresses `host` means, as rules without ports.  Returns how many. */
-static size_t parse_host(struct run_options *o, const char *what, const char *all, char *host,
-			 struct net_rule rules[RESOLVED_MAX])
+/* Which addresses `host` means, as a rule without ports. */
+static struct net_rule parse_host(struct run_options *o, const char *what, const char *all, char *host)
 {
 	static const uint8_t special[16] = NET_HOST_ADDRESS;
-	struct bz_address found[RESOLVED_MAX];
+	struct net_rule rule = {.bits = 128};
 	char *slash, *end;
-	size_t n;
 
-	memset(rules, 0, RESOLVED_MAX * sizeof(rules[0]));
-	rules[0].bits = 128;
 	if (!strcmp(host, "*")) {
-		rules[0].bits = 0;
-		return 1;
+		rule.bits = 0;
+		return rule;
 	}
-	if (!strcmp(host, NET_HOST_NAME)) {
-		memcpy(rules[0].ip, special, sizeof(special));
+	if (!strcasecmp(host, NET_HOST_NAME)) {
+		memcpy(rule.ip, special, sizeof(special));
 		if (!o->net.hosts || !strstr(o->net.hosts, NET_HOST_NAME))
-			add_line(o, NET_HOST_NAME, special);
-		return 1;
+			add_fixed(o, what, NET_HOST_NAME, special);
+		return rule;
 	}
 	slash = strchr(host, '/');
 	if (slash)
 		*slash++ = 0;
-	if (parse_ip(host, rules[0].ip)) {
+	if (parse_ip(host, rule.ip)) {
 		unsigned long bits = slash ? strtoul(slash, &end, 10) : 0;
-		const bool v4 = is_v4(rules[0].ip);
+		const bool v4 = is_v4(rule.ip);
 
 		if (!slash)
-			return 1;
+			return rule;
 		if (*slash < '0' || *slash > '9' || *end || bits > (v4 ? 32 : 128))
 			fail(EXIT_BARTIZAN, "%s: '%s': '/%s' is no prefix length", what, all, slash);
-		rules[0].bits = bits + (v4 ? 96 : 0);
-		if (!clear_below(rules[0].ip, rules[0].bits))
+		rule.bits = bits + (v4 ? 96 : 0);
+		if (!clear_below(rule.ip, rule.bits))
 			fail(EXIT_BARTIZAN, "%s: '%s': bits behind the prefix are set; write the network's own address", what,
 			     all);
-		return 1;
+		return rule;
 	}
 	if (slash || !is_name(host))
 		fail(EXIT_BARTIZAN, "%s: '%s' is neither an address, a network (10.0.0.0/8), a name nor *", what, host);
-	n = resolve(o, what, host, found);
-	for (size_t i = 0; i < n; i++) {
-		memcpy(rules[i].ip, found[i].ip, 16);
-		rules[i].bits = 128;
-	}
-	return n;
+	return (struct net_rule){.name = names_add(&o->net.names, what, host)};
 }
 
 void options_allow(struct run_options *o, const char *what, const char *text)
 {
 	char *copy = must_dup(text), *ports, *udp = strstr(copy, "/udp");
-	struct net_rule rules[RESOLVED_MAX];
-	size_t n;
+	struct net_rule rule;
 
 	if (udp && !udp[4])
 		*udp = 0;
@@ -237,17 +209,11 @@ void options_allow(struct run_options *o, const char *what, const char *text)
 		fail(EXIT_BARTIZAN, "%s: '%s' is not HOST:PORT, NETWORK/BITS:PORT or [IPV6]:PORT, with /udp behind it for UDP", what,
 		     text);
 	*ports++ = 0;
-	n = parse_host(o, what, text, without_brackets(copy), rules);
+	rule = parse_host(o, what, text, without_brackets(copy));
 	for (char *port = strtok(ports, ","); port; port = strtok(NULL, ",")) {
-		struct net_rule range = {0};
-
-		parse_range(what, text, port, &range);
-		for (size_t i = 0; i < n; i++) {
-			rules[i].first = range.first;
-			rules[i].last = range.last;
-			rules[i].scheme = udp && !udp[0] ? BZ_UDP : BZ_TCP;
-			add_rule(o, what, &rules[i]);
-		}
+		parse_range(what, text, port, &rule);
+		rule.scheme = udp && !udp[0] ? BZ_UDP : BZ_TCP;
+		add_rule(o, what, &rule);
 	}
 	free(copy);
 }
@@ -261,8 +227,24 @@ void options_add_host(struct run_options *o, const char *what, const char *text)
 		*ip++ = 0;
 	if (!ip || !is_name(copy) || !parse_ip(without_brackets(ip), bytes))
 		fail(EXIT_BARTIZAN, "%s: '%s' is not NAME:ADDRESS", what, text);
-	add_line(o, copy, bytes);
+	add_fixed(o, what, copy, bytes);
 	free(copy);
+}
+
+void options_dns(struct run_options *o, const char *what, const char *text)
+{
+	struct name_servers *s = &o->net.servers;
+	char *copy = must_dup(text), *port = inet_pton(AF_INET6, text, (uint8_t[16]){0}) == 1 ? NULL : split_ports(copy);
+	uint8_t ip[16];
+
+	if (port)
+		*port++ = 0;
+	if (s->count == RESOLVE_SERVERS_MAX)
+		fail(EXIT_BARTIZAN, "%s: more than %d name servers", what, RESOLVE_SERVERS_MAX);
+	s->address[s->count] = without_brackets(copy);
+	s->port[s->count] = port ? parse_port(what, port, text) : 53;
+	if (!parse_ip(s->address[s->count++], ip))
+		fail(EXIT_BARTIZAN, "%s: '%s' is no address of a name server", what, text);
 }
 
 /* --- -p --- */

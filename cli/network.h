@@ -2,6 +2,7 @@
 #ifndef BARTIZAN_CLI_NETWORK_H
 #define BARTIZAN_CLI_NETWORK_H
 
+#include "cli/names.h"
 #include "monitor/monitor.h"
 
 struct net_option {
@@ -10,6 +11,8 @@ struct net_option {
 	struct bz_port ports[SANDBOX_PORTS_MAX];
 	int port_fds[SANDBOX_PORTS_MAX];
 	size_t port_count;
+	struct names *names; /* NULL: none */
+	struct name_servers servers;
 	char *hosts; /* lines for the guest's /etc/hosts, or NULL */
 };
 
@@ -18,15 +21,14 @@ struct run_options;
 void options_publish(struct run_options *o, const char *what, const char *text);  /* [ADDR:]HOST:GUEST */
 void options_allow(struct run_options *o, const char *what, const char *text);	  /* HOST|CIDR:PORT[,PORT...][/udp] */
 void options_add_host(struct run_options *o, const char *what, const char *text); /* NAME:ADDR */
+void options_dns(struct run_options *o, const char *what, const char *text);	  /* ADDR of a name server */
 
 /* Make and bind the sockets of published ports; ends the command where one cannot be had. */
 void network_bind(struct net_option *n);
 /* For people: ADDR:PORT, and a rule as --allow takes it. */
 const char *network_show_address(const struct bz_address *a);
-const char *network_show_rule(const struct net_rule *r);
-
-/* resolve.c: the addresses of a name, asked for by a process that can do nothing else.  How many, or < 0: an error number. */
-#define RESOLVED_MAX 64
-int resolve_name(const char *name, struct bz_address out[RESOLVED_MAX]);
+const char *network_show_rule(const struct net_option *n, const struct net_rule *r);
+/* May an address that a name has be granted by the name?  Those that a rule for everything leaves out may not. */
+bool network_name_grants(const uint8_t ip[16]);
 
 #endif

@@ -44,6 +44,7 @@ enum option_id {
 	OPT_EXEC_HEAP,
 	OPT_ALLOW,
 	OPT_ADD_HOST,
+	OPT_DNS,
 	OPT_HELP,
 };
 
@@ -87,6 +88,7 @@ static const struct option long_options[] = {
     {"publish", required_argument, NULL, 'p'},
     {"allow", required_argument, NULL, OPT_ALLOW},
     {"add-host", required_argument, NULL, OPT_ADD_HOST},
+    {"dns", required_argument, NULL, OPT_DNS},
     {"help", no_argument, NULL, OPT_HELP},
     {0},
 };
@@ -389,6 +391,9 @@ static void set_option(struct run_options *o, int id, const char *arg)
 		break;
 	case OPT_ADD_HOST:
 		options_add_host(o, "--add-host", arg);
+		break;
+	case OPT_DNS:
+		options_dns(o, "--dns", arg);
 		break;
 	case OPT_USR_LOCAL:
 		o->usr_local = true;

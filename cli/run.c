@@ -81,6 +81,9 @@ static void prepare_view(struct run *r)
 		view_text(&r->view, "/etc/hosts",
 			  must_format("127.0.0.1\tlocalhost\n::1\tlocalhost ip6-localhost ip6-loopback\n127.0.0.1\t%s\n%s",
 				      r->spec.hostname, o->net.hosts ? o->net.hosts : ""));
+	/* The library OS's own (libos/inet/dns.c): it knows the names that are granted. */
+	if (r->program.kind == PROGRAM_HOST || o->net.rule_count || o->net.hosts)
+		view_text(&r->view, "/etc/resolv.conf", "nameserver 127.0.0.53\noptions edns0\n");
 	r->spec.mounts = r->view.mounts;
 	r->spec.mount_count = r->view.count;
 }
@@ -155,8 +158,11 @@ static void prepare(struct run *r)
 		if (!spec->cwd)
 			fail(EXIT_BARTIZAN, "--here: %s", strerror(errno));
 	}
+	names_resolve(o->net.names, &o->net.servers);
 	spec->rules = o->net.rules;
 	spec->rule_count = o->net.rule_count;
+	spec->names_fd = names_share(o->net.names);
+	r->session.names = o->net.names;
 	if (spec->guest && (o->net.rule_count || o->net.port_count))
 		fail(EXIT_BARTIZAN, "-p and --allow are for programs of Linux; this guest has the network that --net gives it");
 	if (!o->explain)
@@ -217,6 +223,7 @@ static int run_attached(struct run *r)
 	else
 		r->session.settled = settled;
 	signals = session_signals();
+	names_own(r->options.net.names);
 	error = cgroup_start(&r->spec, &r->session.sandbox, err, sizeof(err));
 	if (error < 0) {
 		record_discard(record);

@@ -201,8 +201,10 @@ static void take_message(struct session *s, const struct monitor_msg *m)
 		tell_starter(s, "+", 1);
 		break;
 	case MONITOR_LOG:
-		if (m->arg == BZ_LOG_DENIED)
+		if (m->arg == BZ_LOG_DENIED && m->len && *m->text == '/')
 			add_denial(s, &s->missing, MISSING_MAX, DENIED_MISSING, m);
+		else if (m->arg == BZ_LOG_DENIED)
+			add_denial(s, &s->denials, DENIALS_MAX, "", m);
 		else if (m->arg == BZ_LOG_STOPPED)
 			stop_with_guest(s, m->len == 2 && !memcmp(m->text, "19", 2)); /* SIGSTOP */
 		else if (m->arg != BZ_LOG_PANIC)
@@ -301,9 +303,14 @@ static int settle(struct session *s, uint64_t since)
 	return -1;
 }
 
+static int sooner(int a, int b)
+{
+	return a < 0 || (b >= 0 && b < a) ? b : a;
+}
+
 int session_serve(struct session *s, int signals)
 {
-	struct pollfd fds[7];
+	struct pollfd fds[8];
 	uint64_t since = now_ms();
 
 	if (s->console)
@@ -317,8 +324,9 @@ int session_serve(struct session *s, int signals)
 			fds[2 + i] = (struct pollfd){.fd = s->output[i], .events = POLLIN};
 		if (s->console && !s->log)
 			console_poll(s->console, fds + 4);
-		if (poll(fds, 7, settle(s, since)) < 0)
+		if (poll(fds, 8, sooner(settle(s, since), names_poll(s->names, fds + 7))) < 0)
 			continue;
+		names_serve(s->names);
 		for (int i = 0; i < 2; i++)
 			if (fds[2 + i].revents && !log_take(s->log, s->output[i]))
 				s->output[i] = -1;

@@ -8,6 +8,7 @@
 #include <stdio.h>
 
 #include "cli/console.h"
+#include "cli/names.h"
 #include "cli/options.h"
 #include "monitor/monitor.h"
 
@@ -21,6 +22,7 @@ struct session {
 	struct sandbox sandbox;
 	struct console *console; /* NULL without -t */
 	struct log *log;	 /* NULL: messages go to standard error */
+	struct names *names;	 /* to be kept up to date; NULL: none */
 	struct record *record;	 /* where what was denied is noted; NULL: nowhere */
 	void (*settled)(struct session *s); /* called once, when it has run for SETTLED_MS; NULL: not (any more) */
 	int output[2];		 /* -d: reading ends of the guest's stdout and stderr; else -1 */

@@ -69,6 +69,7 @@ struct net_rule {
 	uint8_t bits;
 	uint8_t scheme;		/* BZ_TCP, BZ_UDP */
 	uint16_t first, last;	/* ports */
+	uint16_t name;		/* not 0: the addresses of that entry, from 1 on, of the table of names; of the same kinds */
 };
 #define NET_RULES_MAX 1024
 
@@ -106,6 +107,7 @@ struct sandbox_spec {
 
 	const struct net_rule *rules; /* at most NET_RULES_MAX */
 	size_t rule_count;
+	int names_fd;		/* sealed memfd of BZ_NAMES_MAX struct bz_host, which the caller writes as they change; 0: none */
 	const struct bz_port *ports; /* at most SANDBOX_PORTS_MAX */
 	const int *port_fds;	/* sockets bound to them, that do not listen yet; stay the caller's */
 	size_t port_count;
@@ -163,7 +165,8 @@ enum monitor_kind {
 
 	/* from the monitor */
 	MONITOR_STARTED = 64,	/* the library OS runs.  elapsed_ns: since sandbox_start was called */
-	MONITOR_LOG,		/* arg: enum bz_log; text of the library OS.  BZ_LOG_DENIED: a name that it did not find;
+	MONITOR_LOG,		/* arg: enum bz_log; text of the library OS.  BZ_LOG_DENIED: a name that it did not find, or
+				 * what it refused by itself;
 				 * BZ_LOG_STOPPED: the signal that stopped the first process */
 	MONITOR_DENIED,		/* a request that was refused, deduplicated and rate-limited: one line */
 	MONITOR_STATISTICS,	/* `key value` lines of the library OS, host layer (host NAME COUNT) and monitor; the last

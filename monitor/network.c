@@ -10,6 +10,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "monitor/server.h"
@@ -74,6 +75,32 @@ static bool is_own(const struct bz_address *a)
 	return !foreign;
 }
 
+/* An address counts only if its time is the same before and after it was read. */
+static bool is_named(const struct bz_host *named, const uint8_t *ip)
+{
+	struct timespec t;
+	int64_t now;
+
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	now = t.tv_sec * 1000000000ll + t.tv_nsec;
+	for (int i = 0; i < BZ_HOST_ADDRESSES; i++) {
+		const struct bz_host_address *a = &named->addresses[i];
+		int64_t until = __atomic_load_n(&a->until, __ATOMIC_ACQUIRE);
+
+		if (until < now || memcmp(a->ip, ip, sizeof(a->ip)))
+			continue;
+		__atomic_thread_fence(__ATOMIC_ACQUIRE);
+		if (__atomic_load_n(&a->until, __ATOMIC_RELAXED) == until)
+			return true;
+	}
+	return false;
+}
+
+static bool covers(const struct server *server, const struct net_rule *r, const uint8_t *ip)
+{
+	return r->name ? server->names && is_named(&server->names[r->name - 1], ip) : within(ip, r->ip, r->bits);
+}
+
 int network_judge(const struct server *server, uint32_t scheme, const struct bz_address *to)
 {
 	static const struct bz_address none;
@@ -85,7 +112,7 @@ int network_judge(const struct server *server, uint32_t scheme, const struct bz_
 	for (uint32_t i = 0; i < server->rule_count; i++) {
 		const struct net_rule *r = &server->rules[i];
 
-		if (r->scheme != scheme || to->port < r->first || to->port > r->last || !within(to->ip, r->ip, r->bits))
+		if (r->scheme != scheme || to->port < r->first || to->port > r->last || !covers(server, r, to->ip))
 			continue;
 		if (r->bits == 128)
 			return 0;

@@ -418,6 +418,10 @@ static int serve(struct server *server, struct parsed *p, struct answer *answer)
 		return answer->fd < 0 ? -EAGAIN : 0;
 	case BZ_REQ_RANDOM:
 		return serve_random(answer);
+	case BZ_REQ_NAMES:
+		answer->keep = true;
+		answer->fd = server->names ? server->names_fd : -1;
+		return server->names ? 0 : -ENOENT;
 	case BZ_REQ_CONNECT:
 		return network_connect(server, &p->head, answer);
 	case BZ_REQ_LISTEN:

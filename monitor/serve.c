@@ -386,14 +386,14 @@ static void client_read(struct monitor *m, uint32_t i)
 
 /* --- The end ------------------------------------------------------------------------------------------- */
 
-_Static_assert(BZ_OP_COUNT == 26, "send_statistics names each request");
+_Static_assert(BZ_OP_COUNT == 27, "send_statistics names each request");
 
 static void send_statistics(struct monitor *m)
 {
 	static const char *const names[BZ_OP_COUNT - BZ_REQ_OPEN] = {
 	    "open",	 "getattr", "setattr", "resize", "flush",   "rename", "link", "remove", "readlink",
 	    "enumerate", "lock",    "xattr",   "forget", "waitset", "event",  "exit", "random", "ask",
-	    "changes", "watch", "unwatch", "connect", "listen"};
+	    "changes", "watch", "unwatch", "connect", "listen", "names"};
 	char text[1024];
 	size_t n = 0;
 

@@ -69,6 +69,8 @@ struct server {
 
 	struct net_rule rules[NET_RULES_MAX];
 	uint32_t rule_count;
+	const struct bz_host *names; /* null: none; who writes it reads what name servers send */
+	int names_fd;
 	int ports[SANDBOX_PORTS_MAX]; /* published: bound sockets */
 	uint32_t port_count;
 

@@ -10,6 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/auxv.h>
+#include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -124,6 +125,11 @@ static void keep_needed(struct monitor *m)
 	if (spec->rule_count)
 		memcpy(m->server.rules, spec->rules, spec->rule_count * sizeof(spec->rules[0]));
 	m->server.rule_count = spec->rule_count;
+	if (spec->names_fd) {
+		m->server.names_fd = keep(m, &list, spec->names_fd);
+		m->server.names = mmap(NULL, BZ_NAMES_MAX * sizeof(struct bz_host), PROT_READ, MAP_SHARED, m->server.names_fd, 0);
+		monitor_must(m, m->server.names == MAP_FAILED ? -errno : 0, "cannot map the names that are granted");
+	}
 	m->server.proc_fd = keep(m, &list, m->server.proc_fd);
 #ifdef SANITIZED
 	sanitizer_report_to(keep(m, &list, sanitizer_report_open()));

@@ -119,6 +119,8 @@ bz_stream stream_open(const struct bz_name *name, uint32_t flags, uint32_t mode,
 		return open_nameless(BZ_REQ_EVENT);
 	if (name->scheme == BZ_ASK)
 		return open_nameless(BZ_REQ_ASK);
+	if (name->scheme == BZ_NAMES)
+		return open_nameless(BZ_REQ_NAMES);
 	if (name->scheme == BZ_CHANGES)
 		return changes_open();
 	if (name->scheme == BZ_WATCH)

@@ -128,30 +128,37 @@ static void addr_text(const struct inet_addr *a, char *buf, size_t size)
 	snprintf(buf + n, size - n, "]:%u", a->port);
 }
 
-#define REFUSED_MAX 64
+#define DENIED_MAX 64
 
-/* Each address once; at most so many of them. */
-void inet_refused(const char *what, const struct inet_addr *to)
+/* Each text once; at most so many of them. */
+void inet_tell_denied(const char *text)
 {
-	static struct inet_addr told[REFUSED_MAX]; /* inet_lock */
+	static u64 told[DENIED_MAX]; /* FNV-1a; inet_lock */
 	static u32 count;
-	char text[IP_TEXT];
-	bool new = true;
+	u64 hash = 0xcbf29ce484222325ull;
+	bool new;
 
+	for (const char *c = text; *c; c++)
+		hash = (hash ^ (u8)*c) * 0x100000001b3ull;
 	mutex_lock(&inet_lock);
+	new = count < DENIED_MAX;
 	for (u32 i = 0; i < count; i++)
-		if (addr_same_ip(&told[i], to) && told[i].port == to->port)
-			new = false;
-	if (count == REFUSED_MAX)
-		new = false;
+		new &= told[i] != hash;
 	if (new)
-		told[count++] = *to;
+		told[count++] = hash;
 	mutex_unlock(&inet_lock);
-	if (!new)
-		return;
-	addr_text(to, text, sizeof(text));
-	printk(BZ_LOG_WARN, "network: %s %s is refused: a sandbox reaches its own loopback addresses only",
-	       what, text);
+	if (new)
+		printk(BZ_LOG_DENIED, "denied: %s", text);
+}
+
+void inet_refused(const struct inet_sock *i, const struct inet_addr *to)
+{
+	char ip[IP_TEXT], text[3 * IP_TEXT];
+	const char *udp = inet_is_tcp(i) ? "" : "/udp";
+
+	addr_text(to, ip, sizeof(ip));
+	snprintf(text, sizeof(text), "connect to %s%s: no grant covers it (--allow %s%s)", ip, udp, ip, udp);
+	inet_tell_denied(text);
 }
 
 /* --- /proc/net --- */

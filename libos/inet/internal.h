@@ -80,8 +80,17 @@ int inet_bind(struct socket *s, const struct socket_name *name);
 int inet_getname(struct socket *s, struct socket_name *name, bool peer);
 void inet_lock_two(struct inet_sock *a, struct inet_sock *b);
 void inet_unlock_two(struct inet_sock *a, struct inet_sock *b);
-/* This address is outside of the sandbox: the operator is told, once for each. */
-void inet_refused(const char *what, const struct inet_addr *to);
+/* This address is outside of the sandbox, of which nothing is granted: the operator is told, once for each. */
+void inet_refused(const struct inet_sock *i, const struct inet_addr *to);
+void inet_tell_denied(const char *text); /* the same of anything */
+
+/* --- dns.c --- */
+bool dns_serves(const struct inet_addr *to);
+/* A question that came by a datagram from `from`: the answer goes into i's own queue. */
+void dns_take_datagram(struct inet_sock *i, const struct dgram *question, const struct inet_addr *to, const struct inet_addr *from);
+struct tcp_sock;
+/* Questions that were sent to `end`, the resolver's end of a connection. */
+void dns_take_stream(struct tcp_sock *end);
 
 /* --- address.c --- */
 bool addr_is_v4(const struct inet_addr *a);
@@ -160,6 +169,7 @@ struct tcp_sock {
 	u64 bytes, read_at, written;	   /* bytes == written - read_at */
 	bz_stream stream; /* of the host: the connection's, or a published port's; -1: none; inet_lock */
 	int port;	  /* which of bz_start's ports */
+	bool resolver;	  /* nobody's: dns.c answers what is sent to it */
 	bool starved;			   /* the peer found no room */
 	bool urgent_pending, urgent_taken; /* there is an urgent byte at urgent_at; recv(MSG_OOB) had it */
 	u64 urgent_at;

@@ -298,6 +298,8 @@ ssize_t tcp_send(struct socket *s, struct socket_msg *m)
 	if (!to)
 		return tcp_broken(t, m);
 	n = send_all(t, to, m, deadline);
+	if (unlikely(to->resolver))
+		dns_take_stream(to);
 	tcp_put(to);
 	return n;
 }

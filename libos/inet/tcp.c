@@ -86,6 +86,8 @@ static void send_fin(struct tcp_sock *t)
 		tcp_put(peer);
 }
 
+static void end_resolver(struct tcp_sock *end);
+
 /* --- listening --- */
 
 static bool queue_full(const struct tcp_sock *t)
@@ -150,11 +152,10 @@ struct tcp_sock *tcp_make_accepted(const struct tcp_sock *listener)
 }
 
 /* inet_lock held: both ends are connected from here on; `end` is nobody else's yet. */
-static void link_ends(struct tcp_sock *t, struct tcp_sock *end, struct tcp_sock *listener)
+static void link_ends(struct tcp_sock *t, struct tcp_sock *end)
 {
 	end->inet.local = t->inet.remote;
 	end->inet.remote = t->inet.local;
-	inet_port_inherit(&end->inet);
 	end->peer = t;
 	ref_get(&t->inet.refs);
 	ref_get(&end->inet.refs);
@@ -165,6 +166,12 @@ static void link_ends(struct tcp_sock *t, struct tcp_sock *end, struct tcp_sock 
 		t->inet.socket.sndbuf = SNDBUF_CONNECTED;
 	WRITE_ONCE(t->inet.state, TCP_ESTABLISHED);
 	mutex_unlock(&t->inet.lock);
+}
+
+static void link_with_listener(struct tcp_sock *t, struct tcp_sock *end, struct tcp_sock *listener)
+{
+	link_ends(t, end);
+	inet_port_inherit(&end->inet);
 	mutex_lock(&listener->inet.lock);
 	list_add_tail(&end->node, &listener->queue);
 	WRITE_ONCE(listener->queued, listener->queued + 1);
@@ -180,7 +187,7 @@ static void connect_pending(struct tcp_sock *listener)
 	if (!list_empty(&listener->pending) && !queue_full(listener)) {
 		t = list_first(&listener->pending, struct tcp_sock, node);
 		list_del(&t->node);
-		link_ends(t, t->embryo, listener);
+		link_with_listener(t, t->embryo, listener);
 		t->embryo = NULL;
 		t->listener = NULL;
 	}
@@ -274,6 +281,30 @@ static int name_ends(struct tcp_sock *t, struct inet_addr to)
 	return 0;
 }
 
+/* inet_lock held.  The guest's name server has no socket but the other end. */
+static int connect_resolver(struct tcp_sock *t)
+{
+	struct socket *s;
+	int err = tcp_create(t->inet.socket.family, IPPROTO_TCP, &s);
+
+	if (err)
+		return err;
+	s->sndbuf = SNDBUF_CONNECTED;
+	tcp_of(s)->resolver = true;
+	link_ends(t, tcp_of(s));
+	return 0;
+}
+
+/* Nothing is locked: who asked has no more to say. */
+static void end_resolver(struct tcp_sock *end)
+{
+	if (likely(!end->resolver) || !__atomic_exchange_n(&end->resolver, false, __ATOMIC_SEQ_CST))
+		return;
+	mutex_lock(&end->read_lock); /* another thread's question may be read still */
+	end->inet.socket.ops->release(&end->inet.socket);
+	mutex_unlock(&end->read_lock);
+}
+
 /* inet_lock held.  Afterwards t is ESTABLISHED, SYN_SENT (pending) or CLOSE with an error to be told. */
 static int begin_connect(struct tcp_sock *t, const struct inet_addr *to, struct tcp_sock **woken)
 {
@@ -284,6 +315,8 @@ static int begin_connect(struct tcp_sock *t, const struct inet_addr *to, struct 
 		return err;
 	t->connecting = true;
 	listener = (struct tcp_sock *)inet_find_listener(&t->inet.remote, &t->inet.local);
+	if (!listener && dns_serves(&t->inet.remote))
+		return connect_resolver(t);
 	if (!listener) {
 		refuse(t);
 		return 0;
@@ -300,7 +333,7 @@ static int begin_connect(struct tcp_sock *t, const struct inet_addr *to, struct 
 		ref_get(&t->inet.refs);
 		list_add_tail(&t->node, &listener->pending);
 	} else {
-		link_ends(t, end, listener);
+		link_with_listener(t, end, listener);
 	}
 	*woken = listener;
 	return 0;
@@ -414,6 +447,7 @@ static void disconnect(struct tcp_sock *t)
 	refuse_all(&queue, &pending);
 	if (peer) {
 		tcp_reset(peer, false);
+		end_resolver(peer);
 		tcp_put(peer);
 	}
 	if (embryo) {
@@ -486,7 +520,7 @@ static int check_target(struct tcp_sock *t, const struct inet_addr *to)
 	if (addr_is_multicast(to) || addr_is_broadcast(to))
 		return -ENETUNREACH;
 	if (!addr_is_any(to) && !addr_is_local(to) && !outside_may(to)) {
-		inet_refused("a connection to", to);
+		inet_refused(&t->inet, to);
 		return -ECONNREFUSED;
 	}
 	return 0;
@@ -565,7 +599,7 @@ static int tcp_connect(struct socket *s, const struct socket_name *name, bool no
 
 static int tcp_shutdown(struct socket *s, u32 how)
 {
-	struct tcp_sock *t = tcp_of(s);
+	struct tcp_sock *t = tcp_of(s), *peer;
 	u32 state = READ_ONCE(t->inet.state);
 	int err = 0;
 
@@ -587,6 +621,11 @@ static int tcp_shutdown(struct socket *s, u32 how)
 		host->stream_close(t->stream, how);
 	else if (!err && (how & SHUT_SEND))
 		send_fin(t);
+	peer = how & SHUT_SEND ? tcp_peer(t) : NULL;
+	if (peer) {
+		end_resolver(peer);
+		tcp_put(peer);
+	}
 	wake(t, ~0u);
 	return err;
 }
@@ -625,6 +664,7 @@ static void tcp_release(struct socket *s)
 			tcp_reset(peer, false);
 		else
 			wake(peer, EPOLLOUT | EPOLLWRNORM);
+		end_resolver(peer);
 		tcp_put(peer);
 	}
 	if (embryo) {

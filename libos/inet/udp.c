@@ -161,7 +161,7 @@ static int check_name(struct inet_sock *i, const struct inet_addr *a)
 	if (addr_is_multicast(a))
 		return -ENETUNREACH;
 	if (!addr_is_any(a) && !addr_is_local(a) && !outside_may(a)) {
-		inet_refused("a datagram to", a);
+		inet_refused(i, a);
 		return -EPERM;
 	}
 	return 0;
@@ -203,6 +203,11 @@ static struct dgram *make(struct socket_msg *m, const struct control *c)
 static int deliver(struct inet_sock *i, struct dgram *d, const struct inet_addr *to,
 		   const struct inet_addr *from, struct inet_sock *receiver)
 {
+	if (!receiver && dns_serves(to)) {
+		dns_take_datagram(i, d, to, from);
+		kfree(d);
+		return 0;
+	}
 	if (!receiver) {
 		kfree(d);
 		if (READ_ONCE(i->state) == TCP_ESTABLISHED) {

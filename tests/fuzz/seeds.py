@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 """Writes small seeds for the fuzz targets of images.  usage: seeds.py CORPUS (makes CORPUS/image, manifest, unpack,
-elfdeps, elf, erofs, untar)"""
+elfdeps, elf, erofs, untar, dns)"""
 import hashlib
 import io
 import os
@@ -170,6 +170,9 @@ def main():
         put(corpus + '/erofs', data)
     for data in tars():
         put(corpus + '/untar', data)
+    for records in (b'', b'\xc0\x0c\0\x01\0\x01\0\0\0\x3c\0\x04\xc0\0\x02\x01', b'\xc0\x0c\0\x05\0\x01\0\0\0\x3c\0\x02\xc0\x0c',
+                    b'\x01a\0\0\x1c\0\x01\0\0\0\x3c\0\x10' + bytes(16)):
+        put(corpus + '/dns', b'\x12\x34\x81\x80\0\x01\0\x01\0\0\0\0\x01a\x07example\x03org\0\0\x01\0\x01' + 3 * records)
 
 
 main()

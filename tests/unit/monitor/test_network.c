@@ -181,6 +181,38 @@ static void requests(void **state)
 	assert_int_equal(answer.reply.result, -EINVAL);
 }
 
+/* A name grants the addresses that its entry has, until their time; never those that a wide rule leaves out. */
+static void names(void **state)
+{
+	static struct bz_host table[BZ_NAMES_MAX];
+	const char *const special[] = {"127.0.0.1", "169.254.169.254", "::1", "fe80::1", "10.0.0.1"};
+	struct bz_address a;
+
+	server.names = table;
+	server.rules[server.rule_count++] = (struct net_rule){.scheme = BZ_TCP, .first = 443, .last = 443, .name = 2};
+	assert_false(covered("192.0.2.1", 443));
+	a = address("192.0.2.1", 0);
+	memcpy(table[1].addresses[63].ip, a.ip, 16);
+	table[1].addresses[63].until = INT64_MAX;
+	assert_true(covered("192.0.2.1", 443));
+	assert_false(covered("192.0.2.1", 444));
+	assert_false(covered("192.0.2.2", 443));
+	assert_false(covered("::192.0.2.1", 443));
+	table[1].addresses[63].until = 1;
+	assert_false(covered("192.0.2.1", 443));
+	memcpy(table[0].addresses[0].ip, a.ip, 16); /* another name's */
+	table[0].addresses[0].until = INT64_MAX;
+	assert_false(covered("192.0.2.1", 443));
+	for (size_t i = 0; i < 5; i++) {
+		a = address(special[i], 0);
+		memcpy(table[1].addresses[i].ip, a.ip, 16);
+		table[1].addresses[i].until = INT64_MAX;
+		assert_int_equal(covered(special[i], 443), i == 4);
+	}
+	server.names = NULL;
+	assert_false(covered("10.0.0.1", 443));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -191,6 +223,7 @@ int main(void)
 	    cmocka_unit_test_setup(wide_rules_leave_out, reset),
 	    cmocka_unit_test_setup(rules_of_their_own, reset),
 	    cmocka_unit_test_setup(own_interfaces, reset),
+	    cmocka_unit_test_setup(names, reset),
 	    cmocka_unit_test_setup(requests, reset),
 	};
 
