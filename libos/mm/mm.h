@@ -14,6 +14,7 @@
 
 struct file;
 struct rewrite;
+struct tenants;
 
 struct vma {
 	u64 start, end;
@@ -45,6 +46,7 @@ struct mm {
 	struct list vmas;
 	struct vma *root;
 	struct vma *found;	/* what vma_find last found, or null */
+	struct tenants *tenants; /* the processes whose memory it is, if ever there were two (proc/tenants.c) */
 	u32 count;
 	u64 total_pages, locked_pages, data_pages;
 	u64 start_code, end_code, start_data, end_data, start_brk, brk, start_stack, arg_start, arg_end, env_start, env_end;

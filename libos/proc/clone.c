@@ -41,9 +41,6 @@ static int check_flags(const struct clone_args *a)
 	/* No cgroup file system, hence no descriptor of one. */
 	if (f & CLONE_INTO_CGROUP)
 		return -EBADF;
-	/* A process that shares memory with its maker is possible for as long as the maker waits. */
-	if ((f & CLONE_VM) && !(f & (CLONE_THREAD | CLONE_VFORK)))
-		return -ENOSYS;
 	if ((f & CLONE_THREAD) && (!(f & CLONE_FILES) || !(f & CLONE_FS)))
 		return -ENOSYS;
 	return 0;
@@ -186,7 +183,12 @@ static int process_inherit(struct process *p, struct process *parent, u64 flags)
 	} else {
 		p->fs = fs_context_copy(parent->fs);
 	}
-	p->sighand = sighand_copy(parent->sighand);
+	if (flags & CLONE_SIGHAND) {
+		ref_get(&parent->sighand->refs);
+		p->sighand = parent->sighand;
+	} else {
+		p->sighand = sighand_copy(parent->sighand);
+	}
 	if (!p->files || !p->fs || !p->sighand)
 		return -ENOMEM;
 	mutex_lock(&parent->lock);
@@ -247,7 +249,7 @@ static void wait_for_vfork(struct process *p)
 			   now_mono() + NSEC_PER_SEC / 10);
 }
 
-static bool attach_process(struct process *p, struct thread *t, struct process *parent, u64 flags)
+bool process_attach(struct process *p, struct thread *t, struct process *parent, u64 flags)
 {
 	struct process *up = parent;
 
@@ -256,7 +258,7 @@ static bool attach_process(struct process *p, struct thread *t, struct process *
 	return process_publish(p, t, up, current);
 }
 
-static void unattach_process(struct process *p, struct thread *t)
+void process_unattach(struct process *p, struct thread *t)
 {
 	mutex_lock(&tasklist_lock);
 	process_unhash(p);
@@ -288,7 +290,7 @@ static int share_memory(struct process *p, struct thread *t, struct process *par
 {
 	mm_get(parent->mm);
 	p->mm = parent->mm;
-	if (!attach_process(p, t, parent, a->flags))
+	if (!process_attach(p, t, parent, a->flags))
 		return -ERESTARTNOINTR;
 	if (a->flags & CLONE_PARENT_SETTID)
 		put_user(t->tid, (i32 *)a->parent_tid);
@@ -301,6 +303,12 @@ static int share_memory(struct process *p, struct thread *t, struct process *par
 		put_user(t->tid, (i32 *)a->child_tid);
 	t->orig_rax = __NR_clone;
 	return 0;
+}
+
+/* A child that its parent waits for, and whose end it cannot see before, runs on the parent's host thread. */
+static bool borrows_thread(const struct clone_args *a)
+{
+	return (a->flags & (CLONE_VM | CLONE_VFORK)) == (CLONE_VM | CLONE_VFORK);
 }
 
 static long clone_process(const struct clone_args *a)
@@ -322,16 +330,18 @@ static long clone_process(const struct clone_args *a)
 	}
 	inherit_thread(t, a);
 	seccomp_inherit(t, current);
-	t->altstack_sp = current->altstack_sp;
-	t->altstack_size = current->altstack_size;
-	t->altstack_flags = current->altstack_flags;
+	if ((a->flags & (CLONE_VM | CLONE_VFORK)) != CLONE_VM) {
+		t->altstack_sp = current->altstack_sp;
+		t->altstack_size = current->altstack_size;
+		t->altstack_flags = current->altstack_flags;
+	}
 	p->exit_signal = a->flags & CLONE_PARENT ? parent->exit_signal : a->exit_signal;
 	if (a->flags & CLONE_CLEAR_SIGHAND)
 		sighand_exec(p);
 	pid = t->tid;
 	ref_get(&p->refs);
 	ref_get(&t->refs);
-	if (a->flags & CLONE_VM) {
+	if (borrows_thread(a)) {
 		ret = -ENOMEM;
 		v = vfork_new();
 		if (!v)
@@ -350,9 +360,15 @@ static long clone_process(const struct clone_args *a)
 		process_put(p);
 		return 0; /* as the child; to the parent vfork_end gives pid */
 	}
+	if (a->flags & CLONE_VM) {
+		ret = tenants_begin(p, t, parent, a);
+		if (ret)
+			goto fail;
+		goto begun;
+	}
 	mutex_lock(&parent->mm->lock);
 	p->mm = mm_copy(parent->mm);
-	if (!p->mm || !attach_process(p, t, parent, a->flags)) {
+	if (!p->mm || !process_attach(p, t, parent, a->flags)) {
 		mutex_unlock(&parent->mm->lock);
 		ret = p->mm ? -ERESTARTNOINTR : -ENOMEM;
 		goto fail;
@@ -368,13 +384,14 @@ static long clone_process(const struct clone_args *a)
 	current_tcb()->resume_flag = (u64)&current->in_guest;
 	mutex_unlock(&parent->mm->lock);
 	if (ret < 0) {
-		unattach_process(p, t);
+		process_unattach(p, t);
 		ret = -EAGAIN;
 		goto fail;
 	}
 	WRITE_ONCE(t->host_tid, ret);
 	if (a->flags & CLONE_PARENT_SETTID)
 		put_user(pid, (i32 *)a->parent_tid);
+begun:
 	if (a->flags & CLONE_VFORK)
 		wait_for_vfork(p);
 	thread_put(t);

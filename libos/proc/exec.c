@@ -406,6 +406,10 @@ static int change_program(struct exec_image *img, struct bz_context *ctx)
 
 	if (err)
 		return -ERESTARTNOINTR;
+	if (sighand_unshare(p)) {
+		p->exec_thread = NULL;
+		return -ENOMEM;
+	}
 	thread_become_leader(t);
 	if (t->robust_list)
 		futex_exit_robust(t);
@@ -465,7 +469,7 @@ static int exec_image_run(struct exec_image *img, struct bz_context *ctx)
 	int err = exec_image_check(img);
 
 	if (!err)
-		err = current->vfork ? vfork_exec(img) : change_program(img, ctx);
+		err = current->vfork ? vfork_exec(img) : tenants_others(current->process->mm) ? tenants_exec(img) : change_program(img, ctx);
 	exec_image_free(img);
 	return err;
 }

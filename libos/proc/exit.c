@@ -223,7 +223,7 @@ static void process_finish(struct process *p)
 	}
 	process_exit_session(p);
 	/* Who waits for this process may count on its memory, and on the room of files that it had mapped. */
-	if (p != init_process && !current->vfork)
+	if (p != init_process && !current->vfork && !tenants_others(mm))
 		mm_give_back(mm);
 	mutex_lock(&tasklist_lock);
 	p->mm = NULL;
@@ -245,11 +245,12 @@ void thread_exit(u32 code)
 	struct process *p = t->process;
 	struct bz_tcb *tcb = current_tcb();
 	struct vfork *v = t->vfork;
+	struct tenants *tenants;
 	bool last;
 
 	if (tracing())
 		trace_exit(t, code);
-	release_user_state(t, v || READ_ONCE(p->thread_count) > 1);
+	release_user_state(t, v || READ_ONCE(p->thread_count) > 1 || tenants_others(p->mm));
 	collect_times(t);
 	if (t->waitset >= 0)
 		host->stream_close(t->waitset, 0);
@@ -264,6 +265,7 @@ void thread_exit(u32 code)
 	}
 	t->state = THREAD_DEAD;
 	mutex_unlock(&p->lock);
+	tenants = p->mm->tenants; /* of the last one nobody makes them any more */
 	if (!last)
 		thread_unhash(t);
 	mutex_unlock(&tasklist_lock);
@@ -285,7 +287,7 @@ void thread_exit(u32 code)
 	if (v)
 		vfork_end(v);
 	if (last)
-		host->process_exit(0);
+		tenants_leave(tenants);
 	host->thread_exit(NULL);
 }
 

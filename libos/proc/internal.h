@@ -6,6 +6,22 @@
 #include "libos/proc/proc.h"
 #include "libos/vfs/vfs.h"
 
+struct mm;
+struct clone_args;
+struct exec_image;
+/* On the tables, as a child of `parent`, or with CLONE_PARENT its sibling; false: a signal came for the current thread. */
+bool process_attach(struct process *p, struct thread *t, struct process *parent, u64 flags);
+void process_unattach(struct process *p, struct thread *t);
+
+/* tenants.c: p, whose first thread is t, begins beside its maker in the same memory.  0 or -errno. */
+int tenants_begin(struct process *p, struct thread *t, struct process *parent, const struct clone_args *a);
+bool tenants_others(const struct mm *mm);	/* other processes than the current one live in it */
+/* exec of a process with others beside it: goes on in a picoprocess of its own.  Returns an error alone. */
+int tenants_exec(struct exec_image *img);
+/* The last act of a process's last thread: `all` is what its memory map had. */
+struct tenants;
+void tenants_leave(struct tenants *all) __noreturn;
+
 struct process *process_lookup(i32 pid);	/* tasklist locked; no reference */
 bool threads_full(void);	/* no thread more can be had just now */
 bool process_publish(struct process *p, struct thread *t, struct process *parent, const struct thread *maker);

@@ -4,6 +4,7 @@
  */
 #include "libos/ask/ask.h"
 #include "libos/kernel/dispatch.h"
+#include "libos/mm/mm.h"
 #include "libos/proc/proc.h"
 #include "libos/signal/signal.h"
 #include "libos/tty/tty.h"
@@ -206,7 +207,7 @@ static void check_deaths(void)
 			continue;
 		t = list_first(&p->threads, struct thread, node);
 		/* The host knows a thread beside the first by its number only once it has begun. */
-		if (t->tid != p->pid && !READ_ONCE(t->begun))
+		if ((t->tid != p->pid || (p->mm && p->mm->tenants)) && !READ_ONCE(t->begun))
 			continue;
 		if (t->host_tid > 0 && t->state != THREAD_DEAD && host->thread_interrupt(t->host_tid, 1) == -ESRCH) {
 			dead = true;

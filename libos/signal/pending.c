@@ -245,6 +245,24 @@ void sighand_put(struct sighand *s)
 	kfree(s);
 }
 
+int sighand_unshare(struct process *p)
+{
+	struct sighand *old = p->sighand, *s;
+
+	if (READ_ONCE(old->refs) == 1)
+		return 0;
+	s = sighand_copy(old);
+	if (!s)
+		return -ENOMEM;
+	mutex_lock(&tasklist_lock);
+	mutex_lock(&p->lock);
+	p->sighand = s;
+	mutex_unlock(&p->lock);
+	mutex_unlock(&tasklist_lock);
+	sighand_put(old);
+	return 0;
+}
+
 void sighand_exec(struct process *p)
 {
 	struct sighand *s = p->sighand;

@@ -48,6 +48,7 @@ void signal_temp_mask_done(bool keep_for_handler);
 struct sighand *sighand_create(void);
 struct sighand *sighand_copy(struct sighand *s);	/* fork */
 void sighand_put(struct sighand *s);
+int sighand_unshare(struct process *p);			/* of the current process: nobody else's from now on; -ENOMEM */
 void sighand_exec(struct process *p);			/* handlers become defaults */
 void sigpending_init(struct sigpending *p);
 void sigpending_flush(struct sigpending *p);
