@@ -213,7 +213,8 @@ typedef int32_t bz_stream;
 
 /* Streams that every sandbox has from the start. */
 #define BZ_STREAM_ARENA 1  /* the arena: map, and write behind the host's part */
-#define BZ_STREAM_IMAGE 2  /* the image file: read and map, read-only.  Absent without an image: BZ_EBADF */
+#define BZ_STREAM_IMAGE 2  /* the image file, or patched text for programs of the host: read and map, read-only.
+			    * Absent without either: BZ_EBADF */
 #define BZ_STREAM_STDIN 3  /* standard streams as the operator attached them; see bz_start.stdio */
 #define BZ_STREAM_STDOUT 4
 #define BZ_STREAM_STDERR 5

@@ -70,6 +70,7 @@ static void keeper(struct run *r, struct record *record)
 	close(r->spec.listen_fd);
 	record_running(record, r, &s->sandbox);
 	s->record = record;
+	hosttext_begin(r);
 	code = session_serve(s, signals);
 	if (!s->failed)
 		hints_show(r, code);
@@ -79,6 +80,7 @@ static void keeper(struct run *r, struct record *record)
 		record_ended(record, code, s->why);
 	if (r->options.stats)
 		stats_report(s);
+	hosttext_end(r);
 	_exit(code);
 }
 

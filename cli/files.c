@@ -46,7 +46,7 @@ int files_open_libos(uint64_t *size)
 	return fd;
 }
 
-void files_exec_image(char **argv)
+void files_try_image(char **argv)
 {
 	struct strings all = {0};
 	char path[PATH_MAX];
@@ -57,8 +57,16 @@ void files_exec_image(char **argv)
 	for (int n = 0; place(path, n, "image", "bartizan-image"); n++) {
 		execv(path, (char **)all.item);
 		if (errno != ENOENT && errno != ENOTDIR)
-			fail(EXIT_BARTIZAN, "%s: %s", path, strerror(errno));
+			return;
 	}
+	errno = ENOENT;
+}
+
+void files_exec_image(char **argv)
+{
+	files_try_image(argv);
+	if (errno != ENOENT)
+		fail(EXIT_BARTIZAN, "%s: bartizan-image: %s", argv[0], strerror(errno));
 	fail(EXIT_BARTIZAN, "%s: bartizan-image is not installed beside this command", argv[0]);
 }
 

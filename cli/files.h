@@ -17,6 +17,9 @@ int files_open_libos(uint64_t *size);
 /* Executes bartizan-image; argv[0] is its command.  It comes back only by ending the command. */
 void files_exec_image(char **argv) __attribute__((noreturn));
 
+/* The same; comes back if it cannot be executed. */
+void files_try_image(char **argv);
+
 /* The same as a child; returns its exit code. */
 int files_run_image(char **argv);
 

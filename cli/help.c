@@ -62,7 +62,7 @@ static const struct {
      "      --explain                 print what would be granted and what protects, and run nothing\n"
      "Looking at it\n"
      "      --trace                   print the guest's system calls\n"
-     "      --rewrite MODE            which system calls become function calls: hot (the default), all, off\n"
+     "      --rewrite MODE            which system calls become function calls: cached (the default), hot, all, off\n"
      "      --stats[=FILE]            print counts at the end, or write them as JSON\n"
      "\n"
      "Exit code: the program's own, 128 + its signal, 125 (bartizan failed), 126 (cannot be executed), 127 "

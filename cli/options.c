@@ -93,17 +93,21 @@ static const struct option long_options[] = {
     {0},
 };
 
-static uint32_t parse_rewrite(const char *text)
+static void parse_rewrite(struct run_options *o, const char *text)
 {
 	static const struct {
 		const char *word;
 		uint32_t flags;
-	} known[] = {{"hot", 0}, {"all", SANDBOX_PATCH_EAGER}, {"off", SANDBOX_TRAP_ONLY}};
+		bool no_cache;
+	} known[] = {{"cached", 0, false}, {"hot", 0, true}, {"all", SANDBOX_PATCH_EAGER, true}, {"off", SANDBOX_TRAP_ONLY, true}};
 
 	for (size_t i = 0; i < sizeof(known) / sizeof(known[0]); i++)
-		if (!strcmp(text, known[i].word))
-			return known[i].flags;
-	fail(EXIT_BARTIZAN, "--rewrite: '%s' is none of hot, all, off", text);
+		if (!strcmp(text, known[i].word)) {
+			o->rewrite = known[i].flags;
+			o->no_text_cache = known[i].no_cache;
+			return;
+		}
+	fail(EXIT_BARTIZAN, "--rewrite: '%s' is none of cached, hot, all, off", text);
 }
 
 void options_env(struct run_options *o, const char *what, const char *text)
@@ -328,7 +332,7 @@ static void set_option(struct run_options *o, int id, const char *arg)
 		o->trace = true;
 		break;
 	case OPT_REWRITE:
-		o->rewrite = parse_rewrite(arg);
+		parse_rewrite(o, arg);
 		break;
 	case OPT_STATS:
 		o->stats = true;

@@ -41,6 +41,7 @@ struct run_options {
 	struct strings blocks, sectors, networks, macs; /* of a Solo5 guest: NAME=VALUE */
 	bool exec_heap;
 	uint32_t rewrite; /* SANDBOX_TRAP_ONLY, SANDBOX_PATCH_EAGER or 0 */
+	bool no_text_cache; /* programs of the host begin unpatched */
 	bool trace, stats, interactive, tty, detach, rm, readonly, usr_local, no_userns, explain;
 	bool here, here_readonly;
 

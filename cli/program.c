@@ -67,6 +67,18 @@ static void check_elf(const char *name, const unsigned char *head, ssize_t len)
 		fail(EXIT_NOEXEC, "%s: an ELF file of type %u, which is not a program", name, type);
 }
 
+/* The path behind "#!", as execve(2) reads it; NULL: it is cut off here, or relative. */
+static const char *interpreter_of(const char *line, size_t n)
+{
+	size_t from = 0, len = 0;
+
+	while (from < n && (line[from] == ' ' || line[from] == '\t'))
+		from++;
+	while (from + len < n && !strchr(" \t\n", line[from + len]))
+		len++;
+	return from + len < n && line[from] == '/' ? must_format("%.*s", (int)len, line + from) : NULL;
+}
+
 static bool is_solo5(int fd, uint64_t size)
 {
 	struct solo5_file file = {.fd = fd};
@@ -115,6 +127,8 @@ static void program_open(struct program *p, const struct run_options *o, const c
 		fail(EXIT_BARTIZAN, "--entrypoint: %s is no image but a program of this host; run %s itself", path,
 		     o->entrypoint);
 	p->kind = PROGRAM_HOST;
+	p->st = st;
+	p->interpreter = head[0] == '#' ? interpreter_of((const char *)head + 2, len - 2) : NULL;
 	clean = clean_path(path);
 	p->exe = p->host_path = clean && in_view(o, clean) ? clean : real_path(fd);
 	p->outside_usr = !in_view(o, p->exe);

@@ -176,6 +176,7 @@ static void prepare(struct run *r)
 	if (!spec->libos_size)
 		spec->libos_fd = files_open_libos(&spec->libos_size);
 	check_build(r);
+	hosttext_find(r);
 }
 
 static void attach_stdio(struct run *r)
@@ -231,12 +232,14 @@ static int run_attached(struct run *r)
 	}
 	record_running(record, r, &r->session.sandbox);
 	r->session.record = record;
+	hosttext_begin(r);
 	code = session_serve(&r->session, signals);
 	record_discard(record);
 	if (!r->session.failed)
 		hints_show(r, code);
 	if (r->options.stats)
 		stats_report(&r->session);
+	hosttext_end(r);
 	return code;
 }
 

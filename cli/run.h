@@ -19,6 +19,8 @@ struct run {
 	const char *id; /* the record's name */
 	struct session session;
 	struct solo5_sandbox *solo5; /* NULL: a Linux program */
+	const char *text_missing; /* hosttext.c: the program that the cache has nothing of, or NULL */
+	pid_t text_maker;	  /* who makes it, or 0 */
 };
 
 /* solo5.c: a Solo5 image at `offset` of `fd`: its devices, its rules, what its loader is told. */
@@ -32,6 +34,11 @@ void solo5_refuse_options(const struct run *r);
 
 /* image.c: opens and verifies the image, takes what its manifest requests. */
 void image_prepare(struct run *r);
+
+/* hosttext.c: patched text of a program of the host: what the cache has; making what it has not, and waiting for that. */
+void hosttext_find(struct run *r);
+void hosttext_begin(struct run *r);
+void hosttext_end(struct run *r);
 
 /* identity.c: uid, gid and groups of the guest's first process. */
 void identity_prepare(struct run *r);

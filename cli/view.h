@@ -4,6 +4,8 @@
 #ifndef BARTIZAN_VIEW_H
 #define BARTIZAN_VIEW_H
 
+#include <sys/stat.h>
+
 #include "cli/options.h"
 
 struct view {
@@ -30,6 +32,8 @@ struct program {
 	const char *host_path; /* absolute */
 	int fd;		       /* of the image, Bartizan's or Solo5's, open for reading; else -1 */
 	uint64_t size;
+	struct stat st;		 /* of a program of the host */
+	const char *interpreter; /* what the script's first line names, or NULL */
 	bool outside_usr; /* the view must be given the program's file */
 };
 

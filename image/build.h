@@ -65,6 +65,7 @@ int build_main(int argc, char **argv);
 int inspect_main(int argc, char **argv);
 int verify_main(int argc, char **argv);
 int keygen_main(int argc, char **argv);
+int text_main(int argc, char **argv); /* hosttext.c */
 
 /* `PROGRAM: line` on standard error; returns EXIT_FAILED. */
 int complain(const char *argv0, const char *what, const struct image_error *err);

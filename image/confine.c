@@ -1,5 +1,5 @@
 /*
- * Confinement of the archive parser; see confine.h.  libarchive and the decompressors are large and parse
+ * Confinement of what parses hostile files; see confine.h.  libarchive and the decompressors are large and parse
  * hostile bytes: what they could be made to do is limited to the stage.  Layers, from the outside in:
  * rlimits, namespaces and chroot, no capabilities and another uid, Landlock, a list of system calls.
  */
@@ -198,4 +198,57 @@ int confine(int root, int source, unsigned int last, int drop, uint64_t most, st
 	if (!ret && !SANITIZED)
 		ret = filter();
 	return ret ? image_fail(err, ret, "cannot confine the unpacker: %s", strerror(-ret)) : 0;
+}
+
+static int add_path(int rules, const char *path)
+{
+	const uint64_t read_file = LANDLOCK_ACCESS_FS_READ_FILE;
+	struct landlock_path_beneath_attr beneath = {.parent_fd = open(path, O_PATH | O_CLOEXEC)};
+	struct stat st;
+	int ret;
+
+	if (beneath.parent_fd < 0)
+		return 0;
+	ret = fstat(beneath.parent_fd, &st);
+	beneath.allowed_access = S_ISDIR(st.st_mode) ? read_file | LANDLOCK_ACCESS_FS_READ_DIR : read_file;
+	if (ret || syscall(SYS_landlock_add_rule, rules, LANDLOCK_RULE_PATH_BENEATH, &beneath, 0))
+		ret = -errno;
+	close(beneath.parent_fd);
+	return ret;
+}
+
+static int read_beneath(const char *const *paths)
+{
+	/* All of Landlock's first version. */
+	struct landlock_ruleset_attr rules = {.handled_access_fs = (LANDLOCK_ACCESS_FS_MAKE_SYM << 1) - 1};
+	int fd = (int)syscall(SYS_landlock_create_ruleset, &rules, sizeof(rules), 0), ret = 0;
+
+	if (fd < 0)
+		return -errno;
+	for (; *paths && !ret; paths++)
+		ret = add_path(fd, *paths);
+	if (!ret && syscall(SYS_landlock_restrict_self, fd, 0))
+		ret = -errno;
+	close(fd);
+	return ret;
+}
+
+int confine_reading(const char *const *paths, unsigned int last, uint64_t most, struct image_error *err)
+{
+	int ret;
+
+	clearenv();
+	if (close_range(last + 1, ~0u, 0))
+		return image_fail(err, -errno, "cannot confine the prover: close_range: %s", strerror(errno));
+	leave_namespaces();
+	ret = limit(last, most);
+	if (!ret)
+		ret = drop_privileges(0);
+	if (!ret && prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0))
+		ret = -errno;
+	if (!ret)
+		ret = read_beneath(paths);
+	if (!ret && !SANITIZED)
+		ret = filter();
+	return ret ? image_fail(err, ret, "cannot confine the prover: %s", strerror(-ret)) : 0;
 }

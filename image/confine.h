@@ -18,4 +18,10 @@
  */
 int confine(int root, int source, unsigned int last, int drop, uint64_t most, struct image_error *err);
 
+/*
+ * For ever: only files at or below these paths are read (null ends the list; what is missing is left out), and
+ * nothing is written but on the descriptors 0..last, `most` bytes at most.  A host without Landlock is an error.
+ */
+int confine_reading(const char *const *paths, unsigned int last, uint64_t most, struct image_error *err);
+
 #endif

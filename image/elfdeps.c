@@ -307,7 +307,7 @@ static int load_interpreter(struct search *s)
 	if (!interp)
 		return 0;
 	image_escape(shown, sizeof(shown), interp, strlen(interp));
-	if (interp[0] != '/' || access(interp, R_OK))
+	if (interp[0] != '/' || !suits(interp))
 		return image_fail(
 		    s->err, -ENOENT, "%s: needs the interpreter \"%s\", which is not on this host%s",
 		    s->objects[0]->path, shown, strstr(interp, "musl") ? "; install the package musl" : "");

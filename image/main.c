@@ -24,6 +24,7 @@ static const struct command {
     {"inspect", inspect_main, "show what is in an image"},
     {"verify", verify_main, "check an image's digests, and its signature with --key"},
     {"keygen", keygen_main, "make a pair of keys to sign images with"},
+    {"text", text_main, NULL}, /* started by `bartizan run` */
 };
 #define COMMANDS (sizeof(commands) / sizeof(commands[0]))
 
@@ -36,7 +37,7 @@ int complain(const char *argv0, const char *what, const struct image_error *err)
 static void usage(FILE *to)
 {
 	fputs("Usage: bartizan-image COMMAND [OPTIONS] ...\n\nCommands:\n", to);
-	for (size_t i = 0; i < COMMANDS; i++)
+	for (size_t i = 0; i < COMMANDS && commands[i].what; i++)
 		fprintf(to, "  %-9s %s\n", commands[i].name, commands[i].what);
 	fputs("\nExamples:\n"
 	      "  bartizan-image build -o hello.img ./hello\n"
@@ -51,7 +52,7 @@ static int unknown(const char *name)
 	const char *names[COMMANDS + 1] = {0}, *like;
 
 	for (size_t i = 0; i < COMMANDS; i++)
-		names[i] = commands[i].name;
+		names[i] = commands[i].what ? commands[i].name : NULL;
 	like = suggest(name, names);
 	fprintf(stderr, "bartizan-image: unknown command \"%s\"", name);
 	fprintf(stderr, like ? "; did you mean \"%s\"?\n" : "; see bartizan-image --help\n", like);

@@ -1,6 +1,6 @@
 /*
- * Patched text for the files of an image: found by walking its file system, proven and laid out by sites.c, written in the
- * form of libos/rewrite/textformat.h.  The file system was made by mkfs.erofs from files that anybody may have written.
+ * Patched text, proven and laid out by sites.c, written in the form of libos/rewrite/textformat.h: for the files of an image, found
+ * by walking its file system, which mkfs.erofs made from files that anybody may have written, or for single files of the host.
  */
 #include <errno.h>
 #include <linux/limits.h>
@@ -24,18 +24,23 @@
 /* A file with patched text. */
 struct patched {
 	struct text_file file;
+	struct text_key key;
 	char *name;
 	uint8_t *stubs, *text; /* as they will be: stub_pages, and all of the text's pages */
 	struct text_site *site;
+	uint8_t (*original)[PATCH_MAX];
 };
 
 struct texts {
-	const uint8_t *bytes;
-	uint64_t size, meta;
 	struct patched *item;
 	size_t count;
-	char path[PATH_MAX];
+	bool keyed; /* files of the host */
 	struct image_error *err;
+
+	/* An image: its file system, and where the walk is. */
+	const uint8_t *bytes;
+	uint64_t size, meta;
+	char path[PATH_MAX];
 };
 
 static int no_memory(struct texts *t)
@@ -92,16 +97,18 @@ static void note_site(const struct sites *s, size_t i, struct patched *p, uint32
 	t->moved = plan->count;
 	memcpy(t->from, plan->from, sizeof(t->from));
 	memcpy(t->to, plan->to, sizeof(t->to));
+	memcpy(p->original[at], plan->original, plan->length);
 	memcpy(p->stubs + (uint64_t)at * STUB_SIZE, plan->stub, plan->stub_length);
 	memcpy(p->text + (patch_start(plan) - s->address), plan->jump, plan->length);
 }
 
-static int fill(struct texts *t, const struct sites *s, uint64_t first, uint64_t size, struct patched *p)
+static int fill(struct texts *t, const struct sites *s, const struct text_source *source, struct patched *p)
 {
 	uint32_t patched = 0, left = (uint32_t)s->patched;
 	uint64_t n = s->pages * PAGE;
 
-	p->file = (struct text_file){.first = first,
+	p->key = source->key;
+	p->file = (struct text_file){.first = source->first,
 				     .text = s->offset,
 				     .address = s->address,
 				     .distance = s->address - s->stubs,
@@ -109,37 +116,38 @@ static int fill(struct texts *t, const struct sites *s, uint64_t first, uint64_t
 				     .stub_pages = (uint32_t)s->stub_pages,
 				     .sites = (uint32_t)s->count,
 				     .patched = (uint32_t)s->patched};
-	p->name = strdup(t->path);
+	p->name = strdup(source->name);
 	p->stubs = calloc(s->stub_pages, PAGE);
 	p->text = calloc(s->pages, PAGE);
 	p->site = calloc(s->count, sizeof(*p->site));
-	if (!p->name || !p->stubs || !p->text || !p->site)
+	p->original = calloc(s->count, sizeof(*p->original));
+	if (!p->name || !p->stubs || !p->text || !p->site || !p->original)
 		return no_memory(t);
 	memset(p->stubs, 0xcc, s->stub_pages * PAGE);
-	if (n > size - s->offset)
-		n = size - s->offset;
-	memcpy(p->text, t->bytes + first + s->offset, n);
+	if (n > source->size - s->offset)
+		n = source->size - s->offset;
+	memcpy(p->text, source->bytes + s->offset, n);
 	for (size_t i = 0; i < s->count; i++)
 		note_site(s, i, p, s->site[i].plan ? patched++ : left++);
 	find_runs(s, &p->file);
 	return 0;
 }
 
-static int add_file(struct texts *t, uint64_t first, uint64_t size)
+int texts_add(struct texts *t, const struct text_source *source)
 {
 	struct patched *more;
 	struct sites s;
 	int ret = 0;
 
-	if (size < 64 || memcmp(t->bytes + first, "\177ELF", 4) || !sites_find(t->bytes + first, size, &s))
+	if (source->size < 64 || memcmp(source->bytes, "\177ELF", 4) || !sites_find(source->bytes, source->size, &s))
 		return 0;
 	/* Those of none patched are listed too: who looks wants to know why. */
-	if (s.count && s.offset < size && t->count < TEXT_FILES_MAX) {
+	if (s.count && s.offset < source->size && t->count < TEXT_FILES_MAX) {
 		more = realloc(t->item, (t->count + 1) * sizeof(*more));
 		if (more) {
 			t->item = more;
 			memset(&more[t->count], 0, sizeof(*more));
-			ret = fill(t, &s, first, size, &more[t->count++]);
+			ret = fill(t, &s, source, &more[t->count++]);
 		} else {
 			ret = no_memory(t);
 		}
@@ -223,7 +231,7 @@ static int walk(struct texts *t, uint64_t nid, size_t len, int depth)
 	data = (uint64_t)i->u * EROFS_BLOCK;
 	if (!S_ISREG(i->mode) || layout != EROFS_FLAT_PLAIN || data > t->size || i->size > t->size - data)
 		return 0;
-	return add_file(t, data, i->size);
+	return texts_add(t, &(struct text_source){.bytes = t->bytes + data, .size = i->size, .first = data, .name = t->path});
 }
 
 /* --- Writing -------------------------------------------------------------------------------------------- */
@@ -232,7 +240,9 @@ static int by_place(const void *a, const void *b)
 {
 	const struct patched *x = a, *y = b;
 
-	return x->file.first < y->file.first ? -1 : x->file.first > y->file.first;
+	if (x->file.first != y->file.first)
+		return x->file.first < y->file.first ? -1 : 1;
+	return x->key.dev < y->key.dev ? -1 : x->key.dev > y->key.dev;
 }
 
 static void patched_free(struct patched *p)
@@ -241,6 +251,7 @@ static void patched_free(struct patched *p)
 	free(p->stubs);
 	free(p->text);
 	free(p->site);
+	free(p->original);
 }
 
 /* Hard links are found once for each name. */
@@ -251,7 +262,7 @@ static void sort_and_unite(struct texts *t)
 	if (t->count)
 		qsort(t->item, t->count, sizeof(*t->item), by_place);
 	for (size_t i = 0; i < t->count; i++) {
-		if (kept && t->item[kept - 1].file.first == t->item[i].file.first)
+		if (kept && t->item[kept - 1].file.first == t->item[i].file.first && t->item[kept - 1].key.dev == t->item[i].key.dev)
 			patched_free(&t->item[i]);
 		else
 			t->item[kept++] = t->item[i];
@@ -261,7 +272,7 @@ static void sort_and_unite(struct texts *t)
 
 static uint64_t place_all(struct texts *t, uint64_t start, struct text_header *h)
 {
-	uint64_t at = sizeof(*h) + t->count * sizeof(struct text_file), off;
+	uint64_t at = sizeof(*h) + t->count * sizeof(struct text_file), off, keys;
 
 	for (size_t i = 0; i < t->count; i++) {
 		struct text_file *f = &t->item[i].file;
@@ -273,7 +284,14 @@ static uint64_t place_all(struct texts *t, uint64_t start, struct text_header *h
 		t->item[i].file.name_at = (uint32_t)at;
 		at += strlen(t->item[i].name) + 1;
 	}
-	*h = (struct text_header){.magic = TEXT_MAGIC, .size = (uint32_t)at, .files = (uint32_t)t->count, .slot = SYSCALL_SLOT};
+	for (size_t i = 0; t->keyed && i < t->count; i++) {
+		t->item[i].key.originals_at = (uint32_t)at;
+		at += (uint64_t)t->item[i].file.patched * PATCH_MAX;
+	}
+	at = (at + 7) & ~7ull;
+	keys = t->keyed ? at : 0;
+	at += t->keyed ? t->count * sizeof(struct text_key) : 0;
+	*h = (struct text_header){.keys_at = keys, .magic = TEXT_MAGIC, .size = (uint32_t)at, .files = (uint32_t)t->count, .slot = SYSCALL_SLOT};
 	off = (start + at + PAGE - 1) & ~(PAGE - 1);
 	for (size_t i = 0; i < t->count; i++) {
 		struct text_file *f = &t->item[i].file;
@@ -298,6 +316,10 @@ static void write_all(const struct texts *t, uint64_t start, const struct text_h
 		memcpy(out + sizeof(*h) + i * sizeof(*f), f, sizeof(*f));
 		memcpy(out + f->sites_at, p->site, f->sites * sizeof(*p->site));
 		strcpy((char *)out + f->name_at, p->name);
+		if (t->keyed) {
+			memcpy(out + h->keys_at + i * sizeof(p->key), &p->key, sizeof(p->key));
+			memcpy(out + p->key.originals_at, p->original, f->patched * sizeof(*p->original));
+		}
 		if (!f->patched)
 			continue;
 		memcpy(out + (f->stubs - start), p->stubs, f->stub_pages * PAGE);
@@ -306,35 +328,63 @@ static void write_all(const struct texts *t, uint64_t start, const struct text_h
 	}
 }
 
+struct texts *texts_new(struct image_error *err)
+{
+	struct texts *t = calloc(1, sizeof(*t));
+
+	if (t)
+		*t = (struct texts){.keyed = true, .err = err};
+	return t;
+}
+
+int texts_finish(struct texts *t, uint64_t start, uint8_t **out, size_t *len)
+{
+	struct text_header h;
+
+	sort_and_unite(t);
+	*len = t->count ? place_all(t, start, &h) : 0;
+	if (!*len)
+		return 0;
+	*out = calloc(1, *len);
+	if (!*out)
+		return no_memory(t);
+	write_all(t, start, &h, *out);
+	return 0;
+}
+
+void texts_free(struct texts *t)
+{
+	for (size_t i = 0; t && i < t->count; i++)
+		patched_free(&t->item[i]);
+	if (t)
+		free(t->item);
+	free(t);
+}
+
 int text_make(int fd, uint64_t size, uint8_t **out, size_t *len, struct image_error *err)
 {
-	struct texts t = {.size = size, .err = err};
+	struct texts *t = texts_new(err);
 	const struct erofs_super *sb;
-	struct text_header h;
 	void *map = mmap(NULL, size, PROT_READ, MAP_SHARED, fd, 0);
-	int ret = 0;
+	int ret = t ? 0 : -ENOMEM;
 
 	*out = NULL;
 	*len = 0;
-	if (map == MAP_FAILED)
-		return image_fail(err, -errno, "cannot map the image: %s", strerror(errno));
-	progress_start("rewriting");
-	t.bytes = map;
-	sb = (const struct erofs_super *)(t.bytes + EROFS_SUPER_OFFSET);
-	t.meta = (uint64_t)sb->meta_blkaddr * EROFS_BLOCK;
-	if (size >= EROFS_BLOCK && sb->magic == EROFS_MAGIC && sb->blkszbits == EROFS_BLOCK_BITS && t.meta < size)
-		ret = walk(&t, sb->root_nid, 0, 0);
-	sort_and_unite(&t);
-	if (!ret && t.count && (*len = place_all(&t, size, &h))) {
-		*out = calloc(1, *len);
-		if (*out)
-			write_all(&t, size, &h, *out);
-		else
-			ret = no_memory(&t);
+	if (map == MAP_FAILED || !t) {
+		texts_free(t);
+		return image_fail(err, ret ? ret : -errno, "cannot map the image: %s", strerror(ret ? -ret : errno));
 	}
-	for (size_t i = 0; i < t.count; i++)
-		patched_free(&t.item[i]);
-	free(t.item);
+	progress_start("rewriting");
+	t->keyed = false;
+	t->bytes = map;
+	t->size = size;
+	sb = (const struct erofs_super *)(t->bytes + EROFS_SUPER_OFFSET);
+	t->meta = (uint64_t)sb->meta_blkaddr * EROFS_BLOCK;
+	if (size >= EROFS_BLOCK && sb->magic == EROFS_MAGIC && sb->blkszbits == EROFS_BLOCK_BITS && t->meta < size)
+		ret = walk(t, sb->root_nid, 0, 0);
+	if (!ret)
+		ret = texts_finish(t, size, out, len);
+	texts_free(t);
 	munmap(map, size);
 	return ret;
 }

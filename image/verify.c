@@ -18,15 +18,14 @@
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/stat.h>
-#include <time.h>
 #include <unistd.h>
 
+#include "image/cache.h"
 #include "image/image.h"
 
 #define BUFFER (256u << 10)
 #define SLOTS 1024u
 #define RECORD_MAGIC 0x3130764656565a42ull
-#define AGE_SECONDS 2
 
 /* What a slot's file holds: the identity of a file that was verified. */
 struct record {
@@ -68,49 +67,9 @@ static void record_fill(struct record *r, const struct image *img, const struct 
 	r->ctime_nsec = st->st_ctim.tv_nsec;
 }
 
-static bool old_enough(const struct record *r)
+static bool old_enough(const struct record *r, const struct stat *st)
 {
-	struct timespec now;
-	int64_t sec, nsec;
-
-	if (r->is_verity)
-		return true;
-	clock_gettime(CLOCK_REALTIME, &now);
-	sec = now.tv_sec - r->ctime;
-	nsec = now.tv_nsec - r->ctime_nsec;
-	return sec > AGE_SECONDS || (sec == AGE_SECONDS && nsec >= 0);
-}
-
-/* The directory of slots, or -1.  It is made if there is none and `make` says so. */
-static int cache_dir(bool make)
-{
-	const char *base = getenv("XDG_CACHE_HOME"), *home = getenv("HOME");
-	char path[4096];
-	struct stat st;
-	int fd, n;
-
-	if (base && base[0] == '/')
-		n = snprintf(path, sizeof(path), "%s", base);
-	else if (home && home[0] == '/')
-		n = snprintf(path, sizeof(path), "%s/.cache", home);
-	else
-		return -1;
-	if (n >= (int)sizeof(path) - 32)
-		return -1;
-	if (make)
-		mkdir(path, 0700);
-	strcat(path, "/bartizan");
-	if (make)
-		mkdir(path, 0700);
-	strcat(path, "/verified");
-	if (make)
-		mkdir(path, 0700);
-	fd = open(path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-	if (fd >= 0 && (fstat(fd, &st) || st.st_uid != geteuid() || (st.st_mode & 077))) {
-		close(fd);
-		return -1;
-	}
-	return fd;
+	return r->is_verity || cache_settled(st);
 }
 
 static void slot_name(const struct record *r, char name[16])
@@ -130,7 +89,7 @@ static bool cache_has(const struct record *r)
 	struct record found;
 	struct stat st;
 	char name[16];
-	int fd, dir = cache_dir(false);
+	int fd, dir = cache_dir("verified", false);
 	bool hit;
 
 	if (dir < 0)
@@ -140,8 +99,7 @@ static bool cache_has(const struct record *r)
 	close(dir);
 	if (fd < 0)
 		return false;
-	hit = fstat(fd, &st) == 0 && S_ISREG(st.st_mode) && st.st_uid == geteuid() && !(st.st_mode & 022) &&
-	      read(fd, &found, sizeof(found)) == sizeof(found) && memcmp(&found, r, sizeof(found)) == 0;
+	hit = cache_file_ok(fd, &st) && read(fd, &found, sizeof(found)) == sizeof(found) && memcmp(&found, r, sizeof(found)) == 0;
 	close(fd);
 	return hit;
 }
@@ -150,7 +108,7 @@ static bool cache_has(const struct record *r)
 static void cache_add(const struct record *r)
 {
 	char name[16], temp[64];
-	int fd, dir = cache_dir(true);
+	int fd, dir = cache_dir("verified", true);
 	bool ok;
 
 	if (dir < 0)
@@ -262,7 +220,7 @@ int image_verify(const struct image *img, uint32_t flags, struct image_report *r
 	if ((uint64_t)st.st_size != img->size)
 		return image_fail(err, -EBADMSG, "the image changed while it was read");
 	record_fill(&before, img, &st);
-	cacheable = !(flags & IMAGE_VERIFY_FULL) && old_enough(&before);
+	cacheable = !(flags & IMAGE_VERIFY_FULL) && old_enough(&before, &st);
 	if (cacheable && cache_has(&before)) {
 		report->cached = report->padding = true;
 		memset(report->match, true, sizeof(report->match));

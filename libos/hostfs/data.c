@@ -507,7 +507,17 @@ static int file_lock(struct file *f, struct bz_lock *l)
 	return 0;
 }
 
+static bool file_host_identity(struct file *f, struct host_identity *id)
+{
+	const struct inode *inode = f->inode;
+	const struct hnode *n = hnode_of(inode);
+
+	*id = (struct host_identity){n->dev, n->ino, inode->size, inode->mtime, inode->ctime};
+	return true;
+}
+
 const struct file_ops hostfs_file_fops = {
+	.host_identity = file_host_identity,
 	.read = file_read,
 	.write = file_write,
 	.mmap = file_mmap,

@@ -186,7 +186,15 @@ static i64 file_image_offset(struct file *f, u64 pos)
 	return real->ops->image_offset ? real->ops->image_offset(real, pos) : 0;
 }
 
+static bool file_host_identity(struct file *f, struct host_identity *id)
+{
+	struct file *real = real_of(f);
+
+	return real->ops->host_identity && real->ops->host_identity(real, id);
+}
+
 const struct file_ops overlay_file_fops = {
+	.host_identity = file_host_identity,
 	.image_offset = file_image_offset,
 	.read = file_read,
 	.write = file_write,

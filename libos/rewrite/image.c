@@ -1,16 +1,18 @@
 /*
- * Text that was patched when an image was built (textformat.h): mapped from the image in place of the original, with stubs
- * before the file's lowest page, so that all processes and sandboxes share both.  Owns what is read of the image's index, once a
- * file, and mm->image, which says where such text is mapped in a process; that is written with mm->lock held and read without.
+ * Text that was patched before the sandbox started, when an image was built or for programs of the host (textformat.h): mapped from
+ * there in place of the original, with stubs before the file's lowest page, so that all processes and sandboxes share both.  Owns
+ * what is read of the index, once a file, and mm->image, which says where such text is mapped in a process; that is written with
+ * mm->lock held and read without.
  */
 #include "libos/rewrite/internal.h"
 #include "libos/rewrite/rewrite.h"
 #include "libos/rewrite/textformat.h"
 #include "libos/kernel/dispatch.h"
 
-/* Of the image, in the arena: checked, and there when the image's file is cut short. */
+/* Of the index, in the arena: checked, and there when the image's file is cut short. */
 struct image_file {
 	struct text_file f;
+	struct text_key key;		/* of a file of the host; originals_at 0: it is the image's */
 	struct text_site site[];	/* the patched ones */
 };
 
@@ -20,14 +22,15 @@ static struct text_header head;
 static struct image_file **known;	/* one for each file of the index, or null */
 static struct mutex known_lock = MUTEX_INIT(RANK_OBJECT);
 
-/* The first page behind the file system is mapped already: more of it if that is an index. */
+/* The first page behind the file system, if there is one, is mapped already: more of it if that is an index. */
 void rewrite_image_mounted(u64 base, u64 image_size)
 {
 	u64 at = base + PAGE_ALIGN(image_size);
 
-	if ((boot->flags & BZ_START_TRAP_ONLY) || !host->syscall_entry || copy_fault_safe(&head, (void *)at, sizeof(head)) ||
-	    head.magic != TEXT_MAGIC || head.slot != syscall_slot_address() || head.slot != SYSCALL_SLOT || head.size > TEXT_SIZE_MAX ||
-	    head.files > TEXT_FILES_MAX || sizeof(head) + head.files * sizeof(struct text_file) > head.size)
+	if ((boot->flags & BZ_START_TRAP_ONLY) || !host->syscall_entry ||
+	    (!image_size && host->stream_map(BZ_STREAM_IMAGE, at, PAGE_SIZE, BZ_PROT_READ, 0, 0)) ||
+	    copy_fault_safe(&head, (void *)at, sizeof(head)) || head.magic != TEXT_MAGIC || head.slot != syscall_slot_address() || head.slot != SYSCALL_SLOT || head.size > TEXT_SIZE_MAX ||
+	    head.files > TEXT_FILES_MAX || !head.keys_at != !!image_size || sizeof(head) + head.files * sizeof(struct text_file) > head.size)
 		return;
 	if (head.size > PAGE_SIZE &&
 	    host->stream_map(BZ_STREAM_IMAGE, at, PAGE_ALIGN(head.size), BZ_PROT_READ, 0, PAGE_ALIGN(image_size)))
@@ -50,8 +53,8 @@ static bool read_file_entry(u32 i, struct text_file *f)
 	return read_index(sizeof(head) + i * sizeof(*f), f, sizeof(*f));
 }
 
-/* The number of the file whose first byte stands at `first` of the image, or -1. */
-static i64 find_file(u64 first)
+/* The number of the first file of the index whose `first` is not less than this. */
+static u32 lower_bound(u64 first)
 {
 	u32 low = 0, high = head.files;
 	struct text_file f;
@@ -60,14 +63,35 @@ static i64 find_file(u64 first)
 		u32 middle = low + (high - low) / 2;
 
 		if (!read_file_entry(middle, &f))
-			return -1;
-		if (f.first == first)
-			return f.patched ? (i64)middle : -1;
+			return head.files;
 		if (f.first < first)
 			low = middle + 1;
 		else
 			high = middle;
 	}
+	return low;
+}
+
+static bool read_key(u32 i, struct text_key *key)
+{
+	return read_index(head.keys_at + i * sizeof(*key), key, sizeof(*key));
+}
+
+static bool is_file(u32 i, const struct host_identity *id)
+{
+	struct text_key key;
+
+	return !id || (read_key(i, &key) && key.dev == id->dev && key.size == id->size && key.mtime == id->mtime && key.ctime == id->ctime);
+}
+
+/* The number of the image's file whose first byte stands there, or of the host's file that has this inode number and identity; or -1. */
+static i64 find_file(u64 first, const struct host_identity *id)
+{
+	struct text_file f;
+
+	for (u32 i = lower_bound(first); i < head.files && read_file_entry(i, &f) && f.first == first; i++)
+		if (is_file(i, id))
+			return f.patched ? (i64)i : -1;
 	return -1;
 }
 
@@ -77,7 +101,7 @@ static bool file_ok(const struct text_file *f)
 	u64 text = (u64)f->pages * PAGE_SIZE, stubs = (u64)f->stub_pages * PAGE_SIZE;
 
 	if (!f->patched || f->patched > f->sites || !f->pages || f->pages > 1u << 20 || !stubs || f->patched > stubs / STUB_SIZE ||
-	    f->distance < stubs || f->distance > 1ul << 31 || (f->distance | f->stubs | f->text | f->first) & ~PAGE_MASK ||
+	    f->distance < stubs || f->distance > 1ul << 31 || (f->distance | f->stubs | f->text | (head.keys_at ? 0 : f->first)) & ~PAGE_MASK ||
 	    f->runs > TEXT_RUNS || f->stubs < section_at)
 		return false;
 	for (u32 r = 0; r < f->runs; r++)
@@ -106,30 +130,43 @@ static bool sites_ok(const struct image_file *file)
 static struct image_file *load_file(u32 i)
 {
 	struct image_file *file;
+	struct text_key key = {0};
 	struct text_file f;
 
-	if (!read_file_entry(i, &f) || !file_ok(&f))
+	if (!read_file_entry(i, &f) || !file_ok(&f) || (head.keys_at && (!read_key(i, &key) || !key.originals_at)))
 		return NULL;
 	file = kmalloc(sizeof(*file) + f.patched * sizeof(file->site[0]));
 	if (!file)
 		return NULL;
 	file->f = f;
+	file->key = key;
 	if (read_index(f.sites_at, file->site, f.patched * sizeof(file->site[0])) && sites_ok(file))
 		return file;
 	kfree(file);
 	return NULL;
 }
 
-/* The file of the image that v maps text of, or null; loaded once. */
+static i64 number_of(const struct vma *v)
+{
+	const struct file_ops *ops = v->file->ops;
+	struct host_identity id;
+	i64 at;
+
+	if (head.keys_at)
+		return ops->host_identity && ops->host_identity(v->file, &id) ? find_file(id.ino, &id) : -1;
+	at = ops->image_offset ? ops->image_offset(v->file, v->offset) : 0;
+	return at > 0 ? find_file(at - v->offset, NULL) : -1;
+}
+
+/* The file of the index that v maps text of, or null; loaded once. */
 static const struct image_file *file_of(const struct vma *v)
 {
 	struct image_file *file;
-	i64 at, i;
+	i64 i;
 
-	if (!index_at || !v->file || !v->file->ops->image_offset)
+	if (!index_at || !v->file)
 		return NULL;
-	at = v->file->ops->image_offset(v->file, v->offset);
-	i = at > 0 ? find_file(at - v->offset) : -1;
+	i = number_of(v);
 	if (i < 0)
 		return NULL;
 	mutex_lock(&known_lock);
@@ -237,17 +274,48 @@ static const u8 *original_at(const struct rewrite_image *im, u64 addr)
 	return (const u8 *)BZ_IMAGE_BASE + im->file->f.first + im->file->f.text + (addr - im->text);
 }
 
+/* What stood at the patch of the file's site i. */
+static bool read_original(const struct rewrite_image *im, u32 i, u8 original[PATCH_MAX])
+{
+	const struct image_file *file = im->file;
+
+	if (file->key.originals_at)
+		return read_index(file->key.originals_at + i * (u64)PATCH_MAX, original, PATCH_MAX);
+	return !copy_fault_safe(original, original_at(im, im->text + file->site[i].site - file->site[i].before), PATCH_MAX);
+}
+
 bool image_displaced(const struct mm *mm, u64 rip, struct stub_map *map, u8 original[PATCH_MAX])
 {
 	const struct rewrite_image *im = image_around(mm, rip);
+	u32 i;
 
 	if (!im)
 		return false;
-	*map = map_of(im->text, &im->file->site[site_before(im, rip)]);
-	return !copy_fault_safe(original, original_at(im, map->site), PATCH_MAX);
+	i = site_before(im, rip);
+	*map = map_of(im->text, &im->file->site[i]);
+	return read_original(im, i, original);
 }
 
-/* The n bytes at addr were read to buf: as they stand in the image's file. */
+/* The patches among the n bytes at addr, which all lie in the text, are taken out of what was read. */
+static void hide_patches(const struct rewrite_image *im, u64 addr, u8 *buf, u64 n)
+{
+	u8 original[PATCH_MAX];
+
+	for (u32 i = site_before(im, addr); i < im->file->f.patched; i++) {
+		const struct text_site *s = &im->file->site[i];
+		u64 at = im->text + s->site - s->before;
+
+		if (at >= addr + n)
+			return;
+		if (at + s->length <= addr || !read_original(im, i, original))
+			continue;
+		for (u32 b = 0; b < s->length; b++)
+			if (at + b - addr < n)
+				buf[at + b - addr] = original[b];
+	}
+}
+
+/* The n bytes at addr were read to buf: as they stand in the file. */
 void image_hide(const struct mm *mm, u64 addr, u8 *buf, size_t n)
 {
 	for (size_t i = 0; i < n;) {
@@ -259,8 +327,7 @@ void image_hide(const struct mm *mm, u64 addr, u8 *buf, size_t n)
 			continue;
 		}
 		part = min((u64)n - i, (u64)im->file->f.pages * PAGE_SIZE - (addr + i - im->text));
-		if (copy_fault_safe(buf + i, original_at(im, addr + i), part))
-			return;
+		hide_patches(im, addr + i, buf + i, part);
 		i += part;
 	}
 }

@@ -5,6 +5,9 @@
  *			and what these point to: struct text_site, names.  `size` bytes, padded to a page.
  *	then		for each file its stubs, then its runs of patched pages
  *
+ * A program of the host may have the same for itself and its libraries, in a cache of the user's own (image/hosttext.c): a file that
+ * holds this section alone, at offset 0.  What an image's file is by its place, a host's is by its struct text_key.
+ *
  * Offsets named `..._at` count from the section's beginning and are within `size`, all others from the image's.  When a file's text
  * is mapped at T, its stubs stand at T - distance; stub number i belongs to site number i.
  */
@@ -23,7 +26,7 @@ struct text_header {
 	u64 magic;
 	u32 size, files;
 	u64 slot;		/* SYSCALL_SLOT of the builder */
-	u64 reserved;		/* 0 */
+	u64 keys_at;		/* struct text_key for each file, in their order; 0: they are an image's */
 };
 
 /* A site; those that are patched come first, both parts ascending. */
@@ -40,7 +43,7 @@ struct text_run {
 };
 
 struct text_file {
-	u64 first;		/* where the file's first byte stands in the image */
+	u64 first;		/* where the file's first byte stands in the image; or the host's inode number */
 	u64 text;		/* the text's first page, in the file */
 	u64 address;		/* the same, as the file's headers and people know it */
 	u64 distance;
@@ -52,6 +55,15 @@ struct text_file {
 	struct text_run run[TEXT_RUNS];
 };
 
+/* Which file of the host; times in nanoseconds.  A file is listed only if it had not changed for two seconds when it was read. */
+struct text_key {
+	u64 dev, size;
+	i64 mtime, ctime;
+	u32 originals_at;	/* for each patched site the PATCH_MAX bytes that stood where its patch begins */
+	u32 reserved;		/* 0 */
+};
+
+_Static_assert(sizeof(struct text_key) == 40, "on disk");
 _Static_assert(sizeof(struct text_header) == 32, "on disk");
 _Static_assert(sizeof(struct text_site) == 16, "on disk");
 _Static_assert(sizeof(struct text_file) == 72 + 16 * TEXT_RUNS, "on disk");

@@ -223,6 +223,7 @@ static struct super *make_root(const struct bz_mount *mounts)
 		return IS_ERR(lower) ? lower : overlay_create(lower, upper);
 	}
 	if (!boot->image_size) {
+		rewrite_image_mounted(BZ_IMAGE_BASE, 0);
 		denied_watch();
 		return upper ? upper : tmpfs_create(0, 0755);
 	}

@@ -187,6 +187,12 @@ struct path {
 	struct dentry *dentry;	/* referenced */
 };
 
+/* What a file is on the host. */
+struct host_identity {
+	u64 dev, ino, size;
+	i64 mtime, ctime;
+};
+
 struct file_ops {
 	/* *pos is the file's offset for read(2), a copy for pread(2); streams ignore it.  Bytes or -errno. */
 	ssize_t (*read)(struct file *f, struct iov_iter *it, i64 *pos);
@@ -205,6 +211,8 @@ struct file_ops {
 	void (*mapped)(struct file *f, int add);		/* a vma of it came (1) or went (-1); mm->lock may be held */
 	/* Where byte `pos` stands in the image, or 0; null: not there. */
 	i64 (*image_offset)(struct file *f, u64 pos);
+	/* Of a file of the host's: what it is there, as far as is known.  False, or null: it is none. */
+	bool (*host_identity)(struct file *f, struct host_identity *id);
 	int (*fsync)(struct file *f, bool data_only);
 	int (*fallocate)(struct file *f, u32 mode, u64 off, u64 len);
 	int (*open)(struct file *f);				/* character devices: called by chrdev_open */

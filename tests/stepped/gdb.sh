@@ -7,6 +7,8 @@ shift 3
 command -v gdb >/dev/null && [ "$(id -u)" = 0 ] || exit 77
 work=$(mktemp -d) || exit 1
 mkfifo "$work/in"
+[ "$*" != '--rewrite cached' ] || . "$(dirname "$0")/../guest/cached.sh"
+[ "$*" != '--rewrite cached' ] || cached "$work/cache" "$bartizan" "$program"
 "$bartizan" run -i "$@" "$program" <"$work/in" >"$work/out" &
 command=$!
 exec 3>"$work/in"
