@@ -99,7 +99,6 @@ struct block {
 	uint8_t random_next[32];	/* the key for a thread or picoprocess being made */
 	uint8_t random_pool[448];	/* bytes not given out yet: the last random_left ones */
 	uint32_t random_left;
-	uint32_t exiting;
 };
 
 static inline struct block *block_self(void)
@@ -234,6 +233,7 @@ int thread_create(void *arg);
 void thread_exit(uint32_t *clear) __noreturn;
 int thread_interrupt(int32_t tid, uint32_t probe);
 void thread_yield(void);
+void threads_forget(void);
 bool thread_exists(int32_t tid);
 void thread_begin(struct block *b) __noreturn;
 void thread_enter(struct block *b) __noreturn;

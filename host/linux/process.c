@@ -99,6 +99,7 @@ void process_exit(uint32_t status)
 	/* A request of another thread of this process must not be cut in two. */
 	__atomic_store_n(&host.exiting, 1, __ATOMIC_SEQ_CST);
 	control_quiesce();
+	threads_forget();
 	/* To this very thread: sent to a leader that has ended, the signal would kill nobody. */
 	for (;;)
 		SYS(tgkill, host.pid, block_self()->tcb.tid, SIGKILL);

@@ -152,6 +152,17 @@ static void tid_remove(uint32_t tid)
 		__atomic_store_n(entry, TID_DELETED, __ATOMIC_SEQ_CST);
 }
 
+/* All of this process end with it, at whatever they are: none must stay in the table, which other processes fill on. */
+void threads_forget(void)
+{
+	for (uint32_t i = 0; i < host.block_count && i < BLOCKS_MAX; i++) {
+		uint32_t tid = READ_ONCE(host.block_state[i]);
+
+		if (tid && tid != BLOCK_TAKEN && tid != (uint32_t)host.pid)
+			tid_remove(tid);
+	}
+}
+
 int thread_interrupt(int32_t tid, uint32_t probe)
 {
 	int sig = probe ? 0 : HOST_SIGNAL_INTERRUPT;

@@ -239,6 +239,27 @@ static void process_finish(struct process *p)
 		process_put(p);
 }
 
+/*
+ * The picoprocess ends with the last thread, whatever the others do just then: they are to have given back their last lock, the
+ * allocator's among them, which would have a dead owner else.  The last one's reference keeps p until then.
+ */
+void process_wait_leaving(struct process *p)
+{
+	u32 n;
+
+	while ((n = __atomic_load_n(&p->leaving, __ATOMIC_SEQ_CST)))
+		host->wait(&p->leaving, n, ~0u, BZ_WAIT_SHARED | BZ_WAIT_UNINTERRUPTIBLE, BZ_CLOCK_MONOTONIC,
+			   now_mono() + NSEC_PER_SEC / 10);
+}
+
+/* From here on this thread takes no lock.  p may be gone once it is counted: a wake too many then is of no harm. */
+static void thread_left(struct process *p)
+{
+	__atomic_sub_fetch(&p->leaving, 1, __ATOMIC_SEQ_CST);
+	if (__atomic_load_n(&p->thread_count, __ATOMIC_SEQ_CST) <= 1) /* who waits ends, or executes a program */
+		host->wake(&p->leaving, 1, ~0u, BZ_WAIT_SHARED);
+}
+
 void thread_exit(u32 code)
 {
 	struct thread *t = current;
@@ -259,6 +280,8 @@ void thread_exit(u32 code)
 	mutex_lock(&p->lock);
 	list_del(&t->node);
 	last = --p->thread_count == 0;
+	if (!last)
+		__atomic_add_fetch(&p->leaving, 1, __ATOMIC_SEQ_CST);
 	if (last && !p->group_exit) {
 		p->exit_code = code;
 		p->group_exit = 1;
@@ -278,6 +301,8 @@ void thread_exit(u32 code)
 		if (p->exec_thread)
 			host->wake(&p->thread_count, 1, ~0u, BZ_WAIT_SHARED);
 	}
+	if (last)
+		process_wait_leaving(p);
 	tcb->resume_flag = 0;
 	tcb->libos = NULL;
 	alloc_cache_drop(&t->cache);
@@ -288,6 +313,7 @@ void thread_exit(u32 code)
 		vfork_end(v);
 	if (last)
 		tenants_leave(tenants);
+	thread_left(p);
 	host->thread_exit(NULL);
 }
 

@@ -18,8 +18,8 @@ int tenants_begin(struct process *p, struct thread *t, struct process *parent, c
 bool tenants_others(const struct mm *mm);	/* other processes than the current one live in it */
 /* exec of a process with others beside it: goes on in a picoprocess of its own.  Returns an error alone. */
 int tenants_exec(struct exec_image *img);
-/* The last act of a process's last thread: `all` is what its memory map had. */
 struct tenants;
+/* The last act of a process's last thread: `all` is what its memory map had. */
 void tenants_leave(struct tenants *all) __noreturn;
 
 struct process *process_lookup(i32 pid);	/* tasklist locked; no reference */
@@ -31,6 +31,7 @@ void thread_become_leader(struct thread *t);	/* exec: its tid becomes the pid */
 void thread_unhash(struct thread *t);		/* tasklist locked */
 /* End all threads of the current process but this one, and wait until they are gone (exec).  -EINTR: another was first. */
 int process_single_thread(void);
+void process_wait_leaving(struct process *p); /* threads of p that are counted no more have given back their last lock */
 /* Execute inode from now on (null: none), instead of what was executed before: ETXTBSY for writers. */
 void process_hold_exe(struct process *p, struct inode *inode);
 int pidfd_create(struct process *p, u32 flags);	/* takes the reference on success */

@@ -120,6 +120,7 @@ struct process {
 	struct tty *tty;	  /* controlling terminal, referenced */
 	struct list threads;
 	u32 thread_count;
+	u32 leaving;		  /* threads of it that are counted no more and have not yet left the library OS */
 	struct mm *mm;
 	struct files *files;
 	struct fs_context *fs;

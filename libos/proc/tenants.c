@@ -89,6 +89,7 @@ int tenants_exec(struct exec_image *img)
 
 	if (err)
 		return -ERESTARTNOINTR;
+	process_wait_leaving(p); /* they end with this picoprocess */
 	mm = mm_create();
 	if (!mm)
 		goto fail;

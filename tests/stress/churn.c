@@ -3,8 +3,8 @@
  * keeps a crew of workers; a worker does one of a few things to processes of its own and ends, well or badly; a killer among them
  * hits any of the crew at any moment.  What must hold is checked as it goes: each child is waited for exactly once, with the status that
  * it ended with or the signal that may have hit it, pipes give what was written, and nothing that was lost is waited for longer than
- * a minute.  At the end there must be no process but the first, no descriptor but those of the beginning, and, natively that says
- * little, about as much free memory as after the first second.
+ * a minute.  At the end there must be no process but the first, no descriptor but those of the beginning, and about as much free memory
+ * as after the first second.  It kills whatever it can reach then, so it runs as the first process of a sandbox and never natively.
  *
  *   churn SECONDS SEED CREW
  */
@@ -22,6 +22,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
 #include <time.h>
@@ -291,15 +292,27 @@ static void faults(void)
 	}
 }
 
+/* A worker may be killed at any moment: who waits for nothing but a signal of its is not to be left by it. */
+static void end_with_parent(pid_t parent)
+{
+	prctl(PR_SET_PDEATHSIG, SIGKILL);
+	if (getppid() != parent)
+		_exit(0);
+}
+
 /* A group that is stopped, continued and killed whole. */
 static void groups(void)
 {
-	pid_t leader = child(), second;
+	pid_t worker = getpid(), leader = child(), second;
 	int status;
 
 	if (!leader) {
+		end_with_parent(worker);
 		setpgid(0, 0);
+		leader = getpid();
 		second = child();
+		if (!second)
+			end_with_parent(leader);
 		for (;;)
 			pause();
 	}
@@ -313,7 +326,6 @@ static void groups(void)
 	kill(-leader, SIGKILL);
 	if (reap(leader, "groups") != SIGKILL)
 		fail("groups: not killed");
-	(void)second;
 }
 
 static void (*const deeds[])(void) = {forks, execs, signals, pipes, threads, faults, spawns, groups};
@@ -423,6 +435,10 @@ int main(int argc, char **argv)
 		return atoi(argv[2]);
 	if (argc < 4 || atoi(argv[3]) > CREW_MAX)
 		return 2;
+	if (getpid() != 1) {
+		fprintf(stderr, "churn: it ends by killing all processes: run it as the first process of a sandbox alone\n");
+		return 2;
+	}
 	self = argv[0];
 	board = mmap(NULL, sizeof(*board), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
 	rng = strtoull(argv[2], NULL, 10) * 2654435761u + 88172645463325252ull;
