@@ -9,14 +9,21 @@
 
 #define TRACE_LINE 4096
 
-/* A thread's line in the making; its own, so no lock. */
+/* A line is its thread's own but in LINE_TELLING, when the template sends what there is of it. */
+enum line_state { LINE_NONE, LINE_OPEN, LINE_TELLING, LINE_TOLD };
+
+/* A thread's line in the making. */
 struct trace {
+	struct list node;	/* of all lines; lines_lock */
+	u32 state;		/* enum line_state; atomic */
+	i64 since;		/* when its call began; monotonic, ns */
+	const char *name;	/* of the call */
 	const struct syscall_entry *entry;
 	const char *format;	/* what is left of it */
 	u64 args[6];
 	u32 arg;		/* the next argument */
 	u32 len;
-	bool open;		/* a call was begun and not finished */
+	bool resumed;		/* the comma before the next argument was sent already */
 	long ret;		/* behind the call; 0 before */
 	const struct trace_kind *after; /* prints behind the return value */
 	u32 after_arg;
@@ -46,7 +53,15 @@ struct trace_names {
 
 /* trace.c */
 void trace_add(struct trace *tr, const char *fmt, ...) __printf(2, 3);
+void trace_send(struct trace *tr);
+void trace_unfinished(struct trace *tr);	/* how a line ends that is told before its call returns */
 void trace_bytes(struct trace *tr, const char *bytes, size_t n);	/* between quotes, all escaped to ASCII */
+
+/* lines.c */
+struct trace *trace_line_of(struct thread *t);	/* null: no memory */
+void trace_line_open(struct trace *tr);
+bool trace_line_close(struct trace *tr, bool *told);	/* false: it was not open */
+void trace_line_free(struct thread *t);
 
 /* names.c */
 const struct trace_names *trace_names_find(const char *word, size_t len);

@@ -1,6 +1,6 @@
 /*
- * Lines of the trace.  A line belongs to its thread (thread->trace) and is sent whole, when the call returns.  All
- * that a guest chose is escaped to printable ASCII here and bounded by the line; the monitor looks again.
+ * Lines of the trace.  A line belongs to its thread (thread->trace) and is sent when the call returns, or before, if it
+ * waits (lines.c).  All that a guest chose is escaped to printable ASCII here and bounded by the line; the monitor looks again.
  */
 #include "libos/kernel/dispatch.h"
 #include "libos/trace/internal.h"
@@ -58,16 +58,9 @@ static void begin(struct trace *tr, struct thread *t)
 		trace_add(tr, "[pid %5d] ", t->tid);
 }
 
-static void send(struct trace *tr)
+void trace_send(struct trace *tr)
 {
 	host->debug_log(BZ_LOG_TRACE, tr->text, tr->len);
-}
-
-static struct trace *line_of(struct thread *t)
-{
-	if (!t->trace)
-		t->trace = kzalloc(sizeof(*t->trace));
-	return t->trace;
 }
 
 /* The length of the format's next word. */
@@ -96,8 +89,9 @@ static void print_arg(struct trace *tr, const char *word, u32 n, const struct tr
 {
 	u64 v = tr->args[tr->arg];
 
-	if (tr->arg && word[n - 1] != '?')
+	if (tr->arg && word[n - 1] != '?' && !tr->resumed)
 		trace_add(tr, ", ");
+	tr->resumed = false;
 	if (!k)
 		trace_names_print(tr, trace_names_find(word, n), v);
 	else if (k->out && !k->always && (!v || tr->ret < 0))
@@ -129,7 +123,7 @@ static void print_args(struct trace *tr, bool done)
 
 void trace_enter(struct thread *t, u64 nr, const struct syscall_entry *e, const u64 args[6])
 {
-	struct trace *tr = line_of(t);
+	struct trace *tr = trace_line_of(t);
 	const struct trace_call *call = trace_call_find(nr);
 
 	if (!tr)
@@ -139,11 +133,12 @@ void trace_enter(struct thread *t, u64 nr, const struct syscall_entry *e, const 
 	tr->ret = 0;
 	tr->arg = 0;
 	tr->after = NULL;
-	tr->open = true;
+	tr->resumed = false;
 	memcpy(tr->args, args, sizeof(tr->args));
 	tr->format = call ? call->format : "";
+	tr->name = call ? call->name : e ? e->name : "syscall";
 	if (call || e)
-		trace_add(tr, "%s(", call ? call->name : e->name);
+		trace_add(tr, "%s(", tr->name);
 	if (call)
 		print_args(tr, false);
 	else if (e)
@@ -152,6 +147,25 @@ void trace_enter(struct thread *t, u64 nr, const struct syscall_entry *e, const 
 		trace_add(tr, "syscall_%#lx(%#lx, %#lx, %#lx, %#lx, %#lx, %#lx", (unsigned long)nr,
 			  (unsigned long)args[0], (unsigned long)args[1], (unsigned long)args[2], (unsigned long)args[3],
 			  (unsigned long)args[4], (unsigned long)args[5]);
+	trace_line_open(tr);
+}
+
+/* A comma stands before an argument that is to come, unless that is one which may be absent. */
+static bool comma_pending(const struct trace *tr)
+{
+	return tr->arg && *tr->format && *tr->format != '=' && tr->format[word_len(tr->format) - 1] != '?';
+}
+
+void trace_unfinished(struct trace *tr)
+{
+	trace_add(tr, "%s <unfinished ...>", comma_pending(tr) ? ", " : "");
+}
+
+static void resume(struct trace *tr, struct thread *t)
+{
+	tr->resumed = comma_pending(tr);
+	begin(tr, t);
+	trace_add(tr, "<... %s resumed>", tr->name);
 }
 
 static void close_args(struct trace *tr)
@@ -181,10 +195,12 @@ static void add_result(struct trace *tr, long ret)
 void trace_leave(struct thread *t, long ret)
 {
 	struct trace *tr = t->trace;
+	bool told;
 
-	if (!tr || !tr->open)
+	if (!tr || !trace_line_close(tr, &told))
 		return;
-	tr->open = false;
+	if (told)
+		resume(tr, t);
 	tr->ret = ret;
 	print_args(tr, true);
 	close_args(tr);
@@ -193,12 +209,12 @@ void trace_leave(struct thread *t, long ret)
 		add_result(tr, ret);
 	if (tr->after && ret >= 0)
 		tr->after->after(tr, tr->args[tr->after_arg], tr->after_arg);
-	send(tr);
+	trace_send(tr);
 }
 
 void trace_signal(struct thread *t, const struct siginfo_kernel *info)
 {
-	struct trace *tr = line_of(t);
+	struct trace *tr = trace_line_of(t);
 
 	if (!tr)
 		return;
@@ -208,20 +224,22 @@ void trace_signal(struct thread *t, const struct siginfo_kernel *info)
 	trace_add(tr, " ");
 	trace_siginfo(tr, info);
 	trace_add(tr, " ---");
-	send(tr);
+	trace_send(tr);
 }
 
 void trace_exit(struct thread *t, u32 code)
 {
-	struct trace *tr = line_of(t);
+	struct trace *tr = trace_line_of(t);
+	bool told;
 
 	if (!tr)
 		return;
-	if (tr->open) {
-		tr->open = false;
+	if (trace_line_close(tr, &told)) {
+		if (told)
+			resume(tr, t);
 		close_args(tr);
 		trace_add(tr, "?");
-		send(tr);
+		trace_send(tr);
 	}
 	begin(tr, t);
 	if (code & 0x7f) {
@@ -231,7 +249,6 @@ void trace_exit(struct thread *t, u32 code)
 	} else {
 		trace_add(tr, "+++ exited with %u +++", code >> 8 & 0xff);
 	}
-	send(tr);
-	t->trace = NULL;
-	kfree(tr);
+	trace_send(tr);
+	trace_line_free(t);
 }

@@ -29,6 +29,17 @@ err '[pid     2] +++ exited with 3 +++'
 err 'wait4(-1, [{WIFEXITED(s) && WEXITSTATUS(s) == 3}], 0, NULL) = 2'
 err '+++ killed by SIGTERM +++'
 
+# A call that waits is seen while it does, and one whose thread ends in it.
+code 0 sh -c 'mkfifo "$1/fifo"; exec 9<>"$1/fifo"
+	"$2" run --trace /bin/cat <&9 2>"$1/err" & tries=0
+	until grep -q "^read(0,  <unfinished ...>$" "$1/err"; do
+		tries=$((tries + 1)); [ $tries -lt 300 ] || { echo "cat waits unseen" >&2; kill $!; exit 1; }; sleep 0.1
+	done
+	echo hello >"$1/fifo"
+	until grep -q "hello" "$1/err"; do tries=$((tries + 1)); [ $tries -lt 300 ] || exit 1; sleep 0.1; done
+	kill $!; wait $!; exit 0' sh "$T" "$B"
+grep -qE '^<\.\.\. read resumed>"hello\\n", [0-9]+\) *= 6$' "$T/err" || not_ok "a call that waited is not resumed: $(cat "$T/err")"
+
 # And as strace itself prints them, where it is installed and may trace.
 if command -v strace >/dev/null && strace -o /dev/null true 2>/dev/null; then
 	strace -o "$T/strace" "$P"
