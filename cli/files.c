@@ -31,7 +31,7 @@ static bool place(char path[PATH_MAX], int n, const char *folder, const char *na
 	return (size_t)snprintf(slash, room, "/../libexec/bartizan/%s", name) < room;
 }
 
-int files_open_libos(uint64_t *size)
+int files_find_libos(uint64_t *size)
 {
 	char path[PATH_MAX];
 	struct stat st;
@@ -40,9 +40,17 @@ int files_open_libos(uint64_t *size)
 	for (int n = 0; fd < 0 && place(path, n, "libos", "bartizan-libos.elf"); n++)
 		fd = open(path, O_RDONLY | O_CLOEXEC);
 	if (fd < 0 || fstat(fd, &st) < 0)
-		fail(EXIT_BARTIZAN,
-		     "the library OS, bartizan-libos.elf, is not installed beside this command");
+		return -1;
 	*size = st.st_size;
+	return fd;
+}
+
+int files_open_libos(uint64_t *size)
+{
+	int fd = files_find_libos(size);
+
+	if (fd < 0)
+		fail(EXIT_BARTIZAN, "the library OS, bartizan-libos.elf, is not installed beside this command");
 	return fd;
 }
 

@@ -11,7 +11,9 @@
 extern const char host_layer_start[], host_layer_end[];	  /* host_layer.S */
 extern const char solo5_loader_start[], solo5_loader_end[]; /* solo5_loader.S */
 
-/* Opens the library OS; ends the command if it is not there. */
+/* Opens the library OS, or -1. */
+int files_find_libos(uint64_t *size);
+/* It ends the command if there is none. */
 int files_open_libos(uint64_t *size);
 
 /* Executes bartizan-image; argv[0] is its command.  It comes back only by ending the command. */

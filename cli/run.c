@@ -112,14 +112,11 @@ static void prepare_limits(struct run *r)
 }
 
 /* A host layer and a library OS of different builds misunderstand each other. */
-static void check_build(const struct run *r)
+static void check_build(const struct run *r, uint64_t id)
 {
-	const struct sandbox_spec *spec = &r->spec;
-	const uint64_t id = buildid_read(spec->libos_fd, spec->libos_offset, spec->libos_size);
-
 	if (id == BZ_BUILD_ID)
 		return;
-	if (spec->libos_fd == spec->image_fd)
+	if (r->spec.libos_fd == r->spec.image_fd)
 		fail(EXIT_BARTIZAN,
 		     "%s: was built by another bartizan (build %016" PRIx64 ", this is %016llx): rebuild the image",
 		     r->program.host_path, id, BZ_BUILD_ID);
@@ -127,6 +124,35 @@ static void check_build(const struct run *r)
 	     "bartizan-libos.elf beside this command is of another build (%016" PRIx64 ", this is %016llx): install both "
 	     "from one",
 	     id, BZ_BUILD_ID);
+}
+
+/* Where an image has just the library OS that lies beside this command, that file is mapped: all images share its pages,
+ * and somebody who truncates an image takes files from its guest, not the code from under the library OS. */
+static void choose_libos(struct run *r)
+{
+	static const struct buildid none;
+	struct sandbox_spec *spec = &r->spec;
+	struct buildid wanted, own;
+	uint64_t size;
+	int fd;
+
+	if (!spec->libos_size)
+		spec->libos_fd = files_open_libos(&spec->libos_size);
+	buildid_read(spec->libos_fd, spec->libos_offset, spec->libos_size, &wanted);
+	check_build(r, wanted.headers);
+	if (spec->libos_fd != spec->image_fd || !memcmp(wanted.content, none.content, sizeof(none.content)))
+		return;
+	fd = files_find_libos(&size);
+	if (fd < 0)
+		return;
+	buildid_read(fd, 0, size, &own);
+	if (memcmp(own.content, wanted.content, sizeof(own.content)) || own.headers != wanted.headers) {
+		close(fd);
+		return;
+	}
+	spec->libos_fd = fd;
+	spec->libos_offset = 0;
+	spec->libos_size = size;
 }
 
 static void prepare(struct run *r)
@@ -173,9 +199,7 @@ static void prepare(struct run *r)
 	spec->argv = r->argv.item;
 	spec->host_layer = host_layer_start;
 	spec->host_layer_size = host_layer_end - host_layer_start;
-	if (!spec->libos_size)
-		spec->libos_fd = files_open_libos(&spec->libos_size);
-	check_build(r);
+	choose_libos(r);
 	hosttext_find(r);
 }
 

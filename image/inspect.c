@@ -169,8 +169,11 @@ static const char *signature_state(const struct image *img)
 static uint64_t build_of(const struct image *img)
 {
 	const struct bz_image_section *s = image_section(img, BZ_SECTION_LIBOS);
+	struct buildid id = {0};
 
-	return s ? buildid_read(img->fd, s->offset, s->length) : 0;
+	if (s)
+		buildid_read(img->fd, s->offset, s->length, &id);
+	return id.headers;
 }
 
 /* The section that holds a Solo5 guest, or null. */

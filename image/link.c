@@ -113,7 +113,7 @@ static int link_to(const struct components *c, int out, struct image_error *err)
 {
 	char path[64], *file[OPTIONAL_MAX];
 	/* As meson.build links the whole one. */
-	const char *argv[OPTIONAL_MAX + 24] = {"ld", "-nostdlib", "-static", "--build-id=none", "--gc-sections", "-z",
+	const char *argv[OPTIONAL_MAX + 24] = {"ld", "-nostdlib", "-static", "--build-id=sha1", "--gc-sections", "-z",
 					       "noexecstack", "-z", "max-page-size=4096", "--no-warn-rwx-segments",
 					       "-s", "-o", path, "-T", "libos.lds", "core.o"};
 	const struct tool tool = {

@@ -77,7 +77,7 @@ static bool step_first(struct thread *t, struct bz_context *ctx)
 {
 	if (t->stepping)
 		return true;
-	if (thread_must_exit(t) || (ctx->rflags & FLAG_TRAP))
+	if (t->faulted || thread_must_exit(t) || (ctx->rflags & FLAG_TRAP))
 		return false;
 	while (rewrite_interpret(t->process->mm, ctx))
 		;
@@ -94,6 +94,7 @@ static void see_to_signals(struct bz_context *ctx)
 {
 	while (signal_is_pending() && !step_first(current, ctx))
 		signal_deliver(ctx);
+	current->faulted = false;
 }
 
 /* Where a vfork's child may end, its parent goes on (proc/vfork.c); that may be such a child too.  Inlined: the frame is to be its caller's. */
@@ -175,6 +176,7 @@ static void handle_fault(struct bz_context *ctx, const struct bz_exception *exc)
 	info.si_code = code;
 	/* FPE, ILL and TRAP name the instruction. */
 	info.fault.addr = rewrite_shown(t->process->mm, addr);
+	t->faulted = true;
 	signal_force(sig, &info);
 }
 
@@ -238,7 +240,7 @@ static void upcall_remote(struct bz_context *ctx)
 {
 	current->ctx = ctx;
 	show_context(current, ctx);
-	current->stepping = false;
+	current->stepping = current->faulted = false;
 	return_to_guest(ctx);
 }
 

@@ -55,6 +55,7 @@ struct thread {
 	u32 begun;		  /* interrupts are counted from here on */
 	bool hold_interrupted;	  /* by who holds it: it was sent an interrupt for that */
 	bool stepping;		  /* one instruction, so that a signal finds an address of the guest's text */
+	bool faulted;		  /* at the instruction that the guest stands at, which no step gets past */
 	u32 wake_word;		  /* what thread_sleep sleeps on */
 	u32 sleep_kind;		  /* enum sleep_kind: how to wake it */
 	struct waiter waiter;	  /* WAIT_EVENT's */
