@@ -46,7 +46,7 @@ static const struct {
      "Limits\n"
      "  -m, --memory SIZE             such as 64m, 2g\n"
      "      --cpus N                  such as 0.5\n"
-     "      --pids-limit N            processes and threads together\n"
+     "      --pids-limit N            processes and threads together; -1: no limit of its own\n"
      "      --ulimit NAME=SOFT[:HARD] what the guest sees, such as nofile=1024\n"
      "      --timeout TIME            such as 10s; then it is killed, and the exit code is 137\n"
      "Solo5 guests (MirageOS, Rumprun; docs/solo5.md)\n"

@@ -345,7 +345,8 @@ static void set_option(struct run_options *o, int id, const char *arg)
 		o->hostname = arg;
 		break;
 	case OPT_PIDS:
-		o->pids = asked(parse_count("--pids-limit", arg, 1 << 22));
+		/* As Docker's -1: no limit but the host's own. */
+		o->pids = strcmp(arg, "-1") ? asked(parse_count("--pids-limit", arg, 1 << 22)) : (struct limit){0};
 		break;
 	case OPT_TIMEOUT:
 		o->timeout = asked(parse_duration("--timeout", arg));

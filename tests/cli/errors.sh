@@ -102,6 +102,7 @@ code 125 "$B" kill -s NOSUCH x; err NOSUCH
 code 125 "$B" run --cpus 1000 true; err 'can be used here'
 code 125 "$B" run --ulimit nofile=999999999 true; err 'RLIMIT_NOFILE'
 code 125 "$B" run --pids-limit -5 true; err --pids-limit
+code 0 "$B" run --pids-limit -1 true
 [ -z "$(ls "$XDG_RUNTIME_DIR"/bartizan 2>/dev/null)" ] || not_ok "something was left behind"
 
 # No user namespace: the remedy, in a line.  Its limit is one of each user namespace, so it can be tried in one.
