@@ -192,6 +192,14 @@ static void tell_failure(struct session *s, const struct monitor_msg *m)
 	free(text);
 }
 
+static void failed(struct session *s, const struct monitor_msg *m)
+{
+	s->ended = s->failed = true;
+	s->status = EXIT_BARTIZAN;
+	s->reason = ENDED_BY_GUEST;
+	tell_failure(s, m);
+}
+
 static void take_message(struct session *s, const struct monitor_msg *m)
 {
 	switch (m->kind) {
@@ -218,12 +226,12 @@ static void take_message(struct session *s, const struct monitor_msg *m)
 		break;
 	case MONITOR_ENDED:
 		ended(s, m);
+		/* The host layer looks at some things once the library OS may run already (clock_setup). */
+		if (m->reason == ENDED_PANIC && host_lacks())
+			failed(s, m);
 		break;
 	case MONITOR_FAILED:
-		s->ended = s->failed = true;
-		s->status = EXIT_BARTIZAN;
-		s->reason = ENDED_BY_GUEST;
-		tell_failure(s, m);
+		failed(s, m);
 		break;
 	}
 }
