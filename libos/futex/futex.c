@@ -119,8 +119,13 @@ static long futex_wait(const struct futex_args *a, bool relative)
 
 static long futex_wake(const struct futex_args *a)
 {
+	u32 val;
+
 	if (!a->val3)
 		return -EINVAL;
+	/* A word that processes share is known by its page, so there has to be one; a private one by its address alone. */
+	if ((a->flags & BZ_WAIT_SHARED) && get_user(val, a->uaddr))
+		return -EFAULT;
 	return futex_wake_all_kinds(a->uaddr, max(a->val, 1u), a->val3, a->flags);
 }
 

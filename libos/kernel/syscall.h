@@ -10,6 +10,21 @@
 #include "libos/kernel/kernel.h"
 #include <asm/unistd_64.h>
 
+/* Of later kernels than the headers': offered as a distribution's kernel offers what it took over; uname tells the version all the same. */
+#ifndef __NR_cachestat
+#define __NR_cachestat 451
+#endif
+#ifndef __NR_fchmodat2
+#define __NR_fchmodat2 452
+#endif
+#ifndef __NR_mseal
+#define __NR_mseal 462
+#endif
+#ifndef __NR_file_getattr
+#define __NR_file_getattr 468
+#define __NR_file_setattr 469
+#endif
+
 typedef long (*syscall_fn)(u64, u64, u64, u64, u64, u64);
 
 struct syscall_entry {

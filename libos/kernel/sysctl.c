@@ -21,6 +21,7 @@ const struct sysctl *sysctl_get(u32 i)
 
 static const struct sysctl core[] = {
 	{"vm", "max_map_count", &mm_max_map_count, 0, INT32_MAX},
+	{"kernel", "ns_last_pid", &proc_last_pid, 0, 4194303},
 	{"fs", "lease-break-time", &lease_break_time, 0, INT32_MAX},
 	{"fs/inotify", "max_user_instances", &inotify_max_user_instances, 0, INT32_MAX},
 };

@@ -16,6 +16,7 @@ const struct sysctl *sysctl_get(u32 i);	/* null: there are no more */
 
 extern i64 mm_max_map_count;		/* mm/vma.c */
 extern i64 inotify_max_user_instances;	/* vfs/inotify.c */
+extern i64 proc_last_pid;		/* proc/table.c */
 extern i64 lease_break_time;		/* vfs/lease.c; seconds */
 
 #endif

@@ -118,6 +118,20 @@ static int advise_vma(struct vma *v, u64 start, u64 end, int advice, int adv)
 	return err;
 }
 
+/* Contents of what may not be written go by no advice either, once it is sealed. */
+static bool advice_breaks_seal(struct mm *mm, u64 start, u64 end, int advice)
+{
+	struct vma *v;
+
+	switch (advice) {
+	case MADV_FREE: case MADV_DONTNEED: case MADV_DONTNEED_LOCKED: case MADV_REMOVE: case MADV_DONTFORK: case MADV_WIPEONFORK:
+		for (v = vma_find(mm, start); v && v->start < end; v = vma_next(mm, v))
+			if ((v->flags & VMA_SEALED) && !vma_is_shared(v) && !(v->prot & PROT_WRITE))
+				return true;
+	}
+	return false;
+}
+
 static long do_madvise(u64 start, u64 len_in, int advice)
 {
 	u64 len = PAGE_ALIGN(len_in), end = start + len;
@@ -132,6 +146,8 @@ static long do_madvise(u64 start, u64 len_in, int advice)
 	if (end == start)
 		return 0;
 	mm = lock_mm();
+	if (advice_breaks_seal(mm, start, end, advice))
+		err = -EPERM;
 	v = vma_find(mm, start);
 	while (start < end && !err) {
 		u64 to;

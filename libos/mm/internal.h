@@ -30,6 +30,7 @@ void vma_merge_range(struct mm *mm, u64 start, u64 end);
 u64 vma_find_gap(struct mm *mm, u64 low, u64 high, u64 len, u64 align);
 /* True if [start, end) is covered without a hole. */
 bool vma_covers(struct mm *mm, u64 start, u64 end);
+bool vma_any_sealed(struct mm *mm, u64 start, u64 end);
 
 /* --- map.c --- */
 static inline bool vma_is_shared(const struct vma *v)

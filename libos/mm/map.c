@@ -229,6 +229,8 @@ int mm_unmap_locked(struct mm *mm, u64 addr, u64 len)
 
 	if (!v || v->start >= addr + len)
 		return 0;
+	if (vma_any_sealed(mm, addr, addr + len))
+		return -EPERM;
 	err = vma_isolate(mm, addr, addr + len);
 	if (!err)
 		err = host->mem_unmap(addr, len);
@@ -407,6 +409,8 @@ static int check_file(struct file *file, u32 prot, u32 flags, u32 *vflags)
 			if (prot & PROT_WRITE)
 				return -EACCES;
 			*vflags |= VMA_NOWRITE;
+		} else if (file->inode && (file->inode->flags & INODE_APPEND)) {
+			return -EACCES;
 		}
 		fallthrough;
 	case MAP_PRIVATE:
@@ -452,6 +456,8 @@ static long map_locked(struct mm *mm, u64 addr, u64 len, u32 prot, u32 flags, st
 	addr = ret;
 	if ((flags & MAP_FIXED_NOREPLACE) && overlap_pages(mm, addr, addr + len, false))
 		return -EEXIST;
+	if ((flags & MAP_FIXED) && vma_any_sealed(mm, addr, addr + len))
+		return -EPERM;
 	if ((flags & MAP_LOCKED) && !rlimit_soft(RLIMIT_MEMLOCK) && !capable(CAP_IPC_LOCK))
 		return -EPERM;
 	if ((flags & MAP_LOCKED) || (mm->def_flags & VMA_LOCKED)) {

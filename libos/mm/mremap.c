@@ -230,6 +230,8 @@ static long remap_locked(struct mm *mm, struct remap *r)
 
 	if (!v || v->start > r->addr)
 		return -EFAULT;
+	if (v->flags & VMA_SEALED)
+		return -EPERM;
 	if (r->flags & (MREMAP_FIXED | MREMAP_DONTUNMAP))
 		return remap_to(mm, r);
 	if (r->old_len >= r->new_len) {

@@ -26,6 +26,8 @@ static int protect_piece(struct mm *mm, struct vma *v, u32 prot)
 
 static int check_may(const struct vma *v, u32 prot)
 {
+	if (v->flags & VMA_SEALED)
+		return -EPERM;
 	if ((prot & PROT_WRITE) && (v->flags & VMA_NOWRITE))
 		return -EACCES;
 	if ((prot & PROT_EXEC) && (v->flags & VMA_NOEXEC))

@@ -383,3 +383,13 @@ u64 vma_find_gap(struct mm *mm, u64 low, u64 high, u64 len, u64 align)
 	}
 	return addr;
 }
+
+bool vma_any_sealed(struct mm *mm, u64 start, u64 end)
+{
+	struct vma *v = vma_find(mm, start);
+
+	for (; v && v->start < end; v = vma_next(mm, v))
+		if (v->flags & VMA_SEALED)
+			return true;
+	return false;
+}

@@ -103,6 +103,14 @@ static ssize_t pipe_to_file(struct file *in, struct file *out, i64 *pos, size_t 
 	return ret;
 }
 
+/* Directories and what Linux has anonymous inodes for (eventfd, epoll, pidfd ...) know no splicing. */
+static bool can_splice(const struct file *f)
+{
+	if (f->anon_name && !strncmp(f->anon_name, "anon_inode:", 11))
+		return false;
+	return !f->inode || !S_ISDIR(f->inode->mode);
+}
+
 /* The order of Linux's do_splice. */
 static ssize_t do_splice(struct file *in, i64 *uin, struct file *out, i64 *uout, size_t n, u32 flags)
 {
@@ -126,7 +134,7 @@ static ssize_t do_splice(struct file *in, i64 *uin, struct file *out, i64 *uout,
 		return -EINVAL;
 	if (upos && get_user(pos, upos))
 		return -EFAULT;
-	if (upos && pos < 0)
+	if ((upos && pos < 0) || !can_splice(from ? out : in))
 		return -EINVAL;
 	n = min(n, (size_t)CHUNK);
 	buf = kmalloc(n);

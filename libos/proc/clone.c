@@ -62,7 +62,7 @@ static void inherit_thread(struct thread *t, const struct clone_args *a)
 	landlock_inherit(t, me);
 	t->cpu_affinity_set = me->cpu_affinity_set;
 	t->cpu_affinity = me->cpu_affinity;
-	t->timer_slack = me->timer_slack;
+	t->timer_slack = t->timer_slack_default = me->timer_slack;
 	if (a->flags & CLONE_CHILD_CLEARTID)
 		t->clear_child_tid = (u32 *)a->child_tid;
 	t->start_ctx = *me->ctx;
@@ -420,6 +420,8 @@ static long do_clone(const struct clone_args *a)
 	if (signal_is_pending())
 		return -ERESTARTNOINTR;
 	/* It has its host thread only until its parent goes on. */
+	if ((current->sched_policy & ~SCHED_RESET_ON_FORK) == SCHED_DEADLINE && !(current->sched_policy & SCHED_RESET_ON_FORK))
+		return -EAGAIN;
 	if (current->vfork && (a->flags & CLONE_THREAD))
 		return -EAGAIN;
 	/* Asked before any lock is taken: those who try again and again are not to keep others from ending. */

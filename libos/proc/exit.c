@@ -282,6 +282,10 @@ void thread_exit(u32 code)
 	last = --p->thread_count == 0;
 	if (!last)
 		__atomic_add_fetch(&p->leaving, 1, __ATOMIC_SEQ_CST);
+	if (last) {
+		p->dead_policy = t->sched_policy;
+		p->dead_priority = t->sched_priority;
+	}
 	if (last && !p->group_exit) {
 		p->exit_code = code;
 		p->group_exit = 1;

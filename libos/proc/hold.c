@@ -119,6 +119,30 @@ void threads_release_others(void)
 		mutex_unlock(&tasklist_lock);
 }
 
+bool threads_pass_barrier(struct process *p)
+{
+	struct thread *self = current, *t;
+	i64 deadline = now_mono() + PATIENCE_NS;
+	bool all = true;
+	u32 never = 0;
+
+	mutex_lock(&p->lock);
+	list_for_each(t, &p->threads, node) {
+		t->interrupts_seen = __atomic_load_n(&t->interrupts, __ATOMIC_SEQ_CST);
+		if (t != self && !passes_barrier(t))
+			host->thread_interrupt(t->host_tid, 0);
+	}
+	list_for_each(t, &p->threads, node)
+		while (t != self && all && !passes_barrier(t)) {
+			i64 now = now_mono();
+
+			all = now <= deadline;
+			host->wait(&never, 0, ~0u, BZ_WAIT_UNINTERRUPTIBLE, BZ_CLOCK_MONOTONIC, now + GLANCE_NS);
+		}
+	mutex_unlock(&p->lock);
+	return all;
+}
+
 void thread_wait_hold(struct thread *t)
 {
 	while (__atomic_load_n(&t->hold, __ATOMIC_SEQ_CST))

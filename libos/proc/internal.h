@@ -35,7 +35,7 @@ void process_wait_leaving(struct process *p); /* threads of p that are counted n
 /* Execute inode from now on (null: none), instead of what was executed before: ETXTBSY for writers. */
 void process_hold_exe(struct process *p, struct inode *inode);
 int pidfd_create(struct process *p, u32 flags);	/* takes the reference on success */
-struct process *pidfd_process(int fd);		/* referenced, or an ERR_PTR */
+struct process *pidfd_process(int fd, u32 *flags); /* referenced, or an ERR_PTR; its O_* flags, if not null */
 /* The parent of a vfork goes on. */
 void vfork_release(struct process *p);
 

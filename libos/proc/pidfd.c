@@ -74,7 +74,7 @@ SYSCALL(pidfd_open, int pid, unsigned int flags)
 }
 
 /* The process of a pidfd: referenced, or an ERR_PTR. */
-struct process *pidfd_process(int fd)
+struct process *pidfd_process(int fd, u32 *flags)
 {
 	struct file *f = fd_get(fd);
 	struct process *p = ERR_PTR(-EBADF);
@@ -84,6 +84,8 @@ struct process *pidfd_process(int fd)
 	if (f->ops == &pidfd_ops) {
 		p = f->priv;
 		ref_get(&p->refs);
+		if (flags)
+			*flags = f->flags;
 	}
 	file_put(f);
 	return p;
@@ -101,7 +103,7 @@ static bool may_signal(const struct process *p, int sig)
 /* A directory /proc/PID serves as well, from before there were pidfds. */
 static struct process *signal_target(int fd)
 {
-	struct process *p = pidfd_process(fd);
+	struct process *p = pidfd_process(fd, NULL);
 	struct inode *inode;
 	struct file *f;
 
@@ -113,7 +115,7 @@ static struct process *signal_target(int fd)
 	inode = f->inode;
 	if (inode && inode->sb && !strcmp(inode->sb->fstype, "proc") && S_ISDIR(inode->mode) &&
 	    pseudo_node(inode)->entry == &proc_pid_dir) {
-		p = process_find(pseudo_node(inode)->pid);
+		p = pnode_process(pseudo_node(inode));
 		if (!p)
 			p = ERR_PTR(-ESRCH);
 	}
@@ -163,7 +165,7 @@ SYSCALL(pidfd_getfd, int pidfd, int fd, unsigned int flags)
 
 	if (flags)
 		return -EINVAL;
-	p = pidfd_process(pidfd);
+	p = pidfd_process(pidfd, NULL);
 	if (IS_ERR(p))
 		return PTR_ERR(p);
 	if (p != current->process && p->cred.uid != current->process->cred.euid && !capable(CAP_SYS_PTRACE))

@@ -215,7 +215,7 @@ static long prctl_process(int op, unsigned long a2, unsigned long a3, unsigned l
 	case PR_GET_TIMERSLACK:
 		return t->timer_slack;
 	case PR_SET_TIMERSLACK:
-		t->timer_slack = (long)a2 > 0 ? a2 : 50000;
+		t->timer_slack = (long)a2 > 0 ? a2 : t->timer_slack_default;
 		return 0;
 	case PR_SET_CHILD_SUBREAPER:
 		p->child_subreaper = a2 != 0;

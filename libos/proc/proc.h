@@ -100,7 +100,8 @@ struct thread {
 	u16 ioprio;		/* ioprio_set: remembered, without weight */
 	u32 sched_policy;
 	i32 sched_priority;
-	u64 timer_slack;
+	u64 sched_runtime, sched_deadline, sched_period; /* SCHED_DEADLINE */
+	u64 timer_slack, timer_slack_default;
 	i32 pdeathsig;
 	struct trace *trace;	  /* --trace: its line */
 	struct vfork *vfork;	  /* it runs on the host thread of the one that made it (vfork.c); null */
@@ -155,6 +156,8 @@ struct process {
 	u64 child_utime, child_stime; /* ns, of waited-for children */
 	u64 child_maxrss;
 	struct list pid_hash;	  /* tasklist lock */
+	u32 dead_policy;	  /* of its last thread, for who asks before it is waited for */
+	i32 dead_priority;
 	u32 zombie;		  /* ended, not waited for; tasklist lock */
 	u32 wait_events;	  /* PROC_WAIT_*: stopped or continued, not yet reported; tasklist lock */
 	i32 stop_signal;

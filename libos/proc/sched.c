@@ -6,6 +6,8 @@
 #include <linux/sched/types.h>
 
 #define SCHED_RESET SCHED_RESET_ON_FORK
+#define DEADLINE_PERIOD_MIN_NS 100000ull	/* kernel.sched_deadline_period_min_us, .._max_us */
+#define DEADLINE_PERIOD_MAX_NS (4194304ull * 1000)
 
 struct param {
 	int priority;
@@ -21,6 +23,27 @@ SYSCALL0(sched_yield)
 static struct thread *target(i32 pid)
 {
 	return thread_find(pid ? pid : current->tid);
+}
+
+/* What a policy was is told of a process, too, that has ended and was not waited for. */
+static long policy_of(i32 pid, u32 *policy, i32 *priority)
+{
+	struct thread *t = target(pid);
+	struct process *p;
+
+	if (t) {
+		*policy = t->sched_policy;
+		*priority = t->sched_priority;
+		thread_put(t);
+		return 0;
+	}
+	p = process_find(pid);
+	if (!p)
+		return -ESRCH;
+	*policy = p->dead_policy;
+	*priority = p->dead_priority;
+	process_put(p);
+	return 0;
 }
 
 static bool may_change(const struct thread *t)
@@ -129,23 +152,39 @@ SYSCALL(sched_get_priority_min, int policy)
 	return err ? err : lo;
 }
 
-static long set_policy(struct thread *t, int policy, int priority, bool reset)
+/* sched(7): runtime <= deadline <= period (0: the deadline), none too short to be kept. */
+static bool reservation_ok(const struct sched_attr *a)
+{
+	u64 period = a->sched_period ? a->sched_period : a->sched_deadline;
+
+	return a->sched_deadline && a->sched_runtime >= 1024 && !(a->sched_deadline >> 63) && !(period >> 63) &&
+	       a->sched_runtime <= a->sched_deadline && a->sched_deadline <= period && period >= DEADLINE_PERIOD_MIN_NS &&
+	       period <= DEADLINE_PERIOD_MAX_NS;
+}
+
+/* a: what a SCHED_DEADLINE wants, or null. */
+static long set_policy(struct thread *t, int policy, int priority, bool reset, const struct sched_attr *a)
 {
 	int lo, hi;
 
 	if (policy < 0)
 		policy = t->sched_policy & ~SCHED_RESET;
-	if (policy == SCHED_DEADLINE)
-		return -EPERM;
+	if (policy == SCHED_DEADLINE && (!a || !reservation_ok(a)))
+		return -EINVAL;
 	if (priority_range(policy, &lo, &hi) || priority < lo || priority > hi)
 		return -EINVAL;
 	if (!capable(CAP_SYS_NICE)) {
-		if (!may_change(t))
+		if (!may_change(t) || policy == SCHED_DEADLINE)
 			return -EPERM;
 		if (priority && (u64)priority > t->process->rlimit[RLIMIT_RTPRIO].soft && priority > t->sched_priority)
 			return -EPERM;
 		if ((t->sched_policy & SCHED_RESET) && !reset)
 			return -EPERM;
+	}
+	if (policy == SCHED_DEADLINE) {
+		t->sched_runtime = a->sched_runtime;
+		t->sched_deadline = a->sched_deadline;
+		t->sched_period = a->sched_period ? a->sched_period : a->sched_deadline;
 	}
 	t->sched_policy = policy | (reset ? SCHED_RESET : 0);
 	t->sched_priority = priority;
@@ -165,24 +204,21 @@ SYSCALL(sched_setscheduler, int pid, int policy, const struct param *uparam)
 	t = target(pid);
 	if (!t)
 		return -ESRCH;
-	ret = set_policy(t, policy & ~SCHED_RESET, p.priority, policy & SCHED_RESET);
+	ret = set_policy(t, policy & ~SCHED_RESET, p.priority, policy & SCHED_RESET, NULL);
 	thread_put(t);
 	return ret;
 }
 
 SYSCALL(sched_getscheduler, int pid)
 {
-	struct thread *t;
-	long ret;
+	i32 priority;
+	u32 policy;
+	long err;
 
 	if (pid < 0)
 		return -EINVAL;
-	t = target(pid);
-	if (!t)
-		return -ESRCH;
-	ret = t->sched_policy;
-	thread_put(t);
-	return ret;
+	err = policy_of(pid, &policy, &priority);
+	return err ? err : policy;
 }
 
 SYSCALL(sched_setparam, int pid, const struct param *uparam)
@@ -198,24 +234,21 @@ SYSCALL(sched_setparam, int pid, const struct param *uparam)
 	t = target(pid);
 	if (!t)
 		return -ESRCH;
-	ret = set_policy(t, -1, p.priority, t->sched_policy & SCHED_RESET);
+	ret = set_policy(t, -1, p.priority, t->sched_policy & SCHED_RESET, NULL);
 	thread_put(t);
 	return ret;
 }
 
 SYSCALL(sched_getparam, int pid, struct param *uparam)
 {
-	struct thread *t;
 	struct param p;
+	u32 policy;
+	long err;
 
 	if (!uparam || pid < 0)
 		return -EINVAL;
-	t = target(pid);
-	if (!t)
-		return -ESRCH;
-	p.priority = t->sched_priority;
-	thread_put(t);
-	return copy_to_user(uparam, &p, sizeof(p));
+	err = policy_of(pid, &policy, &p.priority);
+	return err ? err : copy_to_user(uparam, &p, sizeof(p));
 }
 
 SYSCALL(sched_rr_get_interval, int pid, struct __kernel_timespec *uts)
@@ -248,9 +281,9 @@ void sched_reset(struct thread *t)
 
 	if (!(t->sched_policy & SCHED_RESET))
 		return;
-	t->sched_policy = policy == SCHED_FIFO || policy == SCHED_RR ? SCHED_NORMAL : policy;
+	t->sched_policy = policy == SCHED_FIFO || policy == SCHED_RR || policy == SCHED_DEADLINE ? SCHED_NORMAL : policy;
 	t->sched_priority = 0;
-	if (policy == SCHED_FIFO || policy == SCHED_RR || t->nice < 0)
+	if (policy == SCHED_FIFO || policy == SCHED_RR || policy == SCHED_DEADLINE || t->nice < 0)
 		t->nice = 0;
 }
 
@@ -289,7 +322,7 @@ SYSCALL(sched_setattr, int pid, struct sched_attr *uattr, unsigned int flags)
 	if (!t)
 		return -ESRCH;
 	ret = set_policy(t, a.sched_flags & SCHED_FLAG_KEEP_POLICY ? -1 : (int)a.sched_policy, a.sched_priority,
-			 a.sched_flags & SCHED_FLAG_RESET_ON_FORK);
+			 a.sched_flags & SCHED_FLAG_RESET_ON_FORK, &a);
 	if (!ret && (a.sched_policy == SCHED_NORMAL || a.sched_policy == SCHED_BATCH))
 		t->nice = clamp_nice(a.sched_nice);
 	thread_put(t);
@@ -311,6 +344,11 @@ SYSCALL(sched_getattr, int pid, struct sched_attr *uattr, unsigned int size, uns
 	a.sched_flags = t->sched_policy & SCHED_RESET ? SCHED_FLAG_RESET_ON_FORK : 0;
 	a.sched_priority = t->sched_priority;
 	a.sched_nice = t->nice;
+	if (a.sched_policy == SCHED_DEADLINE) {
+		a.sched_runtime = t->sched_runtime;
+		a.sched_deadline = t->sched_deadline;
+		a.sched_period = t->sched_period;
+	}
 	thread_put(t);
 	return copy_to_user(uattr, &a, a.size);
 }

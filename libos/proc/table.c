@@ -4,6 +4,7 @@
  * by itself until it ends.
  */
 #include "libos/landlock/landlock.h"
+#include "libos/kernel/sysctl.h"
 #include "libos/mm/mm.h"
 #include "libos/proc/internal.h"
 #include "libos/seccomp/seccomp.h"
@@ -18,7 +19,8 @@ struct mutex tasklist_lock = MUTEX_INIT(RANK_TASKLIST);
 struct process *init_process;
 struct list all_processes = LIST_INIT(all_processes);
 static struct list thread_hash[HASH_SIZE], process_hash[HASH_SIZE];
-static i32 last_pid;
+i64 proc_last_pid;	/* the guest's root may set it */
+static i32 given_pid;
 static bool pid_wrapped;
 static u32 thread_total;
 
@@ -68,13 +70,20 @@ static bool pid_taken(i32 pid)
 
 static i32 pid_next(void)
 {
+	i32 pid = READ_ONCE(proc_last_pid);
+
+	if (pid != given_pid)
+		pid_wrapped = true;
 	for (i32 tries = 0; tries < PID_MAX; tries++) {
-		if (++last_pid >= PID_MAX) {
-			last_pid = 300;
+		if (++pid >= PID_MAX) {
+			pid = 300;
 			pid_wrapped = true;
 		}
-		if (!pid_taken(last_pid))
-			return last_pid;
+		if (!pid_taken(pid)) {
+			given_pid = pid;
+			WRITE_ONCE(proc_last_pid, pid);
+			return pid;
+		}
 	}
 	return -EAGAIN;
 }
@@ -164,7 +173,7 @@ struct thread *thread_create_struct(struct process *p)
 	t->waitset = -1;
 	t->orig_rax = ~0ull;
 	t->altstack_flags = 2; /* SS_DISABLE */
-	t->timer_slack = 50000;
+	t->timer_slack = t->timer_slack_default = 50000;
 	t->start_time = now_mono();
 	sigpending_init(&t->pending);
 	mutex_lock(&tasklist_lock);

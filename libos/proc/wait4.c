@@ -142,6 +142,7 @@ SYSCALL(waitid, int which, int id, struct siginfo *uinfo, int options, struct ru
 	struct wait_request r = {.type = which, .id = id, .options = options};
 	struct siginfo_kernel info = {0};
 	struct process *p;
+	u32 flags = 0;
 	long ret;
 
 	if (options & ~(WNOHANG | WNOWAIT | WEXITED | WSTOPPED | WCONTINUED | (int)(__WNOTHREAD | __WCLONE | __WALL)))
@@ -160,17 +161,21 @@ SYSCALL(waitid, int which, int id, struct siginfo *uinfo, int options, struct ru
 			return -EINVAL;
 		break;
 	case P_PIDFD:
-		p = id < 0 ? ERR_PTR(-EINVAL) : pidfd_process(id);
+		p = id < 0 ? ERR_PTR(-EINVAL) : pidfd_process(id, &flags);
 		if (IS_ERR(p))
 			return PTR_ERR(p);
 		r.type = P_PID;
 		r.id = p->pid;
 		process_put(p);
+		if (flags & O_NONBLOCK)
+			r.options |= WNOHANG;
 		break;
 	default:
 		return -EINVAL;
 	}
 	ret = do_wait(&r);
+	if (!ret && !(options & WNOHANG) && (flags & O_NONBLOCK))
+		ret = -EAGAIN;
 	if (ret < 0)
 		return ret;
 	if (ret) {

@@ -27,6 +27,116 @@ static void show_range(struct seq *s, const struct vma *v)
 	seq_puts(s, "\n");
 }
 
+/* PROCMAP_QUERY, of Linux 6.11 (linux/fs.h): one mapping by address, without the text. */
+struct procmap_query {
+	u64 size, flags, addr;
+	u64 start, end, vma_flags, page_size, offset, inode;
+	u32 major, minor, name_size, build_id_size;
+	u64 name_addr, build_id_addr;
+};
+#define PROCMAP_QUERY 0xc0686611u	/* _IOWR('f', 17, struct procmap_query) */
+#define QUERY_READABLE 1
+#define QUERY_WRITABLE 2
+#define QUERY_EXECUTABLE 4
+#define QUERY_SHARED 8
+#define QUERY_OR_NEXT 16
+#define QUERY_FILE_BACKED 32
+
+static u32 query_flags(const struct vma *v)
+{
+	return (v->prot & PROT_READ ? QUERY_READABLE : 0) | (v->prot & PROT_WRITE ? QUERY_WRITABLE : 0) |
+	       (v->prot & PROT_EXEC ? QUERY_EXECUTABLE : 0) | (v->flags & MAP_SHARED ? QUERY_SHARED : 0);
+}
+
+static struct vma *query_find(struct mm *mm, const struct procmap_query *q)
+{
+	u32 wanted = q->flags & (QUERY_READABLE | QUERY_WRITABLE | QUERY_EXECUTABLE | QUERY_SHARED);
+	struct vma *v;
+
+	for (v = vma_find(mm, q->addr); v; v = list_entry(v->node.next, struct vma, node)) {
+		if (&v->node == &mm->vmas || ((q->flags & QUERY_OR_NEXT) == 0 && v->start > q->addr))
+			return NULL;
+		if ((query_flags(v) & wanted) == wanted && (!(q->flags & QUERY_FILE_BACKED) || v->file))
+			return v;
+		if (!(q->flags & QUERY_OR_NEXT))
+			return NULL;
+	}
+	return NULL;
+}
+
+/* Fills q; *name: what the text ends with, or null, in fresh memory. */
+static long query(struct mm *mm, struct procmap_query *q, char **name)
+{
+	struct vma *v = query_find(mm, q);
+	const struct inode *inode;
+	u64 dev;
+
+	if (!v)
+		return -ENOENT;
+	inode = v->file ? v->file->inode : NULL;
+	dev = inode && inode->sb ? inode->sb->dev : 0;
+	q->start = v->start;
+	q->end = v->end;
+	q->vma_flags = query_flags(v);
+	q->page_size = PAGE_SIZE;
+	q->offset = v->file ? v->offset : 0;
+	q->inode = inode ? inode->ino : 0;
+	q->major = dev >> 8 & 0xfff;
+	q->minor = dev & 0xff;
+	if (v->file && v->file->path.dentry)
+		*name = proc_path_text(&v->file->path);
+	else if (v->file && v->file->anon_name)
+		*name = kstrdup(v->file->anon_name);
+	else if (v->name)
+		*name = kstrdup(v->name);
+	return 0;
+}
+
+static long query_name_out(struct procmap_query *q, const char *name)
+{
+	size_t n = name ? strlen(name) + 1 : 0;
+
+	if (n > q->name_size)
+		return -ENAMETOOLONG;
+	q->name_size = n;
+	return n && copy_to_user((void *)q->name_addr, name, n) ? -EFAULT : 0;
+}
+
+long proc_maps_ioctl(const struct pnode *n, u32 cmd, u64 arg)
+{
+	struct procmap_query q = {0};
+	struct process *p;
+	char *name = NULL;
+	long ret = -ESRCH;
+
+	if (cmd != PROCMAP_QUERY)
+		return -ENOTTY;
+	if (get_user(q.size, (u64 *)arg))
+		return -EFAULT;
+	if (q.size > PAGE_SIZE)
+		return -E2BIG;
+	if (q.size < 24)	/* up to addr */
+		return -EINVAL;
+	if (copy_from_user(&q, (void *)arg, min(q.size, (u64)sizeof(q))))
+		return -EFAULT;
+	if (q.flags & ~63ull || !q.name_size != !q.name_addr || !q.build_id_size != !q.build_id_addr)
+		return -EINVAL;
+	q.build_id_size = 0;	/* none is told */
+	p = pnode_process(n);
+	if (!p)
+		return ret;
+	if (p->mm) {
+		mutex_lock(&p->mm->lock);
+		ret = query(p->mm, &q, &name);
+		mutex_unlock(&p->mm->lock);
+	}
+	process_put(p);
+	if (!ret && q.name_size)
+		ret = query_name_out(&q, name);
+	kfree(name);
+	return ret ? ret : copy_to_user((void *)arg, &q, min(q.size, (u64)sizeof(q)));
+}
+
 static void show_usage(struct seq *s, u64 size, u64 rss, bool locked)
 {
 	seq_printf(s,

@@ -13,7 +13,13 @@
 
 struct process *pnode_process(const struct pnode *n)
 {
-	return process_find(n->pid);
+	struct process *p = process_find(n->pid);
+
+	if (p && n->born && p->start_time != n->born) {
+		process_put(p);
+		p = NULL;
+	}
+	return p;
 }
 
 struct thread *pnode_thread(const struct pnode *n)
@@ -442,7 +448,7 @@ static int const_show(struct seq *s, const struct pnode *n)
 		{"cgroup", "0::/\n"}, {"oom_score", "0\n"}, {"oom_adj", "0\n"},
 		{"wchan", "0"}, {"loginuid", "4294967295"}, {"sessionid", "4294967295"}, {"setgroups", "allow\n"},
 		{"uid_map", "         0          0 4294967295\n"}, {"gid_map", "         0          0 4294967295\n"},
-		{"coredump_filter", "00000033\n"}, {"timerslack_ns", "50000\n"}, {"personality", "00000000\n"},
+		{"coredump_filter", "00000033\n"}, {"personality", "00000000\n"},
 		{"schedstat", "0 0 0\n"}, {"syscall", "running\n"}, {"patch_state", "-1\n"},
 		{"io", "rchar: 0\nwchar: 0\nsyscr: 0\nsyscw: 0\nread_bytes: 0\nwrite_bytes: 0\ncancelled_write_bytes: 0\n"},
 	};
@@ -485,6 +491,37 @@ static ssize_t oom_store(const struct pnode *n, char *text, size_t len)
 	}
 	p->oom_score_adj = adj;
 	process_put(p);
+	return len;
+}
+
+static int slack_show(struct seq *s, const struct pnode *n)
+{
+	struct thread *t = pnode_thread(n);
+
+	if (!t)
+		return -ESRCH;
+	seq_printf(s, "%lu\n", (unsigned long)t->timer_slack);
+	thread_put(t);
+	return 0;
+}
+
+static ssize_t slack_store(const struct pnode *n, char *text, size_t len)
+{
+	const char *end;
+	u64 v = parse_u64(text, &end, 10);
+	struct thread *t;
+
+	if (end == text || (*end && *end != '\n'))
+		return -EINVAL;
+	t = pnode_thread(n);
+	if (!t)
+		return -ESRCH;
+	if (t->process != current->process && !capable(CAP_SYS_NICE)) {
+		thread_put(t);
+		return -EPERM;
+	}
+	t->timer_slack = v ? v : t->timer_slack_default;
+	thread_put(t);
 	return len;
 }
 
@@ -537,7 +574,7 @@ static int task_list(const struct pnode *dir, i64 *pos, pseudo_emit emit, void *
 	{.name = "io", .mode = S_IFREG | 0400, .show = const_show},                                          \
 	{.name = "limits", .mode = S_IFREG | 0444, .show = limits_show},                                     \
 	{.name = "loginuid", .mode = S_IFREG | 0644, .show = const_show},                                    \
-	{.name = "maps", .mode = S_IFREG | 0444, .show = proc_maps_show},                                    \
+	{.name = "maps", .mode = S_IFREG | 0444, .show = proc_maps_show, .ioctl = proc_maps_ioctl},                                    \
 	{.name = "mem", .mode = S_IFREG | 0600, .fops = &proc_mem_fops},                                     \
 	{.name = "mountinfo", .mode = S_IFREG | 0444, .show = proc_mountinfo_show, .polled = true},                          \
 	{.name = "mounts", .mode = S_IFREG | 0444, .show = proc_mounts_show, .polled = true},                                \
@@ -572,7 +609,7 @@ static const struct pseudo_entry pid_entries[] = {
 	COMMON_ENTRIES,
 	{.name = "coredump_filter", .mode = S_IFREG | 0644, .show = const_show},
 	{.name = "task", .mode = S_IFDIR | 0555, .find = task_find, .list = task_list, .alive = pnode_alive},
-	{.name = "timerslack_ns", .mode = S_IFREG | 0666, .show = const_show},
+	{.name = "timerslack_ns", .mode = S_IFREG | 0666, .show = slack_show, .store = slack_store},
 	{0}};
 const struct pseudo_entry proc_pid_dir = {
 	.name = "PID", .mode = S_IFDIR | 0555, .children = pid_entries, .alive = pnode_alive};

@@ -18,6 +18,7 @@ struct thread *pnode_thread(const struct pnode *n);
 bool pnode_alive(const struct pnode *n);
 
 int proc_maps_show(struct seq *s, const struct pnode *n);	/* maps.c */
+long proc_maps_ioctl(const struct pnode *n, u32 cmd, u64 arg);
 int proc_smaps_show(struct seq *s, const struct pnode *n);
 int proc_smaps_rollup_show(struct seq *s, const struct pnode *n);
 int proc_numa_maps_show(struct seq *s, const struct pnode *n);

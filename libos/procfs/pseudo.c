@@ -71,7 +71,7 @@ static u64 node_ino(const struct pnode *n)
 {
 	u64 h = ((u64)n->entry >> 3) * 0x9e3779b97f4a7c15ull;
 
-	h ^= ((u64)(u32)n->pid << 32) ^ ((u64)(u32)n->tid << 16) ^ (u32)n->num;
+	h ^= (u64)n->born * 0x9e3779b97f4a7c15ull ^ ((u64)(u32)n->pid << 32) ^ ((u64)(u32)n->tid << 16) ^ (u32)n->num;
 	h *= 0xff51afd7ed558ccdull;
 	return (h >> 24) | 0x100000000ull;
 }
@@ -280,9 +280,17 @@ static i64 text_llseek(struct file *f, i64 off, int whence)
 	return off;
 }
 
+static long text_ioctl(struct file *f, u32 cmd, u64 arg)
+{
+	const struct pnode *n = f->inode->priv;
+
+	return n->entry->ioctl ? n->entry->ioctl(n, cmd, arg) : -ENOTTY;
+}
+
 static const struct file_ops text_fops = {
 	.read = text_read,
 	.write = text_write,
+	.ioctl = text_ioctl,
 	.llseek = text_llseek,
 	.release = text_release,
 };

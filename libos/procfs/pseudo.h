@@ -23,6 +23,7 @@ struct pnode {
 	const struct pseudo_entry *entry;
 	i32 pid, tid;
 	i32 num;
+	i64 born;		/* when the process was: another may have its number by now; 0: not asked */
 };
 
 /* Directory positions: 0 `.`, 1 `..`, then the static entries; entry i of the dynamic part is at PSEUDO_DYNAMIC + i. */
@@ -43,6 +44,7 @@ struct pseudo_entry {
 	int (*list)(const struct pnode *dir, i64 *pos, pseudo_emit emit, void *arg);
 	long (*readlink)(const struct pnode *n, char *buf, size_t size);
 	int (*follow)(const struct pnode *n, struct path *out);
+	long (*ioctl)(const struct pnode *n, u32 cmd, u64 arg);	/* null: ENOTTY */
 	bool (*alive)(const struct pnode *n);	/* null: always */
 	const struct file_ops *fops;		/* instead of show/store */
 	bool polled;				/* a process's file that can be polled */

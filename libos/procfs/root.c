@@ -196,9 +196,16 @@ static long const_readlink(const struct pnode *n, char *buf, size_t size)
 
 static int root_find(const struct pnode *dir, const char *name, u32 len, struct pnode *child)
 {
+	struct process *p;
+
 	child->pid = proc_parse_number(name, len);
 	child->entry = &proc_pid_dir;
-	return child->pid > 0 && pnode_alive(child) ? 0 : -ENOENT;
+	p = child->pid > 0 ? process_find(child->pid) : NULL;
+	if (!p)
+		return -ENOENT;
+	child->born = p->start_time;
+	process_put(p);
+	return 0;
 }
 
 static int root_list(const struct pnode *dir, i64 *pos, pseudo_emit emit, void *arg)

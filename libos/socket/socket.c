@@ -240,6 +240,18 @@ static long install_pair(struct socket *s[2], u32 flags, int *ufds)
 	return -EFAULT;
 }
 
+/* Of a family without pairs: that there is no such socket at all comes first, as Linux makes two before it asks. */
+static int no_pair(const struct socket_family *f, u32 type, int protocol)
+{
+	struct socket *s;
+	int err = f->create(type, protocol, &s);
+
+	if (err)
+		return err;
+	s->ops->release(s);
+	return -EOPNOTSUPP;
+}
+
 SYSCALL(socketpair, int family, int type, int protocol, int *fds)
 {
 	u32 flags = type & ~SOCK_TYPE_MASK;
@@ -250,8 +262,10 @@ SYSCALL(socketpair, int family, int type, int protocol, int *fds)
 	if (flags & ~(u32)(SOCK_CLOEXEC | SOCK_NONBLOCK))
 		return -EINVAL;
 	err = family_find(family, type & SOCK_TYPE_MASK, &f);
-	if (!err)
-		err = f->pair ? f->pair(type & SOCK_TYPE_MASK, protocol, s) : -EOPNOTSUPP;
+	if (!err && f->pair)
+		err = f->pair(type & SOCK_TYPE_MASK, protocol, s);
+	else if (!err)
+		err = no_pair(f, type & SOCK_TYPE_MASK, protocol);
 	return err ? err : install_pair(s, flags, fds);
 }
 

@@ -417,6 +417,21 @@ static i64 seek_run(struct inode *inode, u64 off, bool want_data)
 	return want_data ? -ENXIO : (i64)inode->size;
 }
 
+u64 tmpfs_file_pages(struct inode *inode, u64 from, u64 to)
+{
+	u64 pages = 0, len;
+	int err;
+
+	mutex_lock(&inode->lock);
+	for (to = min(to, PAGE_ALIGN(inode->size)); from < to; from += len) {
+		len = to - from;
+		if (run_at(inode, from, &len, false, NULL, &err))
+			pages += (PAGE_ALIGN(from + len) - (from & PAGE_MASK)) >> PAGE_SHIFT;
+	}
+	mutex_unlock(&inode->lock);
+	return pages;
+}
+
 static i64 file_llseek(struct file *f, i64 off, int whence)
 {
 	struct inode *inode = f->inode;

@@ -33,6 +33,7 @@ struct inode *tmpfs_inode(struct super *sb, u32 mode, u64 rdev)
 		inode->ops = &tmpfs_file_iops;
 		inode->fops = &tmpfs_file_fops;
 		mutex_init(&n->file.lock, RANK_DCACHE);
+		n->file.seals = F_SEAL_SEAL;	/* no more may be had, but of a memfd that allows it */
 		break;
 	default:
 		inode->ops = &tmpfs_file_iops;
@@ -85,6 +86,7 @@ struct super *tmpfs_create(u64 size_limit, u32 root_mode)
 	sb->ops = &tmpfs_super_ops;
 	sb->fstype = sb->source = "tmpfs";
 	sb->priv = t;
+	sb->flags = SB_FILEATTR;
 	mutex_init(&sb->rename_lock, RANK_RENAME);
 	sb->root = tmpfs_inode(sb, S_IFDIR | root_mode, 0);
 	if (!sb->root) {

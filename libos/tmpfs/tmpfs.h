@@ -67,6 +67,7 @@ extern const struct file_ops tmpfs_file_fops, tmpfs_dir_fops;
 extern const struct inode_ops tmpfs_dir_iops, tmpfs_file_iops, tmpfs_link_iops;
 struct inode *tmpfs_inode(struct super *sb, u32 mode, u64 rdev);
 int tmpfs_file_resize(struct inode *inode, u64 size);	/* inode locked */
+u64 tmpfs_file_pages(struct inode *inode, u64 from, u64 to); /* of [from, to), those that have data */
 void tmpfs_file_free(struct inode *inode);
 void tmpfs_dir_free(struct inode *inode);
 int tmpfs_dir_init(struct inode *inode, struct inode *parent);

@@ -2,6 +2,7 @@
 #include "libos/tty/tty.h"
 #include "libos/signal/signal.h"
 #include <linux/capability.h>
+#include <asm/termios.h>
 #include <linux/tty.h>
 
 static long get_termios(struct tty *t, u64 arg, bool v2)
@@ -21,30 +22,74 @@ static bool usual_flow_control(const struct tty *t)
 	return (t->termios.c_iflag & IXON) && t->termios.c_cc[VSTOP] == 19 && t->termios.c_cc[VSTART] == 17;
 }
 
-static long set_termios(struct tty *t, u64 arg, bool v2, bool flush)
+static void change_termios(struct tty *t, const struct termios2 *wanted, bool flush)
 {
-	struct termios2 copy = t->termios;
 	bool flow;
 	u32 changed;
 
-	if (copy_from_user(&copy, (void *)arg, v2 ? sizeof(struct termios2) : sizeof(struct termios)))
-		return -EFAULT;
 	mutex_lock(&t->lock);
 	flow = usual_flow_control(t);
-	changed = t->termios.c_lflag ^ copy.c_lflag;
-	t->termios = copy;
+	changed = t->termios.c_lflag ^ wanted->c_lflag;
+	t->termios = *wanted;
 	if (t->driver->pty) /* a pseudo-terminal has eight bits and no parity, whatever is asked for */
-		t->termios.c_cflag = (copy.c_cflag & ~(CSIZE | PARENB)) | CS8 | CREAD;
+		t->termios.c_cflag = (wanted->c_cflag & ~(CSIZE | PARENB)) | CS8 | CREAD;
 	if (flush)
 		tty_flush_input(t);
 	if (changed & ICANON)
 		tty_canon_changed(t);
-	if (!(copy.c_iflag & IXON))
+	if (!(wanted->c_iflag & IXON))
 		tty_start_output(t);
 	if (t->driver->flow && flow != usual_flow_control(t))
 		t->driver->flow(t, flow ? TIOCPKT_NOSTOP : TIOCPKT_DOSTOP);
 	mutex_unlock(&t->lock);
 	tty_pump(t);
+}
+
+static long set_termios(struct tty *t, u64 arg, bool v2, bool flush)
+{
+	struct termios2 copy = t->termios;
+
+	if (copy_from_user(&copy, (void *)arg, v2 ? sizeof(struct termios2) : sizeof(struct termios)))
+		return -EFAULT;
+	change_termios(t, &copy, flush);
+	return 0;
+}
+
+/* System V's struct, of which TCSETA and its kin change the lower halves. */
+static long get_termio(struct tty *t, u64 arg)
+{
+	struct termio old = {0};
+
+	mutex_lock(&t->lock);
+	old.c_iflag = t->termios.c_iflag;
+	old.c_oflag = t->termios.c_oflag;
+	old.c_cflag = t->termios.c_cflag;
+	old.c_lflag = t->termios.c_lflag;
+	old.c_line = t->termios.c_line;
+	memcpy(old.c_cc, t->termios.c_cc, NCC);
+	mutex_unlock(&t->lock);
+	return copy_to_user((void *)arg, &old, sizeof(old));
+}
+
+static u32 lower_half(u32 now, u16 wanted)
+{
+	return (now & 0xffff0000u) | wanted;
+}
+
+static long set_termio(struct tty *t, u64 arg, bool flush)
+{
+	struct termios2 copy = t->termios;
+	struct termio wanted;
+
+	if (copy_from_user(&wanted, (void *)arg, sizeof(wanted)))
+		return -EFAULT;
+	copy.c_iflag = lower_half(copy.c_iflag, wanted.c_iflag);
+	copy.c_oflag = lower_half(copy.c_oflag, wanted.c_oflag);
+	copy.c_cflag = lower_half(copy.c_cflag, wanted.c_cflag);
+	copy.c_lflag = lower_half(copy.c_lflag, wanted.c_lflag);
+	copy.c_line = wanted.c_line;
+	memcpy(copy.c_cc, wanted.c_cc, NCC);
+	change_termios(t, &copy, flush);
 	return 0;
 }
 
@@ -194,7 +239,7 @@ static long flow(struct tty *t, u64 what)
 static bool changes_terminal(u32 cmd)
 {
 	switch (cmd) {
-	case TCSETS: case TCSETSW: case TCSETSF: case TCSETS2: case TCSETSW2: case TCSETSF2: case TIOCSPGRP:
+	case TCSETA: case TCSETAW: case TCSETAF: case TCSETS: case TCSETSW: case TCSETSF: case TCSETS2: case TCSETSW2: case TCSETSF2: case TIOCSPGRP:
 	case TCXONC: case TCFLSH: case TCSBRK: case TCSBRKP: case TIOCSBRK: case TIOCCBRK: case TIOCSETD:
 		return true;
 	}
@@ -233,6 +278,12 @@ long tty_control(struct file *f, struct tty *t, bool own, u32 cmd, u64 arg)
 	case TCSETSW2:
 	case TCSETSF2:
 		return set_termios(t, arg, true, cmd == TCSETSF2);
+	case TCGETA:
+		return get_termio(t, arg);
+	case TCSETA:
+	case TCSETAW:
+	case TCSETAF:
+		return set_termio(t, arg, cmd == TCSETAF);
 	case TIOCGWINSZ:
 		return copy_to_user((void *)arg, &t->size, sizeof(t->size));
 	case TIOCSWINSZ:

@@ -1,5 +1,6 @@
 /* chmod(2), chown(2), utimensat(2), umask(2): changing what files are. */
 #include "libos/kernel/syscall.h"
+#include "libos/vfs/fileattr.h"
 #include "libos/vfs/namei.h"
 #include <linux/capability.h>
 #include <linux/inotify.h>
@@ -63,6 +64,8 @@ static int do_chmod(const struct path *p, u32 mode)
 		return -EOPNOTSUPP;
 	if (path_writable(p))
 		return -EROFS;
+	if (inode_is_fixed(inode))
+		return -EPERM;
 	if (!inode_owner_or_capable(inode))
 		return -EPERM;
 	if (!inode_in_group(inode) && !capable(CAP_FSETID))
@@ -90,6 +93,14 @@ SYSCALL(chmod, const char *path, u32 mode)
 SYSCALL(fchmodat, int dirfd, const char *path, u32 mode)
 {
 	return chmod_at(dirfd, path, mode, LOOKUP_FOLLOW);
+}
+
+SYSCALL(fchmodat2, int dirfd, const char *path, u32 mode, unsigned int flags)
+{
+	if (flags & ~(unsigned int)(AT_SYMLINK_NOFOLLOW | AT_EMPTY_PATH))
+		return -EINVAL;
+	return chmod_at(dirfd, path, mode, (flags & AT_SYMLINK_NOFOLLOW ? 0 : LOOKUP_FOLLOW) |
+			(flags & AT_EMPTY_PATH ? LOOKUP_EMPTY : 0));
 }
 
 SYSCALL(fchmod, int fd, u32 mode)
@@ -127,6 +138,8 @@ static int do_chown(const struct path *p, u32 uid, u32 gid)
 	struct iattr attr = {0};
 	int err = path_writable(p);
 
+	if (!err && inode_is_fixed(inode))
+		err = -EPERM;
 	if (!err)
 		err = may_chown(inode, uid, gid);
 	if (err)
@@ -216,6 +229,8 @@ static int do_utimes(const struct path *p, const struct __kernel_timespec *times
 	err = path_writable(p);
 	if (err)
 		return err;
+	if ((inode->flags & INODE_IMMUTABLE) || ((inode->flags & INODE_APPEND) && !only_now))
+		return -EPERM;
 	if (!inode_owner_or_capable(inode)) {
 		if (!only_now)
 			return -EPERM;

@@ -1,5 +1,6 @@
 /* Working directory and root of a process: chdir(2), chroot(2), getcwd(2).  fs_context->lock protects both. */
 #include "libos/kernel/syscall.h"
+#include "libos/vfs/dcache.h"
 #include "libos/vfs/namei.h"
 #include <linux/capability.h>
 
@@ -70,7 +71,8 @@ SYSCALL(getcwd, char *ubuf, unsigned long size)
 {
 	struct fs_context *fs = current->process->fs;
 	char *buf = kmalloc(PATH_MAX), *s;
-	struct path cwd;
+	struct path cwd, root;
+	bool outside;
 	long n;
 
 	if (!buf)
@@ -78,17 +80,22 @@ SYSCALL(getcwd, char *ubuf, unsigned long size)
 	mutex_lock(&fs->lock);
 	cwd = fs->cwd;
 	path_get(&cwd);
+	root = fs->root;
+	path_get(&root);
 	mutex_unlock(&fs->lock);
 	if (dentry_unhashed(cwd.dentry)) {
 		n = -ENOENT;
 	} else {
-		s = path_string(&cwd, buf, PATH_MAX);
+		s = dcache_path(&cwd, &root, buf, PATH_MAX, &outside);
+		if (!IS_ERR(s) && outside)	/* getcwd(3): C libraries make ENOENT of it */
+			s = s - buf < 13 ? ERR_PTR(-ENAMETOOLONG) : memcpy(s - 13, "(unreachable)", 13);
 		n = IS_ERR(s) ? PTR_ERR(s) : (long)strlen(s) + 1;
 		if (n > 0 && (unsigned long)n > size)
 			n = -ERANGE;
 		if (n > 0 && copy_to_user(ubuf, s, n))
 			n = -EFAULT;
 	}
+	path_put(&root);
 	path_put(&cwd);
 	kfree(buf);
 	return n;

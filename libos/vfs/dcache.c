@@ -332,7 +332,7 @@ static char *prepend(char *at, char *buf, const char *s, size_t n)
 	return at;
 }
 
-char *dcache_path(const struct path *p, const struct path *root, char *buf, size_t size)
+char *dcache_path(const struct path *p, const struct path *root, char *buf, size_t size, bool *outside)
 {
 	struct mount *m = p->mount;
 	struct dentry *d = p->dentry;
@@ -358,6 +358,8 @@ char *dcache_path(const struct path *p, const struct path *root, char *buf, size
 		d = d->parent;
 	}
 	mutex_unlock(&dcache_lock);
+	if (outside)
+		*outside = d != root->dentry || m != root->mount;
 	if (at && (!*at || *at != '/'))
 		at = prepend(at, buf, "/", 1);
 	return at ? at : ERR_PTR(-ENAMETOOLONG);
@@ -369,10 +371,10 @@ char *path_string(const struct path *p, char *buf, size_t size)
 	char *ret;
 
 	if (!current || !current->process->fs)
-		return dcache_path(p, &root, buf, size);
+		return dcache_path(p, &root, buf, size, NULL);
 	mutex_lock(&current->process->fs->lock);
 	root = current->process->fs->root;
-	ret = dcache_path(p, &root, buf, size);
+	ret = dcache_path(p, &root, buf, size, NULL);
 	mutex_unlock(&current->process->fs->lock);
 	return ret;
 }

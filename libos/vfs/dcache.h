@@ -16,6 +16,7 @@ void dcache_instantiate(struct dentry *d, struct inode *inode);	/* negative -> p
 void dcache_prune(struct dentry *dir);		/* forget unused children */
 /* Rename: d gets a new parent and name.  Both directories' inodes are locked. */
 int dcache_move(struct dentry *d, struct dentry *parent, const char *name, u32 len);
-char *dcache_path(const struct path *p, const struct path *root, char *buf, size_t size);
+/* outside, if not null: it does not lie below the root. */
+char *dcache_path(const struct path *p, const struct path *root, char *buf, size_t size, bool *outside);
 
 #endif

@@ -49,7 +49,7 @@ void denied_note(const struct path *dir, const char *rest)
 	buf = kmalloc(PATH_MAX);
 	if (!buf)
 		return;
-	at = dcache_path(dir, &root, buf, PATH_MAX);
+	at = dcache_path(dir, &root, buf, PATH_MAX, NULL);
 	len = IS_ERR(at) ? DENIED_TEXT : strlen(at);
 	if (len + n + 2 <= DENIED_TEXT) {
 		memmove(buf, at, len);

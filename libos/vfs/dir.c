@@ -1,6 +1,7 @@
 /* Directories: reading them, and making, removing and linking names.  Renaming is in rename.c. */
 #include "libos/kernel/syscall.h"
 #include "libos/landlock/landlock.h"
+#include "libos/vfs/fileattr.h"
 #include "libos/vfs/namei.h"
 #include <linux/capability.h>
 #include <linux/fs.h>
@@ -232,7 +233,7 @@ static long link_in(struct parent *p, const struct path *from)
 	}
 	if (!err)
 		err = may_create(&p->dir);
-	if (!err && S_ISDIR(inode->mode))
+	if (!err && (S_ISDIR(inode->mode) || inode_is_fixed(inode)))
 		err = -EPERM;
 	if (!err && !inode->nlink && !(inode->flags & INODE_LINKABLE))
 		err = -ENOENT;
@@ -303,7 +304,10 @@ static void forget(struct dentry *d, bool directory)
 	if (directory)
 		dcache_prune(d);
 	dcache_unhash(d);
-	fsnotify(inode, NULL, directory || !inode->nlink ? IN_DELETE_SELF : IN_ATTRIB, 0);
+	if (!directory)
+		fsnotify(inode, NULL, IN_ATTRIB, 0);	/* its count of links */
+	if (directory || !inode->nlink)
+		fsnotify(inode, NULL, IN_DELETE_SELF, 0);
 	fsnotify(inode, d, IN_DELETE, 0);
 }
 

@@ -2,6 +2,7 @@
 #include "libos/kernel/syscall.h"
 #include "libos/pipe/pipe.h"
 #include "libos/vfs/fdtable.h"
+#include "libos/vfs/fileattr.h"
 #include "libos/vfs/lease.h"
 #include "libos/vfs/locks.h"
 #include "libos/vfs/memfd.h"
@@ -15,6 +16,8 @@
 static long set_flags(struct file *f, u32 arg)
 {
 	if (((arg ^ f->flags) & O_NOATIME & arg) && f->inode && !inode_owner_or_capable(f->inode))
+		return -EPERM;
+	if (((arg ^ f->flags) & O_APPEND) && f->inode && (f->inode->flags & INODE_APPEND))
 		return -EPERM;
 	mutex_lock(&f->lock);
 	f->flags = (f->flags & ~SETFL_MASK) | (arg & SETFL_MASK);
@@ -165,6 +168,13 @@ static long do_ioctl(struct file *f, int fd, u32 cmd, u64 arg)
 	case FIONREAD:
 		if (inode && S_ISREG(inode->mode) && !f->ops->ioctl)
 			return put_user((int)(inode->size - f->pos), (int *)arg);
+		break;
+	case FS_IOC_GETFLAGS:
+	case FS_IOC_SETFLAGS:
+	case FS_IOC_FSGETXATTR:
+	case FS_IOC_FSSETXATTR:
+		if (inode && inode->sb && (inode->sb->flags & SB_FILEATTR))
+			return fileattr_ioctl(f, cmd, arg);
 		break;
 	case FIGETBSZ:
 		if (inode && inode->sb)

@@ -11,6 +11,10 @@
 #define HANDLES 1024
 #define HANDLE_BYTES 8u
 #define HANDLE_TYPE 0xba
+#define AT_HANDLE_CONNECTABLE 2	/* fcntl.h of Linux 6.13; each handle here is */
+#ifndef AT_HANDLE_FID
+#define AT_HANDLE_FID 0x200
+#endif
 #define HANDLE_MAX 128u		/* MAX_HANDLE_SZ */
 
 struct user_handle {
@@ -69,7 +73,10 @@ SYSCALL(name_to_handle_at, int dirfd, const char *path, struct user_handle *uhan
 	struct path p;
 	long err;
 
-	if (flags & ~(AT_SYMLINK_FOLLOW | AT_EMPTY_PATH))
+	if (flags & ~(AT_SYMLINK_FOLLOW | AT_EMPTY_PATH | AT_HANDLE_FID | AT_HANDLE_CONNECTABLE))
+		return -EINVAL;
+	/* Who wants a number to compare cannot have one to open as well. */
+	if ((flags & AT_HANDLE_FID) && (flags & AT_HANDLE_CONNECTABLE))
 		return -EINVAL;
 	err = path_lookup_user(dirfd, path, (flags & AT_SYMLINK_FOLLOW ? LOOKUP_FOLLOW : 0) |
 			       (flags & AT_EMPTY_PATH ? LOOKUP_EMPTY : 0), &p);

@@ -45,7 +45,7 @@ void inode_put(struct inode *inode)
 /* relatime: only when it says something new (mount(8)). */
 void inode_touch_atime(struct inode *inode)
 {
-	if (inode->sb && (inode->sb->flags & (SB_RDONLY | SB_NOATIME)))
+	if ((inode->sb && (inode->sb->flags & (SB_RDONLY | SB_NOATIME))) || (inode->flags & INODE_NOATIME))
 		return;
 	if (inode->atime <= inode->mtime || inode->atime <= inode->ctime ||
 	    clock_ns(BZ_CLOCK_REALTIME_COARSE) - inode->atime > 86400 * NSEC_PER_SEC)
@@ -85,6 +85,8 @@ int inode_permission(struct inode *inode, u32 mask)
 
 	if (!current)
 		return 0;
+	if (unlikely((mask & 2) && (inode->flags & INODE_IMMUTABLE)))
+		return -EPERM;
 	if (inode->ops && inode->ops->permission)
 		return inode->ops->permission(inode, mask);
 	c = current_cred();
@@ -117,6 +119,10 @@ int inode_getattr(struct inode *inode, struct kstat *st)
 		.blksize = PAGE_SIZE, .atime = inode->atime, .mtime = inode->mtime, .ctime = inode->ctime,
 		.btime = inode->btime,
 	};
+	if (inode->sb && (inode->sb->flags & SB_FILEATTR)) {
+		st->attributes_known = INODE_IMMUTABLE | INODE_APPEND | INODE_NODUMP;
+		st->attributes = READ_ONCE(inode->flags) & st->attributes_known;
+	}
 	return 0;
 }
 

@@ -12,7 +12,7 @@
 #include "libos/kernel/sysctl.h"
 #include "libos/kernel/syscall.h"
 #include "libos/signal/signal.h"
-#include "libos/vfs/vfs.h"
+#include "libos/vfs/dcache.h"
 #include <asm/ioctls.h>
 #include <linux/inotify.h>
 
@@ -22,6 +22,7 @@
 i64 inotify_max_user_instances = INSTANCES_MAX;
 #define WATCHES_MAX 65536
 #define PARENT_ONLY (IN_CREATE | IN_DELETE | IN_MOVED_FROM | IN_MOVED_TO)
+#define OPEN_EVENTS (IN_ACCESS | IN_MODIFY | IN_OPEN | IN_CLOSE) /* of files that may have lost their name: IN_EXCL_UNLINK */
 #define SELF_ONLY (IN_DELETE_SELF | IN_MOVE_SELF)
 /* The deletion itself is known better here, and so is what guests open and close. */
 #define TOLD_EVENTS (IN_MODIFY | IN_ATTRIB | IN_MOVED_FROM | IN_MOVED_TO | IN_CREATE | IN_DELETE | IN_MOVE_SELF)
@@ -141,7 +142,7 @@ void fsnotify_reap(void)
 }
 
 /* Deliver to the marks of one inode; `name` null for events about the inode itself. */
-static void notify_marks(struct inode *inode, u32 mask, u32 cookie, const char *name, u32 len)
+static void notify_marks(struct inode *inode, u32 mask, u32 cookie, const char *name, u32 len, bool gone)
 {
 	struct mark *m, *tmp;
 
@@ -152,6 +153,11 @@ static void notify_marks(struct inode *inode, u32 mask, u32 cookie, const char *
 		list_for_each_safe(m, tmp, &inode->marks->list, of_inode) {
 			bool last = m->of_inode.next == &inode->marks->list;
 
+			if (gone && (m->mask & IN_EXCL_UNLINK)) {
+				if (last)
+					break;
+				continue;
+			}
 			if ((mask & m->mask & IN_ALL_EVENTS) || (mask & IN_UNMOUNT))
 				queue_event(m->instance, m->wd, mask & (m->mask | ~IN_ALL_EVENTS), cookie, name, len);
 			if ((mask & (IN_DELETE_SELF | IN_UNMOUNT)) ||
@@ -168,7 +174,7 @@ static void notify_marks(struct inode *inode, u32 mask, u32 cookie, const char *
 
 void fsnotify_outside(struct inode *inode, u32 mask, u32 cookie, const char *name, u32 len)
 {
-	notify_marks(inode, mask, cookie, name, len);
+	notify_marks(inode, mask, cookie, name, len, false);
 }
 
 void fsnotify_lost(struct inode *inode)
@@ -182,7 +188,7 @@ void fsnotify_lost(struct inode *inode)
 	mutex_unlock(&inotify_lock);
 }
 
-static void notify_own(struct inode *inode, u32 mask, u32 cookie, const char *name, u32 len)
+static void notify_own(struct inode *inode, u32 mask, u32 cookie, const char *name, u32 len, bool gone)
 {
 	if (!READ_ONCE(inode->marks))
 		return;
@@ -191,19 +197,20 @@ static void notify_own(struct inode *inode, u32 mask, u32 cookie, const char *na
 			return;
 		collect();	/* what came before it is told before it */
 	}
-	notify_marks(inode, mask, cookie, name, len);
+	notify_marks(inode, mask, cookie, name, len, gone);
 }
 
 void fsnotify(struct inode *inode, struct dentry *dentry, u32 mask, u32 cookie)
 {
 	struct inode *parent = dentry && dentry->parent != dentry ? dentry->parent->inode : NULL;
 	u32 dir = inode && S_ISDIR(inode->mode) ? IN_ISDIR : 0;
+	bool gone = dentry && (mask & OPEN_EVENTS) && dentry_unhashed(dentry);
 
 	if (parent && !(mask & SELF_ONLY))
-		notify_own(parent, mask | dir, cookie, dentry->name, dentry->name_len);
+		notify_own(parent, mask | dir, cookie, dentry->name, dentry->name_len, gone);
 	/* The deletion of a directory itself does not carry IN_ISDIR; its opening does. */
 	if (inode && !(mask & PARENT_ONLY))
-		notify_own(inode, mask & SELF_ONLY ? mask : mask | dir, cookie, "", 0);
+		notify_own(inode, mask & SELF_ONLY ? mask : mask | dir, cookie, "", 0, gone);
 	fsnotify_reap();
 }
 

@@ -42,7 +42,7 @@ SYSCALL(memfd_create, const char *uname, unsigned int flags)
 
 static struct tmpfs_node *sealable(struct file *f)
 {
-	return f->inode && f->ops == &tmpfs_file_fops && !f->path.dentry ? tmpfs_node(f->inode) : NULL;
+	return f->inode && f->ops == &tmpfs_file_fops ? tmpfs_node(f->inode) : NULL;
 }
 
 long memfd_add_seals(struct file *f, u32 seals)

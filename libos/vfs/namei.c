@@ -3,6 +3,7 @@
  * rest of the name in a heap buffer that a symbolic link's text is put in front of; dentries on the way are referenced
  * one at a time.
  */
+#include "libos/vfs/fileattr.h"
 #include "libos/vfs/walk.h"
 #include <linux/capability.h>
 
@@ -407,6 +408,8 @@ int may_delete(const struct path *dir, struct inode *victim, bool is_dir)
 
 	if (err)
 		return err;
+	if ((d->flags & INODE_APPEND) || inode_is_fixed(victim))
+		return -EPERM;
 	if ((d->mode & S_ISVTX) && current && current->process->cred.fsuid != d->uid &&
 	    current->process->cred.fsuid != victim->uid && !capable(CAP_FOWNER))
 		return -EPERM;

@@ -35,6 +35,8 @@ static int open_flags_check(u32 flags, struct inode *inode, const struct path *p
 	err = inode_permission(inode, mask);
 	if (err)
 		return err;
+	if ((inode->flags & INODE_APPEND) && (mask & 2) && (!(flags & O_APPEND) || (flags & O_TRUNC)))
+		return -EPERM;
 	if ((flags & O_NOATIME) && !inode_owner_or_capable(inode))
 		return -EPERM;
 	return 0;
@@ -387,7 +389,7 @@ int vfs_truncate(struct inode *inode, struct file *f, u64 size)
 	bool shrink = size < inode->size;
 	int err;
 
-	if (!inode->ops->setattr)
+	if (!inode->ops->setattr || (inode->flags & INODE_APPEND))
 		return -EPERM;
 	attr.ctime = attr.mtime;
 	if ((inode->mode & (S_ISUID | S_ISGID)) && !capable(CAP_FSETID)) {

@@ -4,6 +4,7 @@
 #include "libos/signal/signal.h"
 #include "libos/time/time.h"
 #include "libos/vfs/fdtable.h"
+#include <linux/personality.h>
 #include <linux/poll.h>
 #include <linux/posix_types.h>
 
@@ -255,7 +256,7 @@ static int load_deadline(const struct __kernel_timespec *uts, i64 *deadline)
 /* The time left is written back, even when nothing else can be told (select(2), NOTES). */
 static void store_left(struct __kernel_timespec *uts, i64 deadline)
 {
-	if (uts && deadline != BZ_NO_DEADLINE)
+	if (uts && deadline != BZ_NO_DEADLINE && !(current->personality & STICKY_TIMEOUTS))
 		timespec_store(uts, deadline ? max(deadline - now_mono(), 0ll) : 0);
 }
 
@@ -401,7 +402,7 @@ SYSCALL(select, int n, u64 *in, u64 *out, u64 *ex, struct __kernel_old_timeval *
 		deadline = left ? deadline_after(left) : 0;
 	}
 	ret = do_select(n, in, out, ex, deadline);
-	if (utv && deadline != BZ_NO_DEADLINE) {
+	if (utv && deadline != BZ_NO_DEADLINE && !(current->personality & STICKY_TIMEOUTS)) {
 		left = deadline ? max(deadline - now_mono(), 0ll) : 0;
 		tv.tv_sec = left / NSEC_PER_SEC;
 		tv.tv_usec = left % NSEC_PER_SEC / 1000;

@@ -487,6 +487,7 @@ SYSCALL(fadvise64, int fd, i64 off, size_t n, int advice)
 SYSCALL(fallocate, int fd, int mode, i64 off, i64 n)
 {
 	struct file *f;
+	i64 end;
 	long ret;
 
 	f = fd_get(fd);
@@ -500,15 +501,17 @@ SYSCALL(fallocate, int fd, int mode, i64 off, i64 n)
 		ret = -EOPNOTSUPP;
 	else if (!FMODE_CAN_WRITE(f))
 		ret = -EBADF;
+	else if (f->inode && ((f->inode->flags & INODE_IMMUTABLE) || ((f->inode->flags & INODE_APPEND) && (mode & ~1))))
+		ret = -EPERM;
 	else if (!f->inode || S_ISFIFO(f->inode->mode))
 		ret = -ESPIPE;
 	else if (S_ISDIR(f->inode->mode))
 		ret = -EISDIR;
 	else if (!S_ISREG(f->inode->mode))
 		ret = -ENODEV;
-	else if (off + n < 0)
+	else if (__builtin_add_overflow(off, n, &end))
 		ret = -EFBIG;
-	else if (!(mode & 1) && (u64)(off + n) > rlimit_soft(RLIMIT_FSIZE)) {
+	else if (!(mode & 1) && (u64)end > rlimit_soft(RLIMIT_FSIZE)) {
 		signal_send_thread(current, SIGXFSZ, NULL);
 		ret = -EFBIG;
 	} else

@@ -112,6 +112,12 @@ static void statx_time(struct statx_timestamp *t, i64 ns)
 	t->tv_nsec = ns % NSEC_PER_SEC;
 }
 
+static u64 statx_attributes(u32 flags)
+{
+	return (flags & INODE_IMMUTABLE ? STATX_ATTR_IMMUTABLE : 0) | (flags & INODE_APPEND ? STATX_ATTR_APPEND : 0) |
+	       (flags & INODE_NODUMP ? STATX_ATTR_NODUMP : 0);
+}
+
 SYSCALL(statx, int dirfd, const char *path, int flags, unsigned int mask, struct statx *ux)
 {
 	struct statx x = {0};
@@ -127,6 +133,8 @@ SYSCALL(statx, int dirfd, const char *path, int flags, unsigned int mask, struct
 		return err;
 	x.stx_mask = STATX_BASIC_STATS | (k.btime ? STATX_BTIME : 0);
 	x.stx_blksize = k.blksize;
+	x.stx_attributes = statx_attributes(k.attributes);
+	x.stx_attributes_mask = statx_attributes(k.attributes_known);
 	x.stx_nlink = k.nlink;
 	x.stx_uid = k.uid;
 	x.stx_gid = k.gid;

@@ -27,6 +27,7 @@ struct kstat {
 	u64 ino, dev, rdev, size, blocks;
 	u32 mode, nlink, uid, gid, blksize;
 	i64 atime, mtime, ctime, btime;	/* ns since the epoch */
+	u32 attributes, attributes_known; /* INODE_* of fileattr.c */
 };
 
 struct iattr {			/* setattr: what of it counts is in `valid` */
@@ -126,6 +127,11 @@ struct inode {
 
 #define INODE_LINKABLE 2u	/* made by O_TMPFILE without O_EXCL: may get its first name by linkat */
 
+#define INODE_IMMUTABLE 8u	/* fileattr.c */
+#define INODE_APPEND 16u
+#define INODE_NODUMP 32u
+#define INODE_NOATIME 64u
+
 #define INODE_TOLD 4u		/* atomic: see inode_ops.watch */
 #define INODE_OWN_OPEN 1	/* inode->flags: ops->open decides, whatever the type (host streams given as stdio) */
 
@@ -153,6 +159,7 @@ struct super {
 #define SB_RDONLY 1
 #define SB_NOCACHE 2		/* negative or positive dentries must be revalidated */
 #define SB_NOATIME 4
+#define SB_FILEATTR 8		/* its files have attributes (fileattr.c) */
 
 struct dentry {
 	ref_t refs;

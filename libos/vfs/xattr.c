@@ -3,6 +3,7 @@
  * namespaces are here (xattr(7)); storage is each file system's own.
  */
 #include "libos/kernel/syscall.h"
+#include "libos/vfs/fileattr.h"
 #include "libos/vfs/vfs.h"
 #include <linux/capability.h>
 #include <linux/inotify.h>
@@ -34,6 +35,8 @@ static int check(const struct path *p, const char *name, u32 mask)
 
 	if (mask == WRITE_MASK && ((p->mount && (p->mount->flags & MNT_RDONLY)) || (inode->sb->flags & SB_RDONLY)))
 		return -EROFS;
+	if (mask == WRITE_MASK && inode_is_fixed(inode))
+		return -EPERM;
 	if (has_prefix(name, XATTR_TRUSTED_PREFIX))
 		return capable(CAP_SYS_ADMIN) ? 0 : mask == WRITE_MASK ? -EPERM : -ENODATA;
 	if (has_prefix(name, XATTR_SECURITY_PREFIX))

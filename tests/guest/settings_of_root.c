@@ -3,6 +3,7 @@
 #include <sys/ipc.h>
 #include <sys/msg.h>
 #include <sys/syscall.h>
+#include <sys/wait.h>
 
 static long get(const char *path)
 {
@@ -28,6 +29,7 @@ static int set(const char *path, const char *text)
 int main(void)
 {
 	char text[32], name[128];
+	long last;
 	int id;
 
 	if (geteuid())
@@ -47,6 +49,17 @@ int main(void)
 	CHECK_EQ(id, 4711);
 	CHECK_EQ(get("/proc/sys/kernel/msg_next_id"), -1);
 	CHECK(!msgctl(id, IPC_RMID, NULL));
+
+	/* Which number the next process gets, a little further on. */
+	last = get("/proc/sys/kernel/ns_last_pid") + 100;
+	sprintf(text, "%ld", last);
+	CHECK_EQ(set("/proc/sys/kernel/ns_last_pid", text), 0);
+	id = fork();
+	if (!id)
+		_exit(0);
+	CHECK_EQ(waitpid(id, NULL, 0), id);
+	CHECK(id > last);
+	CHECK(get("/proc/sys/kernel/ns_last_pid") >= id);
 
 	/* sysfs(2): each type has a number and a name. */
 	CHECK(syscall(SYS_sysfs, 3) > 3);
