@@ -217,6 +217,7 @@ struct udp_sock {
 	bz_stream stream;      /* of the host, to `outside`; -1: none; inet_lock */
 	struct inet_addr outside, outside_from;
 	struct dgram_queue queue;
+	struct cork *cork;     /* what MSG_MORE keeps back; queue.lock */
 };
 static inline struct udp_sock *udp_of(struct socket *s)
 {

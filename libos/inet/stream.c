@@ -173,15 +173,16 @@ static void mark_urgent(struct tcp_sock *to)
 /* SIGURG to whom fcntl(2) F_SETOWN named. */
 static void tell_owner(struct tcp_sock *to)
 {
+	struct file_owner owner = {0};
 	struct process *p;
-	i32 owner;
 
 	mutex_lock(&inet_lock);
-	owner = to->inet.file ? to->inet.file->owner_pid : 0;
+	if (to->inet.file)
+		owner = to->inet.file->owner;
 	mutex_unlock(&inet_lock);
-	if (owner < 0)
-		signal_send_pgrp(-owner, SIGURG, NULL);
-	p = owner > 0 ? process_find(owner) : NULL;
+	if (owner.pid && owner.type == F_OWNER_PGRP)
+		signal_send_pgrp(owner.pid, SIGURG, NULL);
+	p = owner.pid && owner.type != F_OWNER_PGRP ? process_find(owner.pid) : NULL;
 	if (p) {
 		signal_send_process(p, SIGURG, NULL);
 		process_put(p);

@@ -310,39 +310,22 @@ static void pull(struct udp_sock *u)
 	}
 }
 
-static ssize_t udp_send(struct socket *s, struct socket_msg *m)
+/* A datagram by itself. */
+static ssize_t send_now(struct udp_sock *u, struct socket_msg *m, const struct inet_addr *name, const struct control *c)
 {
-	struct inet_sock *i = inet_of(s), *receiver = NULL;
-	struct inet_addr name, to, from;
-	struct control c = {.ttl = 64, .tos = inet_option(i, IPPROTO_IP, IP_TOS)};
+	struct inet_sock *i = &u->inet, *receiver = NULL;
+	struct inet_addr to, from;
 	size_t n = m->it.left;
 	struct dgram *d;
-	int err = socket_error(s);
+	int err;
 
-	if (inet_option(i, IPPROTO_IP, IP_TTL) > 0)
-		c.ttl = inet_option(i, IPPROTO_IP, IP_TTL);
-	addr_set_any(&c.from, s->family);
-	if (m->flags & MSG_OOB)
-		return -EOPNOTSUPP;
-	if (n > (s->family == AF_INET ? MAX_V4 : MAX_V6))
-		return -EMSGSIZE;
-	if (!err && m->name.len)
-		err = name_in(s->family, &m->name, &name);
-	if (!err && m->name.len)
-		err = check_name(i, &name);
-	if (!err && m->control_len)
-		err = socket_each_control(m, take_control, &c);
-	if (!err && (READ_ONCE(s->shutdown) & SHUT_SEND))
-		err = -EPIPE;
-	if (err)
-		return err;
-	if (m->name.len ? outside_may(&name) : READ_ONCE(udp_of(s)->stream) >= 0 && READ_ONCE(i->state) == TCP_ESTABLISHED)
-		return send_outside(udp_of(s), m->name.len ? &name : &i->remote, m);
-	d = make(m, &c);
+	if (name ? outside_may(name) : READ_ONCE(u->stream) >= 0 && READ_ONCE(i->state) == TCP_ESTABLISHED)
+		return send_outside(u, name ? name : &i->remote, m);
+	d = make(m, c);
 	if (IS_ERR(d))
 		return PTR_ERR(d);
 	mutex_lock(&inet_lock);
-	err = address(i, m->name.len ? &name : NULL, &c, &to, &from);
+	err = address(i, name, c, &to, &from);
 	if (!err)
 		receiver = inet_find_udp(&to, &from);
 	mutex_unlock(&inet_lock);
@@ -352,6 +335,98 @@ static ssize_t udp_send(struct socket *s, struct socket_msg *m)
 	}
 	err = deliver(i, d, &to, &from, receiver);
 	return err ? err : (ssize_t)n;
+}
+
+/* MSG_MORE: pieces of one datagram, which goes with the first call that does not say so, to whom the first one named. */
+struct cork {
+	struct inet_addr name;
+	bool named;
+	u32 len;
+	char data[];
+};
+
+/* Adds m to what is kept; *whole: it is to go, and the caller's.  Bytes that were taken, or -errno. */
+static ssize_t cork_add(struct udp_sock *u, struct socket_msg *m, const struct inet_addr *name, u32 most, struct cork **whole)
+{
+	struct cork *old, *c = NULL;
+	ssize_t ret = m->it.left;
+	u32 len;
+
+	*whole = NULL;
+	mutex_lock(&u->queue.lock);
+	old = u->cork;
+	len = old ? old->len : 0;
+	if (len + m->it.left > most)
+		ret = -EMSGSIZE;
+	else if (!(c = kmalloc(sizeof(*c) + len + m->it.left)))
+		ret = -ENOBUFS;
+	if (c && old) {
+		memcpy(c, old, sizeof(*old) + len);
+	} else if (c) {
+		*c = (struct cork){.named = name};
+		if (name)
+			c->name = *name;
+	}
+	if (c && iov_copy_from(&m->it, c->data + len, ret) < (size_t)ret) {
+		kfree(c);
+		c = NULL;
+		ret = -EFAULT;
+	}
+	if (c)
+		c->len = len + ret;
+	u->cork = m->flags & MSG_MORE ? c : NULL;
+	*whole = m->flags & MSG_MORE ? NULL : c;
+	mutex_unlock(&u->queue.lock);
+	kfree(old);
+	return ret;
+}
+
+static ssize_t send_corked(struct udp_sock *u, struct socket_msg *m, const struct inet_addr *name, const struct control *c, u32 most)
+{
+	struct cork *whole;
+	ssize_t n = cork_add(u, m, name, most, &whole), sent;
+	struct socket_msg all = *m;
+	struct bz_iov iov;
+
+	if (!whole)
+		return n;
+	iov = (struct bz_iov){whole->data, whole->len};
+	iov_iter_init(&all.it, &iov, 1, true);
+	sent = send_now(u, &all, whole->named ? &whole->name : NULL, c);
+	kfree(whole);
+	return sent < 0 ? sent : n;
+}
+
+static ssize_t udp_send(struct socket *s, struct socket_msg *m)
+{
+	struct inet_sock *i = inet_of(s);
+	struct inet_addr name;
+	struct control c = {.ttl = 64, .tos = inet_option(i, IPPROTO_IP, IP_TOS)};
+	u32 most = s->family == AF_INET ? MAX_V4 : MAX_V6;
+	int err = socket_error(s);
+
+	if (inet_option(i, IPPROTO_IP, IP_TTL) > 0)
+		c.ttl = inet_option(i, IPPROTO_IP, IP_TTL);
+	addr_set_any(&c.from, s->family);
+	if (m->flags & MSG_OOB)
+		return -EOPNOTSUPP;
+	if (m->it.left > most)
+		return -EMSGSIZE;
+	if (!err && m->name.len)
+		err = name_in(s->family, &m->name, &name);
+	if (!err && m->name.len)
+		err = check_name(i, &name);
+	if (!err && !m->name.len && READ_ONCE(i->state) != TCP_ESTABLISHED && !READ_ONCE(udp_of(s)->cork))
+		err = -EDESTADDRREQ;
+	if (!err && m->control_len)
+		err = socket_each_control(m, take_control, &c);
+	if (!err && (READ_ONCE(s->shutdown) & SHUT_SEND))
+		err = -EPIPE;
+	if (err)
+		return err;
+	if (unlikely((m->flags & MSG_MORE) || READ_ONCE(udp_of(s)->cork)))
+		return send_corked(udp_of(s), m, m->name.len ? &name : NULL, &c, most);
+	return send_now(udp_of(s), m, m->name.len ? &name : NULL, &c);
 }
 
 /* --- the rest --- */
@@ -499,6 +574,8 @@ static void udp_release(struct socket *s)
 	inet_port_release(i);
 	mutex_unlock(&inet_lock);
 	mutex_lock(&udp_of(s)->queue.lock);
+	kfree(udp_of(s)->cork);
+	udp_of(s)->cork = NULL;
 	s->shutdown = SHUT_BOTH;
 	mutex_unlock(&udp_of(s)->queue.lock);
 	inet_put(i);

@@ -8,6 +8,7 @@ static struct vma *copy_vma(const struct vma *v)
 	if (!n)
 		return NULL;
 	n->name = v->name;
+	n->policy = v->policy;
 	n->offset = v->offset;
 	n->backed_end = v->backed_end;
 	n->file = v->file;

@@ -27,6 +27,7 @@ struct vma {
 	struct list node;	/* mm->vmas, by address */
 	struct vma *left, *right, *up; /* vma.c: a treap by start */
 	u32 priority;
+	u32 policy;		/* mbind(2): numa/ */
 	u64 gap, max_gap;	/* free bytes below start; the largest such in this subtree */
 };
 

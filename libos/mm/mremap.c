@@ -90,6 +90,7 @@ static struct vma *clone_vma(const struct vma *v, u64 from, u64 to, u64 len)
 	if (!n)
 		return NULL;
 	n->name = v->name;
+	n->policy = v->policy;
 	n->file = v->file;
 	n->offset = v->offset;
 	if (v->file) {

@@ -243,6 +243,7 @@ int vma_split(struct mm *mm, struct vma *v, u64 addr)
 	if (!high)
 		return -ENOMEM;
 	high->name = v->name;
+	high->policy = v->policy;
 	high->backed_end = max(v->backed_end, addr);
 	high->offset = v->offset;
 	if (v->file) {
@@ -277,7 +278,7 @@ int vma_isolate(struct mm *mm, u64 start, u64 end)
 static bool mergeable(const struct vma *a, const struct vma *b)
 {
 	if (a->end != b->start || a->prot != b->prot || a->flags != b->flags || a->name != b->name ||
-	    a->file != b->file || (a->flags & VMA_SPECIAL))
+	    a->policy != b->policy || a->file != b->file || (a->flags & VMA_SPECIAL))
 		return false;
 	/* A tail beyond the end of the file may be followed by nothing but more of it. */
 	if (a->file)

@@ -30,10 +30,13 @@ struct mq_receiver {		/* finished with 0 when it was handed a message */
 	struct mq_message *message;
 };
 
+#define MQ_COOKIE 32	/* the last byte says what happened: 1 a message, 2 the end */
 struct mq_notify {
 	struct process *process;	/* referenced; null: nobody asked */
 	u64 value;
 	int kind, signo;
+	struct file *socket;	/* EVENT_THREAD: where `cookie` goes; referenced */
+	u8 cookie[MQ_COOKIE];
 };
 
 struct mqueue {

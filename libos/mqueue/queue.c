@@ -5,11 +5,14 @@
 #include "libos/kernel/syscall.h"
 #include "libos/mqueue/mqueue.h"
 #include "libos/signal/signal.h"
+#include "libos/socket/socket.h"
 #include "libos/time/time.h"
 
 #define EVENT_SIGNAL 0
 #define EVENT_NONE 1
 #define EVENT_THREAD 2
+#define COOKIE_MESSAGE 1
+#define COOKIE_REMOVED 2
 
 struct user_sigevent {
 	u64 value;
@@ -45,47 +48,69 @@ static int load_deadline(const struct __kernel_timespec *uts, i64 *deadline)
 
 /* --- notification: once, when a message comes to an empty queue that nobody waits at --- */
 
-static void forget_notify(struct mqueue *q)
+/* The descriptor's C library reads from it, in a thread of its own. */
+static void post_cookie(struct mq_notify *n, u8 what)
 {
-	process_put(q->notify.process);
-	q->notify.process = NULL;
+	struct socket *s = file_socket(n->socket);
+
+	n->cookie[MQ_COOKIE - 1] = what;
+	s->ops->post(s, n->cookie, MQ_COOKIE);
 }
 
-static void notify(struct mqueue *q)
+/* Queue locked; what is returned is to be put when it is not. */
+static struct file *forget_notify(struct mqueue *q, bool removed)
+{
+	struct file *socket = q->notify.socket;
+
+	if (socket && removed)
+		post_cookie(&q->notify, COOKIE_REMOVED);
+	process_put(q->notify.process);
+	q->notify.process = NULL;
+	q->notify.socket = NULL;
+	return socket;
+}
+
+static struct file *notify(struct mqueue *q)
 {
 	struct siginfo_kernel info = {.si_signo = q->notify.signo, .si_code = SI_MESGQ};
 
 	if (!q->notify.process)
-		return;
+		return NULL;
 	info.kill.pid = current->process->pid;
 	info.kill.uid = current->process->cred.uid;
 	info.kill.value = q->notify.value;
 	if (q->notify.kind == EVENT_SIGNAL && q->notify.signo)
 		signal_send_process(q->notify.process, q->notify.signo, &info);
-	forget_notify(q);
+	if (q->notify.kind == EVENT_THREAD)
+		post_cookie(&q->notify, COOKIE_MESSAGE);
+	return forget_notify(q, false);
 }
 
-static int set_notify(struct mqueue *q, const struct user_sigevent *ev)
+/* Takes n's references when it returns 0; *spent is to be put without the lock. */
+static int set_notify(struct mqueue *q, struct mq_notify *n, struct file **spent)
 {
 	struct process *p = current->process;
 
-	if (!ev) {
+	if (!n) {
 		if (q->notify.process == p)
-			forget_notify(q);
+			*spent = forget_notify(q, true);
 		return 0;
 	}
 	if (q->notify.process)
 		return -EBUSY;
 	ref_get(&p->refs);
-	q->notify = (struct mq_notify){.process = p, .value = ev->value, .kind = ev->notify, .signo = ev->signo};
+	q->notify = *n;
+	q->notify.process = p;
 	return 0;
 }
 
-/* EVENT_THREAD: the C library reads from a netlink socket whose descriptor is in signo; there are none. */
-static int check_event(const struct user_sigevent *ev)
+/* EVENT_THREAD: the C library reads from a netlink socket, whose descriptor is in signo, the cookie that value points to. */
+static int check_event(const struct user_sigevent *ev, struct mq_notify *n)
 {
+	struct socket *s;
 	struct file *f;
 
+	*n = (struct mq_notify){.value = ev->value, .kind = ev->notify, .signo = ev->signo};
 	if (ev->notify == EVENT_SIGNAL)
 		return (u32)ev->signo > NSIG_MAX ? -EINVAL : 0;
 	if (ev->notify != EVENT_THREAD)
@@ -93,31 +118,44 @@ static int check_event(const struct user_sigevent *ev)
 	f = fd_get(ev->signo);
 	if (!f)
 		return -EBADF;
+	if (copy_from_user(n->cookie, (void *)ev->value, MQ_COOKIE)) {
+		file_put(f);
+		return -EFAULT;
+	}
+	s = file_socket(f);
+	if (s && s->ops->post) {
+		n->socket = f;
+		return 0;
+	}
 	file_put(f);
-	return -ENOTSOCK;
+	return s ? -EINVAL : -ENOTSOCK;
 }
 
 SYSCALL(mq_notify, int fd, const struct user_sigevent *uev)
 {
+	struct mq_notify n = {0};
+	struct file *f, *spent = NULL;
 	struct user_sigevent ev;
 	struct mqueue *q;
-	struct file *f;
 	int err;
 
 	if (uev) {
 		err = copy_from_user(&ev, uev, sizeof(ev));
 		if (!err)
-			err = check_event(&ev);
+			err = check_event(&ev, &n);
 		if (err)
 			return err;
 	}
 	f = queue_file(fd, 0);
-	if (!f)
+	if (!f) {
+		file_put(n.socket);
 		return -EBADF;
+	}
 	q = mqueue_of(f->inode);
 	mutex_lock(&q->lock);
-	err = set_notify(q, uev ? &ev : NULL);
+	err = set_notify(q, uev ? &n : NULL, &spent);
 	mutex_unlock(&q->lock);
+	file_put(err ? n.socket : spent);
 	file_put(f);
 	return err;
 }
@@ -150,7 +188,7 @@ void mqueue_drain(struct mqueue *q)
 	while (q->count)
 		kfree(take_first(q));
 	if (q->notify.process)
-		forget_notify(q);
+		file_put(forget_notify(q, true));
 }
 
 static void touch(struct inode *inode)
@@ -159,7 +197,7 @@ static void touch(struct inode *inode)
 }
 
 /* Queue locked, and there is room. */
-static void post(struct mqueue *q, struct mq_message *m, struct turn_wakes *wakes)
+static void post(struct mqueue *q, struct mq_message *m, struct turn_wakes *wakes, struct file **spent)
 {
 	if (!list_empty(&q->receivers)) {
 		struct mq_receiver *r = list_first(&q->receivers, struct mq_receiver, turn.node);
@@ -170,7 +208,7 @@ static void post(struct mqueue *q, struct mq_message *m, struct turn_wakes *wake
 	}
 	insert(q, m);
 	if (q->count == 1)
-		notify(q);
+		*spent = notify(q);
 	waitq_wake_all(&q->waitq, EPOLLIN | EPOLLRDNORM);
 }
 
@@ -213,6 +251,7 @@ static int send(struct file *f, struct mq_message *m, i64 deadline)
 {
 	struct mqueue *q = mqueue_of(f->inode);
 	struct turn_wakes wakes;
+	struct file *spent = NULL;
 
 	wakes.count = 0;
 	mutex_lock(&q->lock);
@@ -222,9 +261,10 @@ static int send(struct file *f, struct mq_message *m, i64 deadline)
 		mutex_unlock(&q->lock);
 		return -EAGAIN;
 	}
-	post(q, m, &wakes);
+	post(q, m, &wakes, &spent);
 	touch(f->inode);
 	mutex_unlock(&q->lock);
+	file_put(spent);
 	turn_wake(&wakes);
 	return 0;
 }
@@ -389,11 +429,13 @@ static u32 queue_poll(struct file *f, struct poll_table *pt)
 static int queue_flush(struct file *f)
 {
 	struct mqueue *q = mqueue_of(f->inode);
+	struct file *spent = NULL;
 
 	mutex_lock(&q->lock);
 	if (q->notify.process == current->process)
-		forget_notify(q);
+		spent = forget_notify(q, true);
 	mutex_unlock(&q->lock);
+	file_put(spent);
 	return 0;
 }
 

@@ -163,6 +163,17 @@ static int queue_answer(struct netlink_sock *n, const struct answer *a)
 	return 0;
 }
 
+/* What a message queue tells (mq_notify(3)) comes bare, as on Linux. */
+static void netlink_post(struct socket *s, const void *data, u32 n)
+{
+	struct dgram *d = dgram_alloc(n);
+
+	if (!d)
+		return;
+	memcpy(d->data, data, n);
+	dgram_put(s, &netlink_of(s)->queue, d);
+}
+
 static int queue_error(struct netlink_sock *n, const struct nlmsghdr *request, struct answer *a, int err)
 {
 	struct nlmsghdr *h;
@@ -331,6 +342,7 @@ static const struct socket_ops netlink_ops = {.bind = netlink_bind,
 					      .ioctl = netlink_ioctl,
 					      .setsockopt = netlink_setsockopt,
 					      .getsockopt = netlink_getsockopt,
+					      .post = netlink_post,
 					      .release = netlink_release};
 
 static int netlink_create(u32 type, int protocol, struct socket **out)

@@ -2,8 +2,7 @@
  * Calls that Linux has and a sandbox does not: each answers as a kernel that was built or set up without the feature.
  * What is not registered at all is ENOSYS by dispatch: rseq (a kernel without CONFIG_RSEQ: a critical section cannot be
  * restarted here when its thread is moved, and a processor number that is wrong is worse than none), memfd_secret,
- * userfaultfd, bpf, the NUMA policy calls (as a kernel without CONFIG_NUMA, so that
- * libnuma stays out), io_uring, keyctl, modules, kexec.
+ * userfaultfd, bpf, io_uring, modules, kexec.
  */
 #include "libos/proc/internal.h"
 #include <linux/capability.h>

@@ -62,6 +62,7 @@ static void inherit_thread(struct thread *t, const struct clone_args *a)
 	landlock_inherit(t, me);
 	t->cpu_affinity_set = me->cpu_affinity_set;
 	t->cpu_affinity = me->cpu_affinity;
+	t->mempolicy = me->mempolicy;
 	t->timer_slack = t->timer_slack_default = me->timer_slack;
 	if (a->flags & CLONE_CHILD_CLEARTID)
 		t->clear_child_tid = (u32 *)a->child_tid;
@@ -232,6 +233,7 @@ static void child_begin(struct thread *t, const struct clone_args *a)
 	WRITE_ONCE(t->process->host_pid, tcb->tid);
 	t->ctx = tcb->ctx;
 	mm_fork_child(t->process->mm);
+	process_limit_cpu(t->process);
 	if (a->stack)
 		t->ctx->rsp = t->start_ctx.rsp;
 	if (a->flags & CLONE_SETTLS)

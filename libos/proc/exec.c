@@ -414,6 +414,7 @@ static int change_program(struct exec_image *img, struct bz_context *ctx)
 	if (t->robust_list)
 		futex_exit_robust(t);
 	process_exec_timers(p);
+	process_limit_cpu(p);	/* of a child of vfork, which has a process of its own from now on */
 	files_close_on_exec(p->files);
 	sighand_exec(p);
 	change_cred(img);

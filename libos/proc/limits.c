@@ -31,6 +31,8 @@ static long set_limit(struct process *p, unsigned int res, const struct rlimit64
 		p->rlimit[res].hard = in->rlim_max;
 	}
 	mutex_unlock(&p->lock);
+	if (!ret && res == RLIMIT_CPU)
+		process_limit_cpu(p);
 	return ret;
 }
 

@@ -101,6 +101,7 @@ struct thread {
 	u32 sched_policy;
 	i32 sched_priority;
 	u64 sched_runtime, sched_deadline, sched_period; /* SCHED_DEADLINE */
+	u32 mempolicy;		/* numa/ */
 	u64 timer_slack, timer_slack_default;
 	i32 pdeathsig;
 	struct trace *trace;	  /* --trace: its line */
@@ -245,6 +246,7 @@ void process_report_state(struct process *p, u32 what, int sig);
 /* Provided by time/: POSIX timers and alarms stop when a process ends; exec deletes POSIX timers, alarms stay. */
 void process_exit_timers(struct process *p);
 void process_exec_timers(struct process *p);
+void process_limit_cpu(struct process *p);	/* RLIMIT_CPU was set, or inherited */
 
 /* Never return. */
 void thread_exit(u32 code) __noreturn;

@@ -32,6 +32,7 @@ enum { SOCK_STREAM = 1, SOCK_DGRAM, SOCK_RAW, SOCK_RDM, SOCK_SEQPACKET, SOCK_LIM
 #define MSG_WAITALL 0x100u
 #define MSG_ERRQUEUE 0x2000u
 #define MSG_NOSIGNAL 0x4000u
+#define MSG_MORE 0x8000u
 #define MSG_WAITFORONE 0x10000u
 #define MSG_CMSG_CLOEXEC 0x40000000u
 #define SHUT_RECEIVE 1u		/* bits of socket->shutdown */
@@ -105,6 +106,7 @@ struct socket_ops {
 	void (*refresh)(struct socket *s);			/* before SO_ERROR is told; may be null */
 	void (*attach)(struct socket *s, struct file *f);	/* it is an open file now; may be null */
 	void (*passcred)(struct socket *s);			/* SO_PASSCRED was set; may be null */
+	void (*post)(struct socket *s, const void *data, u32 n); /* the library OS itself has something for who reads it; may be null */
 	void (*release)(struct socket *s);
 };
 

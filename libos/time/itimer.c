@@ -1,7 +1,7 @@
 /*
  * Interval timers: setitimer(2), alarm(2).  ITIMER_REAL is a kernel timer.  The CPU-time ones are sampled: every tick in which
  * a thread of the process runs counts as a tick of CPU time, since only a process itself can read its own CPU clock.
- * process->lock protects the values.
+ * process->lock protects the values.  RLIMIT_CPU is looked at by another timer, whose turn is when it may be reached at the earliest.
  */
 #include "libos/kernel/syscall.h"
 #include "libos/signal/signal.h"
@@ -10,7 +10,7 @@
 #define TICK_NS (10 * 1000000ll)
 
 struct process_timers {
-	struct ktimer real, tick;
+	struct ktimer real, tick, limit;
 	struct process *process;
 	i64 real_expires, real_interval;	/* monotonic; 0: not armed */
 	struct {
@@ -81,6 +81,43 @@ static void tick_fired(struct ktimer *k)
 			send(p, signals[i]);
 }
 
+#define LIMIT_LOOK_S 60ull
+
+/* process->lock held: when a limit may be reached, if all processors work for it. */
+static i64 limit_next(const struct process *p, u64 used)
+{
+	u64 limit = min(p->rlimit[RLIMIT_CPU].soft, p->rlimit[RLIMIT_CPU].hard), whole = used / NSEC_PER_SEC;
+	u64 seconds = limit > whole ? min(limit - whole, LIMIT_LOOK_S) : 0;
+	i64 left = (i64)seconds * NSEC_PER_SEC - (i64)(used % NSEC_PER_SEC);
+
+	left /= boot->cpus ? boot->cpus : 1;
+	return now_mono() + max(left, TICK_NS);
+}
+
+/* SIGXCPU at the soft limit, and each second from then on; at the hard one the end (setrlimit(2)). */
+static void limit_fired(struct ktimer *k)
+{
+	struct process_timers *pt = container_of(k, struct process_timers, limit);
+	struct process *p = pt->process;
+	struct rlimit_pair *l = &p->rlimit[RLIMIT_CPU];
+	int sig = 0;
+	u64 used;
+
+	mutex_lock(&p->lock);
+	used = process_cpu(p);
+	if (used / NSEC_PER_SEC >= max(l->hard, 1ul)) {
+		sig = SIGKILL;
+	} else if (used / NSEC_PER_SEC >= max(l->soft, 1ul)) {
+		sig = SIGXCPU;
+		l->soft = used / NSEC_PER_SEC + 1;
+	}
+	if (sig != SIGKILL && (l->soft != RLIM64_INFINITY || l->hard != RLIM64_INFINITY))
+		ktimer_set(k, limit_next(p, used));
+	mutex_unlock(&p->lock);
+	if (sig)
+		send(p, sig);
+}
+
 static struct process_timers *timers_of(struct process *p)
 {
 	struct process_timers *pt = p->itimers, *none = NULL;
@@ -93,11 +130,29 @@ static struct process_timers *timers_of(struct process *p)
 	pt->process = p;
 	pt->real.fn = real_fired;
 	pt->tick.fn = tick_fired;
+	pt->limit.fn = limit_fired;
 	if (!__atomic_compare_exchange_n(&p->itimers, &none, pt, false, __ATOMIC_ACQ_REL, __ATOMIC_ACQUIRE)) {
 		kfree(pt);
 		return p->itimers;
 	}
 	return pt;
+}
+
+void process_limit_cpu(struct process *p)
+{
+	struct process_timers *pt;
+
+	if (p->rlimit[RLIMIT_CPU].soft == RLIM64_INFINITY && p->rlimit[RLIMIT_CPU].hard == RLIM64_INFINITY)
+		return;
+	if (!READ_ONCE(p->thread_count))
+		return;
+	pt = timers_of(p);
+	if (!pt)
+		return;
+	mutex_lock(&p->lock);
+	if (p->thread_count)
+		ktimer_set(&pt->limit, limit_next(p, process_cpu(p)));
+	mutex_unlock(&p->lock);
 }
 
 static void read_timer(struct process_timers *pt, int which, i64 *left, i64 *interval)
@@ -208,5 +263,6 @@ void itimers_free(struct process *p)
 	p->itimers = NULL;
 	ktimer_cancel(&pt->real);
 	ktimer_cancel(&pt->tick);
+	ktimer_cancel(&pt->limit);
 	kfree(pt);
 }

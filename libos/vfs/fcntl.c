@@ -6,19 +6,28 @@
 #include "libos/vfs/lease.h"
 #include "libos/vfs/locks.h"
 #include "libos/vfs/memfd.h"
+#include "libos/vfs/owner.h"
 #include <asm/ioctls.h>
 #include <linux/fs.h>
 #include <linux/capability.h>
 
 #define F_SETSIG_MAX 64
-#define SETFL_MASK (O_APPEND | O_NONBLOCK | O_NDELAY | O_DIRECT | O_NOATIME | 020000 /* O_ASYNC */)
+#define ASYNC 020000		/* O_ASYNC */
+#define SETFL_MASK (O_APPEND | O_NONBLOCK | O_NDELAY | O_DIRECT | O_NOATIME | ASYNC)
 
-static long set_flags(struct file *f, u32 arg)
+static long set_flags(struct file *f, int fd, u32 arg)
 {
+	int err;
+
 	if (((arg ^ f->flags) & O_NOATIME & arg) && f->inode && !inode_owner_or_capable(f->inode))
 		return -EPERM;
 	if (((arg ^ f->flags) & O_APPEND) && f->inode && (f->inode->flags & INODE_APPEND))
 		return -EPERM;
+	if ((arg ^ f->flags) & ASYNC) {
+		err = async_set(f, fd, arg & ASYNC);
+		if (err)
+			return err;
+	}
 	mutex_lock(&f->lock);
 	f->flags = (f->flags & ~SETFL_MASK) | (arg & SETFL_MASK);
 	mutex_unlock(&f->lock);
@@ -38,10 +47,33 @@ static long dup_from(struct file *f, u64 from, bool cloexec)
 	return ret;
 }
 
+/* Somebody who is there, or nobody. */
+static long set_owner(struct file *f, u32 type, i32 pid)
+{
+	struct process *p;
+	struct thread *t;
+	bool found = !pid;
+
+	if (type == F_OWNER_PGRP) {
+		mutex_lock(&tasklist_lock);
+		list_for_each(p, &all_processes, hash)
+			found = found || p->pgrp == pid;
+		mutex_unlock(&tasklist_lock);
+	} else {
+		t = thread_find(pid);
+		found = found || t;
+		if (t)
+			thread_put(t);
+	}
+	if (!found)
+		return -ESRCH;
+	owner_set(f, type, pid);
+	return 0;
+}
+
 static long owner_ex(struct file *f, u32 cmd, u64 arg)
 {
-	struct f_owner_ex ex = {.type = f->owner_pid < 0 ? F_OWNER_PGRP : F_OWNER_PID,
-				.pid = f->owner_pid < 0 ? -f->owner_pid : f->owner_pid};
+	struct f_owner_ex ex = {.type = f->owner.pid ? f->owner.type : F_OWNER_TID, .pid = f->owner.pid};
 
 	if (cmd == F_GETOWN_EX)
 		return put_user(ex, (struct f_owner_ex *)arg);
@@ -49,8 +81,7 @@ static long owner_ex(struct file *f, u32 cmd, u64 arg)
 		return -EFAULT;
 	if (ex.type != F_OWNER_TID && ex.type != F_OWNER_PID && ex.type != F_OWNER_PGRP)
 		return -EINVAL;
-	f->owner_pid = ex.type == F_OWNER_PGRP ? -ex.pid : ex.pid;
-	return 0;
+	return set_owner(f, ex.type, ex.pid);
 }
 
 static long do_fcntl(struct file *f, int fd, u32 cmd, u64 arg)
@@ -73,7 +104,7 @@ static long do_fcntl(struct file *f, int fd, u32 cmd, u64 arg)
 		return -EBADF;
 	switch (cmd) {
 	case F_SETFL:
-		return set_flags(f, arg);
+		return set_flags(f, fd, arg);
 	case F_GETLK:
 	case F_SETLK:
 	case F_SETLKW:
@@ -82,28 +113,27 @@ static long do_fcntl(struct file *f, int fd, u32 cmd, u64 arg)
 	case F_OFD_SETLKW:
 		return locks_fcntl(f, cmd, arg);
 	case F_GETOWN:
-		return f->owner_pid;
+		return f->owner.type == F_OWNER_PGRP ? -f->owner.pid : f->owner.pid;
 	case F_SETOWN:
 		if ((i32)arg == (i32)0x80000000)
 			return -EINVAL;
-		f->owner_pid = arg;
-		return 0;
+		return set_owner(f, (i32)arg < 0 ? F_OWNER_PGRP : F_OWNER_PID, (i32)arg < 0 ? -(i32)arg : (i32)arg);
 	case F_GETOWN_EX:
 	case F_SETOWN_EX:
 		return owner_ex(f, cmd, arg);
 	case F_GETSIG:
-		return f->owner_sig;
+		return f->owner.sig;
 	case F_SETSIG:
 		if (arg > F_SETSIG_MAX)
 			return -EINVAL;
-		f->owner_sig = arg;
+		f->owner.sig = arg;
 		return 0;
 	case F_GETLEASE:
 		return lease_get(f);
 	case F_SETLEASE:
 		return lease_set(f, arg);
 	case F_NOTIFY:
-		return f->inode && S_ISDIR(f->inode->mode) ? -EINVAL : -ENOTDIR;
+		return dnotify_set(f, fd, arg);
 	case F_SETPIPE_SZ:
 		return pipe_set_size(f, arg);
 	case F_GETPIPE_SZ:
@@ -149,6 +179,7 @@ static long nonblock(struct file *f, u64 arg, u32 flag)
 static long do_ioctl(struct file *f, int fd, u32 cmd, u64 arg)
 {
 	struct inode *inode = f->inode;
+	int on;
 
 	switch (cmd) {
 	case FIOCLEX:
@@ -160,7 +191,11 @@ static long do_ioctl(struct file *f, int fd, u32 cmd, u64 arg)
 	case FIONBIO:
 		return nonblock(f, arg, O_NONBLOCK);
 	case FIOASYNC:
-		return nonblock(f, arg, 020000);
+		if (get_user(on, (int *)arg))
+			return -EFAULT;
+		if (!f->ops->poll)
+			return -ENOTTY;
+		return set_flags(f, fd, on ? f->flags | ASYNC : f->flags & ~(u32)ASYNC);
 	case FIOQSIZE:
 		if (inode && (S_ISREG(inode->mode) || S_ISDIR(inode->mode)))
 			return put_user((i64)inode->size, (i64 *)arg);

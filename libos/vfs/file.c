@@ -5,6 +5,7 @@
 #include "libos/vfs/lease.h"
 #include "libos/vfs/locks.h"
 #include "libos/vfs/namei.h"
+#include "libos/vfs/owner.h"
 #include <linux/inotify.h>
 
 struct file *file_alloc(const struct file_ops *ops, struct inode *inode, u32 flags, void *priv)
@@ -45,9 +46,11 @@ void file_put(struct file *f)
 	if (!f || !ref_put(&f->refs))
 		return;
 	epoll_file_released(f);
+	async_release(f);
 	if (f->inode && !(f->flags & O_PATH)) {
 		locks_release(f);
 		lease_release(f);
+		dnotify_release(f);
 		if (f->path.dentry)
 			fsnotify(f->inode, f->path.dentry, close_event(f), 0);
 	}

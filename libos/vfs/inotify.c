@@ -13,6 +13,7 @@
 #include "libos/kernel/syscall.h"
 #include "libos/signal/signal.h"
 #include "libos/vfs/dcache.h"
+#include "libos/vfs/owner.h"
 #include <asm/ioctls.h>
 #include <linux/inotify.h>
 
@@ -146,6 +147,9 @@ static void notify_marks(struct inode *inode, u32 mask, u32 cookie, const char *
 {
 	struct mark *m, *tmp;
 
+	if (unlikely(READ_ONCE(inode->dnotify)) && S_ISDIR(inode->mode))
+		dnotify_event(inode, mask);
+	mask &= ~IN_RENAMED_HERE;
 	if (!READ_ONCE(inode->marks))
 		return;
 	mutex_lock(&inotify_lock);
@@ -190,7 +194,7 @@ void fsnotify_lost(struct inode *inode)
 
 static void notify_own(struct inode *inode, u32 mask, u32 cookie, const char *name, u32 len, bool gone)
 {
-	if (!READ_ONCE(inode->marks))
+	if (!READ_ONCE(inode->marks) && !READ_ONCE(inode->dnotify))
 		return;
 	if (READ_ONCE(inode->flags) & INODE_TOLD) {
 		if (mask & TOLD_EVENTS)

@@ -4,13 +4,11 @@
  * Owns inode->leases; one lock for all, since they are rare: where there is none, nothing is taken.
  */
 #include "libos/vfs/lease.h"
+#include "libos/vfs/owner.h"
 #include "libos/kernel/sysctl.h"
 #include "libos/proc/proc.h"
 #include "libos/signal/signal.h"
 #include <linux/capability.h>
-
-#define POLL_MSG_CODE 3		/* POLL_MSG: what a lease's signal has for si_code, if F_SETSIG chose it */
-#define POLL_MSG_BAND 0x440	/* POLLIN | POLLRDNORM | POLLMSG, in Linux's order of bits */
 
 struct lease {
 	struct lease *next;
@@ -110,8 +108,8 @@ static long change(struct file *f, u32 type)
 		drop(&f->inode->leases);
 		return -EAGAIN;
 	}
-	if (!f->owner_pid)
-		f->owner_pid = current->process->pid;
+	if (!f->owner.pid)
+		owner_set(f, F_OWNER_PID, current->process->pid);
 	return 0;
 }
 
@@ -155,45 +153,27 @@ void lease_release(struct file *f)
 		waitq_wake_all(&waiting, ~0u);
 }
 
-static void tell(i32 owner, int sig)
-{
-	struct siginfo_kernel info = {.si_signo = sig ? sig : SIGIO, .si_code = POLL_MSG_CODE};
-	struct process *p;
-
-	info.poll.band = POLL_MSG_BAND;
-	if (owner < 0) {
-		signal_send_pgrp(-owner, info.si_signo, &info);
-		return;
-	}
-	p = process_find(owner);
-	if (!p)
-		return;
-	signal_send_process(p, info.si_signo, &info);
-	process_put(p);
-}
-
 static bool conflicts(const struct lease *l, bool write)
 {
 	return write || l->type == F_WRLCK;
 }
 
 /* One that stands against it: whether there is, until when, and whom to tell if nobody did.  lease_lock held. */
-static bool look(struct inode *inode, bool write, i64 *until, i32 *owner, int *sig)
+static bool look(struct inode *inode, bool write, i64 *until, struct file_owner *owner)
 {
 	u32 target = write ? F_UNLCK : F_RDLCK;
 	bool any = false;
 
 	expire(inode);
-	*owner = 0;
+	owner->pid = 0;
 	for (struct lease *l = inode->leases; l; l = l->next) {
 		if (!conflicts(l, write))
 			continue;
 		any = true;
-		if (!*owner && l->target != target && l->target != F_UNLCK) {
+		if (!owner->pid && l->target != target && l->target != F_UNLCK) {
 			l->deadline = l->target == l->type ? now_mono() + READ_ONCE(lease_break_time) * (i64)NSEC_PER_SEC : l->deadline;
 			l->target = target;
-			*owner = l->file->owner_pid;
-			*sig = l->file->owner_sig;
+			*owner = l->file->owner;
 		}
 		*until = l->deadline;
 	}
@@ -215,19 +195,18 @@ static bool stands(struct inode *inode, bool write)
 int lease_break(struct inode *inode, bool write, u32 flags)
 {
 	i64 until = 0;
-	i32 owner;
-	int sig;
+	struct file_owner owner;
 
 	for (;;) {
 		bool any;
 
 		mutex_lock(&lease_lock);
-		any = look(inode, write, &until, &owner, &sig);
+		any = look(inode, write, &until, &owner);
 		mutex_unlock(&lease_lock);
 		if (!any)
 			return 0;
-		if (owner) {
-			tell(owner, sig);
+		if (owner.pid) {
+			owner_signal(&owner, POLL_MSG_CODE, -1);
 			continue;
 		}
 		if (flags & O_NONBLOCK)

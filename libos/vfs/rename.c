@@ -38,7 +38,7 @@ static void rename_done(struct parent *from, struct dentry *old, struct parent *
 	struct inode *inode = old->inode, *victim = target->inode;
 	u32 cookie = fsnotify_cookie();
 
-	fsnotify(inode, old, IN_MOVED_FROM, cookie);
+	fsnotify(inode, old, IN_MOVED_FROM | (from->dir.dentry->inode == to->dir.dentry->inode ? IN_RENAMED_HERE : 0), cookie);
 	if (flags & RENAME_EXCHANGE) {
 		struct dentry *aside = target;
 
@@ -58,7 +58,9 @@ static void rename_done(struct parent *from, struct dentry *old, struct parent *
 	fsnotify(inode, old, IN_MOVED_TO, cookie);
 	fsnotify(inode, NULL, IN_MOVE_SELF, 0);
 	if (victim)
-		fsnotify(victim, NULL, S_ISDIR(victim->mode) || !victim->nlink ? IN_DELETE_SELF : IN_ATTRIB, 0);
+		fsnotify(victim, NULL, IN_ATTRIB, 0);
+	if (victim && (S_ISDIR(victim->mode) || !victim->nlink))
+		fsnotify(victim, NULL, IN_DELETE_SELF, 0);
 }
 
 static int rename_check(struct parent *from, struct dentry *old, struct parent *to, struct dentry *target, u32 flags)

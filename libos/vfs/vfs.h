@@ -115,6 +115,7 @@ struct inode {
 	struct flock_list *locks; /* vfs/locks.c */
 	struct inotify_marks *marks; /* vfs/inotify.c */
 	struct lease *leases;	/* vfs/lease.c */
+	struct dnotify *dnotify; /* vfs/dnotify.c */
 	u64 dir_version;	/* directories: what the dentries of names in it are stamped with */
 	struct pipe *fifo;	/* pipe/: a FIFO's buffer while it is open */
 	struct inode *bound;	/* overlay and others: the inode that holds the data */
@@ -241,7 +242,12 @@ struct file {
 	bz_stream stream;	/* host stream behind it, or -1 */
 	void *priv;
 	const char *anon_name;	/* "anon_inode:[eventfd]", "pipe:[ino]" prefix for /proc/PID/fd */
-	i32 owner_pid, owner_sig; /* F_SETOWN, F_SETSIG */
+	struct file_owner {
+		i32 pid, sig;	/* F_SETOWN, F_SETSIG; pid 0: nobody's */
+		u32 type;	/* F_OWNER_* */
+		u32 uid, euid;	/* of who set it */
+	} owner;
+	struct async *async;	/* O_ASYNC: vfs/async.c */
 	struct list epoll_items; /* epoll/: items that watch this file; file->lock */
 	bool writer;		/* counted in inode->writers: the file cannot be executed meanwhile */
 	bool reader;		/* counted in inode->readers */
@@ -390,6 +396,7 @@ int chrdev_open(struct inode *inode, struct file *file);	/* opening a character 
 int chrdev_register(u32 major, u32 minor, const char *name, u32 mode, const struct file_ops *fops);
 
 /* inotify (vfs/inotify.c): IN_* mask of what happened to inode (and, in its parent, to name). */
+#define IN_RENAMED_HERE 0x10000000u		/* beside IN_MOVED_FROM: within the same directory */
 void fsnotify(struct inode *inode, struct dentry *dentry, u32 mask, u32 cookie);
 u32 fsnotify_cookie(void);
 /* For file systems that hear of changes (INODE_TOLD): to the marks of this inode alone; name of what is in it, or len 0. */

@@ -269,6 +269,23 @@ int signal_send_process(struct process *p, int sig, const struct siginfo_kernel 
 	return 0;
 }
 
+struct thread *thread_find(i32 tid)
+{
+	return NULL;
+}
+
+void thread_put(struct thread *t)
+{
+}
+
+void ktimer_set(struct ktimer *t, i64 expires)
+{
+}
+
+void ktimer_cancel(struct ktimer *t)
+{
+}
+
 int signal_send_pgrp(i32 pgrp, int sig, const struct siginfo_kernel *info)
 {
 	return 0;
