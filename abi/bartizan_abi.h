@@ -231,12 +231,18 @@ enum bz_scheme {
 	BZ_TCP = 3,	/* tcp:ADDR:PORT	by stream_connect.  tcp:ROOT: listen for bz_start's port number `root`, `mode` is the backlog; the
 			 *			host's connections are taken from then on until it is half closed (stream_close); each opening
 			 *			gives a stream of its own for the same queue */
-	BZ_UDP = 4,	/* udp:ADDR:PORT	by stream_connect alone */
+	BZ_UDP = 4,	/* udp:ADDR:PORT	by stream_connect.  udp:ROOT: what comes to bz_start's port number `root`, from anybody; who sent
+			 *			what the next read gives is told by BZ_PEER.  Nothing can be written */
 	BZ_UNIX = 5,	/* unix:ROOT		(later) */
 	BZ_ASK = 6,	/* ask:			the operator's stream that BZ_CTL_ASK announced; BZ_EAGAIN: none waits */
 	BZ_CHANGES = 7,	/* changes:		what changes to watched names is told here: struct bz_change */
 	BZ_WATCH = 8,	/* watch:ROOT/PATH	a watch of what has that name, until it is closed; see struct bz_change */
 	BZ_WAITSET = 9,	/* waitset:		a set of streams to wait for, which can be waited for in other sets */
+	BZ_PEER = 11,	/* peer:ROOT		by stream_connect: to->port is the number of a published UDP port, whose next datagram this end's
+			 *			peer has sent: *from.  His later ones come by this stream, and what is written goes to him
+			 *			from that port; until so many others have come that he is forgotten: in the upper half of from->port
+			 *			is a number below 32, and whoever had the same before has lost his stream, whose
+			 *			data is then this peer's.  BZ_EAGAIN: nothing is there */
 	BZ_NAMES = 10,	/* names:		a table of BZ_NAMES_MAX struct bz_host, read at offsets; BZ_ENOENT: no name is granted */
 };
 #define BZ_PATH_MAX 4095
@@ -346,6 +352,12 @@ struct bz_iov {
 #define BZ_IO_SYNC 2u		/* data and attributes are on disk when the call returns */
 #define BZ_IO_DSYNC 4u
 #define BZ_IO_APPEND 8u
+/* Of network streams, with one piece of memory, and never waiting: */
+#define BZ_IO_PEEK 16u		/* what is read stays */
+#define BZ_IO_URGENT 32u	/* TCP's urgent byte */
+#define BZ_IO_COUNT 64u		/* read: how much there is (UDP: in the next datagram), at most the length given; nothing is stored */
+#define BZ_IO_MORE 128u		/* write: more follows, it may wait for that */
+#define BZ_IO_MESSAGE 256u	/* write: a whole datagram, though it be empty */
 #define BZ_OFFSET_NONE (-1ll)	/* streams without offsets: pipes, sockets, consoles, doorbells */
 
 /* Memory protections and flags: Linux's PROT_ bits. */
@@ -372,10 +384,12 @@ enum bz_clock { BZ_CLOCK_REALTIME = 0, BZ_CLOCK_MONOTONIC = 1, BZ_CLOCK_PROCESS_
 
 /* What stream_wait and wait sets tell and take: Linux's EPOLL bits. */
 #define BZ_WAIT_IN 1u
+#define BZ_WAIT_PRI 2u
 #define BZ_WAIT_OUT 4u
 #define BZ_WAIT_ERR 8u
 #define BZ_WAIT_HUP 16u
 #define BZ_WAIT_RDHUP 0x2000u
+#define BZ_WAIT_ONCE 0x40000000u /* in a wait set: told once, until it is changed */
 #define BZ_WAIT_EDGE 0x80000000u
 
 struct bz_ready {
@@ -426,7 +440,7 @@ struct bz_mount {		/* a granted volume */
 #define BZ_MOUNT_NOEXEC 128u	/* with TMPFS: nothing of it can be executed */
 
 struct bz_port {		/* a published port: the host's connections to `host` may be accepted */
-	uint32_t scheme;	/* BZ_TCP */
+	uint32_t scheme;	/* BZ_TCP, BZ_UDP */
 	uint32_t guest;		/* the port that the guest listens on to get them */
 	struct bz_address host;
 };
@@ -586,7 +600,9 @@ struct bz_abi {
 
 	/* A lock that blocks is not offered: BZ_EAGAIN, and the library OS decides when to ask again. */
 	int (*stream_lock)(bz_stream s, struct bz_lock *lock);
-	/* op 0 get, 1 set, 2 remove, 3 list, 4 set create-only, 5 set replace-only; names in user. alone.  Returns a length. */
+	/* op 0 get, 1 set, 2 remove, 3 list, 4 set create-only, 5 set replace-only; names in user. alone.  Returns a length.
+	 * Of a network stream (op 0 and 1): an option of its connection by the names of host/linux/options.c, such as "tcp.keepidle", with
+	 * the values that Linux has for it; BZ_EOPNOTSUPP: there is none of that name. */
 	int (*stream_xattr)(bz_stream s, const struct bz_name *name, uint32_t op, const char *key, void *buf, size_t len);
 
 	/* Sets of streams to wait for (BZ_WAITSET). */

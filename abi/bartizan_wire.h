@@ -78,7 +78,8 @@ enum bz_op {
 	BZ_REQ_WATCH,	  /* name a -> result: the number by which they are told */
 	BZ_REQ_UNWATCH,	  /* flags = that number.  No reply */
 	BZ_REQ_CONNECT,	  /* flags = BZ_TCP or BZ_UDP; off, len = the two halves of the address; mode = port -> descriptor,
-			   * payload: struct bz_address of this end */
+			   * payload: struct bz_address of this end.  flags = BZ_PEER: mode = number of a published port; payload:
+			   * the other end */
 	BZ_REQ_LISTEN,	  /* flags = number of a published port; mode = backlog -> listening descriptor */
 	BZ_REQ_NAMES,	  /* -> descriptor of the table of granted names */
 	BZ_OP_COUNT

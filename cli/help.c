@@ -27,7 +27,7 @@ static const struct {
      "      --read-only               the root cannot be written\n"
      "      --usr-local               /usr/local too\n"
      "Network (none but its own loopback without these)\n"
-     "  -p, --publish [ADDR:]HOST:GUEST  the host's port HOST, at 127.0.0.1 unless ADDR says otherwise, leads to GUEST\n"
+     "  -p, --publish [ADDR:]HOST:GUEST[/udp]  the host's port HOST, at 127.0.0.1 unless ADDR says otherwise, leads to GUEST\n"
      "      --allow HOST:PORT[,PORT]  let it connect there; HOST is an address, 10.0.0.0/8, a name, *, or\n"
      "                                host.bartizan.internal, this host's own loopback; /udp behind it for UDP\n"
      "      --add-host NAME:ADDR      a line of its /etc/hosts\n"

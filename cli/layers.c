@@ -182,7 +182,7 @@ size_t sandbox_explain(const struct sandbox_spec *spec, struct layer *out, size_
 	add(&list, "system calls", plan.notify ? LAYER_ON : LAYER_WEAK,
 	    "seccomp: %zu calls%s with checked arguments; any other ends the sandbox%s",
 	    spec->guest ? filter_rule_calls(spec->guest->rules, spec->guest->rule_count) : 20,
-	    spec->port_count ? ", accept4 and shutdown by -p" : spec->rule_count ? ", shutdown by --allow" : "",
+	    spec->port_count ? ", accept4 and five of sockets by -p" : spec->rule_count ? ", five of sockets by --allow" : "",
 	    plan.notify ? " and is reported" : " without a report");
 	add(&list, "capabilities", LAYER_ON, "none, no_new_privs");
 	explain_landlock(&list, &plan);

@@ -252,13 +252,13 @@ void options_dns(struct run_options *o, const char *what, const char *text)
 void options_publish(struct run_options *o, const char *what, const char *text)
 {
 	struct bz_port *p = &o->net.ports[o->net.port_count];
-	char *copy = must_dup(text), *guest = strrchr(copy, ':'), *host;
+	char *copy = must_dup(text), *guest = strrchr(copy, ':'), *host, *udp;
 	const char *address = "127.0.0.1";
 
 	if (o->net.port_count == SANDBOX_PORTS_MAX)
 		fail(EXIT_BARTIZAN, "%s: more than %d ports", what, SANDBOX_PORTS_MAX);
 	if (!guest || guest == copy)
-		fail(EXIT_BARTIZAN, "%s: '%s' is not [ADDRESS:]HOSTPORT:GUESTPORT", what, text);
+		fail(EXIT_BARTIZAN, "%s: '%s' is not [ADDRESS:]HOSTPORT:GUESTPORT, with /udp behind it for UDP", what, text);
 	*guest++ = 0;
 	host = split_ports(copy);
 	if (host) {
@@ -267,9 +267,10 @@ void options_publish(struct run_options *o, const char *what, const char *text)
 	} else {
 		host = copy;
 	}
-	if (strstr(guest, "/udp"))
-		fail(EXIT_BARTIZAN, "%s: '%s': UDP ports cannot be published yet", what, text);
-	*p = (struct bz_port){.scheme = BZ_TCP};
+	udp = strstr(guest, "/udp");
+	*p = (struct bz_port){.scheme = udp && !udp[4] ? BZ_UDP : BZ_TCP};
+	if (p->scheme == BZ_UDP)
+		*udp = 0;
 	if (!parse_ip(address, p->host.ip))
 		fail(EXIT_BARTIZAN, "%s: '%s': '%s' is no address", what, text, address);
 	p->host.port = parse_port(what, host, text);
@@ -278,25 +279,35 @@ void options_publish(struct run_options *o, const char *what, const char *text)
 	free(copy);
 }
 
-static int bind_one(const struct bz_address *a)
+union name { struct sockaddr any; struct sockaddr_in in; struct sockaddr_in6 in6; };
+
+static socklen_t fill(const struct bz_address *a, union name *name)
 {
-	struct sockaddr_in in = {.sin_family = AF_INET, .sin_port = htons(a->port)};
-	struct sockaddr_in6 in6 = {.sin6_family = AF_INET6, .sin6_port = htons(a->port)};
 	const bool v4 = is_v4(a->ip);
+
+	*name = (union name){.in6 = {.sin6_family = v4 ? AF_INET : AF_INET6, .sin6_port = htons(a->port)}};
+	memcpy(v4 ? (void *)&name->in.sin_addr : &name->in6.sin6_addr, a->ip + (v4 ? 12 : 0), v4 ? 4 : 16);
+	return v4 ? sizeof(name->in) : sizeof(name->in6);
+}
+
+static int bind_one(const struct bz_address *a, bool udp)
+{
+	union name name;
+	const socklen_t len = fill(a, &name);
 	const int one = 1;
-	int fd = socket(v4 ? AF_INET : AF_INET6, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	int fd = socket(name.any.sa_family, (udp ? SOCK_DGRAM : SOCK_STREAM) | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 
 	if (fd < 0)
 		return -errno;
-	memcpy(&in.sin_addr, a->ip + 12, 4);
-	memcpy(&in6.sin6_addr, a->ip, 16);
-	/* Accepted connections have these from the listener. */
-	setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &one, sizeof(one));
-	setsockopt(fd, SOL_SOCKET, SO_KEEPALIVE, &one, sizeof(one));
-	setsockopt(fd, IPPROTO_TCP, 1 /* TCP_NODELAY */, &one, sizeof(one));
-	if (!v4)
+	/* UDP: several of ours, and of nobody else's.  TCP: accepted connections have these from the listener. */
+	setsockopt(fd, SOL_SOCKET, udp ? SO_REUSEPORT : SO_REUSEADDR, &one, sizeof(one));
+	if (!udp) {
+		setsockopt(fd, SOL_SOCKET, SO_KEEPALIVE, &one, sizeof(one));
+		setsockopt(fd, IPPROTO_TCP, 1 /* TCP_NODELAY */, &one, sizeof(one));
+	}
+	if (!is_v4(a->ip))
 		setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &one, sizeof(one));
-	if (bind(fd, v4 ? (const struct sockaddr *)&in : (const struct sockaddr *)&in6, v4 ? sizeof(in) : sizeof(in6)) < 0) {
+	if (bind(fd, &name.any, len) < 0) {
 		int error = -errno;
 
 		close(fd);
@@ -305,11 +316,63 @@ static int bind_one(const struct bz_address *a)
 	return fd;
 }
 
+/* Another of the same port's, that gets nothing before the monitor connects it to somebody: until then its peer is one that never
+ * sends, the discard port of the port's own address, or where that is all addresses, of one for documentation or of loopback. */
+static int bind_peer(const struct bz_address *a)
+{
+	static const uint8_t any6[16], any4[4], loopback[16] = {[15] = 1}, example[16] = {0x20, 0x01, 0x0d, 0xb8, [15] = 1};
+	const bool v4 = is_v4(a->ip), all = v4 ? !memcmp(a->ip + 12, any4, 4) : !memcmp(a->ip, any6, 16);
+	struct bz_address discard = *a;
+	int fd = bind_one(a, true), error = 0;
+
+	discard.port = 9;
+	for (int try = 0; fd >= 0 && try < 2; try++) {
+		union name name;
+		socklen_t len;
+
+		if (all && v4)
+			memcpy(discard.ip + 12, try ? (uint8_t[]){127, 0, 0, 1} : (uint8_t[]){192, 0, 2, 1}, 4);
+		else if (all)
+			memcpy(discard.ip, try ? loopback : example, 16);
+		len = fill(&discard, &name);
+		if (connect(fd, &name.any, len) == 0)
+			return fd;
+		error = -errno;
+	}
+	if (fd >= 0)
+		close(fd);
+	return fd < 0 ? fd : error;
+}
+
+/* Only when nobody else has the port: sockets of the same user's that share it would get a part of what comes. */
+static int bind_udp(struct net_option *n, size_t i)
+{
+	const struct bz_address *a = &n->ports[i].host;
+	union name name;
+	const socklen_t len = fill(a, &name);
+	int probe = socket(name.any.sa_family, SOCK_DGRAM | SOCK_CLOEXEC, 0), fd;
+
+	if (probe >= 0 && !is_v4(a->ip))
+		setsockopt(probe, IPPROTO_IPV6, IPV6_V6ONLY, &(int){1}, sizeof(int));
+	fd = probe < 0 || bind(probe, &name.any, len) < 0 ? -errno : 0;
+	if (probe >= 0)
+		close(probe);
+	if (fd == 0)
+		fd = bind_one(a, true);
+	for (size_t k = 0; fd >= 0 && k < NET_PEERS; k++) {
+		n->peer_fds[i * NET_PEERS + k] = bind_peer(a);
+		if (n->peer_fds[i * NET_PEERS + k] < 0)
+			return n->peer_fds[i * NET_PEERS + k];
+	}
+	return fd;
+}
+
 void network_bind(struct net_option *n)
 {
+	memset(n->peer_fds, -1, sizeof(n->peer_fds));
 	for (size_t i = 0; i < n->port_count; i++) {
 		const struct bz_address *a = &n->ports[i].host;
-		const int fd = bind_one(a);
+		const int fd = n->ports[i].scheme == BZ_UDP ? bind_udp(n, i) : bind_one(a, false);
 
 		n->port_fds[i] = fd;
 		if (fd < 0)

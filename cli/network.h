@@ -9,7 +9,7 @@ struct net_option {
 	struct net_rule rules[NET_RULES_MAX];
 	size_t rule_count;
 	struct bz_port ports[SANDBOX_PORTS_MAX];
-	int port_fds[SANDBOX_PORTS_MAX];
+	int port_fds[SANDBOX_PORTS_MAX], peer_fds[SANDBOX_PORTS_MAX * NET_PEERS];
 	size_t port_count;
 	struct names *names; /* NULL: none */
 	struct name_servers servers;
@@ -18,7 +18,7 @@ struct net_option {
 
 struct run_options;
 
-void options_publish(struct run_options *o, const char *what, const char *text);  /* [ADDR:]HOST:GUEST */
+void options_publish(struct run_options *o, const char *what, const char *text);  /* [ADDR:]HOST:GUEST[/udp] */
 void options_allow(struct run_options *o, const char *what, const char *text);	  /* HOST|CIDR:PORT[,PORT...][/udp] */
 void options_add_host(struct run_options *o, const char *what, const char *text); /* NAME:ADDR */
 void options_dns(struct run_options *o, const char *what, const char *text);	  /* ADDR of a name server */

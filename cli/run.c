@@ -195,6 +195,7 @@ static void prepare(struct run *r)
 		network_bind(&r->options.net);
 	spec->ports = o->net.ports;
 	spec->port_fds = o->net.port_fds;
+	spec->peer_fds = o->net.peer_fds;
 	spec->port_count = o->net.port_count;
 	spec->argv = r->argv.item;
 	spec->host_layer = host_layer_start;

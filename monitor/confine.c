@@ -381,6 +381,11 @@ static const int for_rules[][3] = {
     {SYS_getsockname, -1},	{SYS_setsockopt, 2, TCP_NODELAY}, {SYS_setsockopt, 2, SO_KEEPALIVE}, {SYS_fcntl, 1, F_SETFL},
 };
 
+/* Whoever sends to a published UDP port gets a socket that is connected to him. */
+static const int for_peers[][3] = {
+    {SYS_recvfrom, -1}, {SYS_connect, -1}, {SYS_getsockname, -1}, {SYS_setsockopt, 2, SO_ATTACH_FILTER},
+};
+
 static void rules_for_volumes(struct monitor *m, struct filter *f)
 {
 	for (size_t i = 0; i < sizeof(for_volumes) / sizeof(for_volumes[0]); i++)
@@ -415,8 +420,11 @@ static int filter_install(struct monitor *m)
 		rules_for_volumes(m, &f);
 	for (size_t i = 0; m->server.rule_count && i < sizeof(for_rules) / sizeof(for_rules[0]); i++)
 		allow_arg(&f, for_rules[i][0], for_rules[i][1], for_rules[i][2]);
-	if (m->server.port_count)
+	if (m->server.port_count) {
 		allow_arg(&f, SYS_listen, -1, 0);
+		for (size_t i = 0; i < sizeof(for_peers) / sizeof(for_peers[0]); i++)
+			allow_arg(&f, for_peers[i][0], for_peers[i][1], for_peers[i][2]);
+	}
 	qsort(f.rules, f.rule_count, sizeof(f.rules[0]), by_number);
 	emit(&f, BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, arch), 0, 0);
 	emit(&f, BPF_JMP | BPF_JEQ | BPF_K, AUDIT_ARCH_X86_64, 1, 0);
@@ -462,7 +470,7 @@ void confine_monitor(struct monitor *m)
 	limit(RLIMIT_CORE, 1);
 	limit(RLIMIT_MEMLOCK, 0);
 	limit(RLIMIT_FSIZE, m->plan.fsize);
-	limit(RLIMIT_NOFILE, m->server.handle_max + SERVER_VOLUMES_MAX + SANDBOX_PORTS_MAX + 64);
+	limit(RLIMIT_NOFILE, m->server.handle_max + SERVER_VOLUMES_MAX + SANDBOX_PORTS_MAX * (NET_PEERS + 1) + 64);
 	/* no_new_privs is also Landlock's price for who is not root */
 	monitor_must(m, capabilities_bound(), "cannot give up privileges");
 	if (landlock_abi() > 0)

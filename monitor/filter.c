@@ -13,6 +13,8 @@
 #include <linux/mman.h>
 #include <linux/prctl.h>
 #include <linux/seccomp.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <signal.h>
 #include <stddef.h>
 #include <string.h>
@@ -39,6 +41,13 @@ static const int futex_ops[] = { BOTH(FUTEX_WAIT), BOTH(FUTEX_WAKE), BOTH(FUTEX_
 static const int signals[] = { 0, 9 /* SIGKILL */, HOST_SIGNAL_INTERRUPT, HOST_SIGNAL_TEMPLATE, -1 };
 static const int clocks[] = { BZ_CLOCK_PROCESS_CPU, BZ_CLOCK_THREAD_CPU, -1 };
 static const int hows[] = { 0, 1, 2, -1 };
+/* host/linux/options.c names them; what they are set to cannot do harm. */
+static const int socket_options[] = { SO_SNDBUF, SO_RCVBUF, SO_KEEPALIVE, SO_OOBINLINE, SO_LINGER, SO_RCVLOWAT, -1 };
+static const int tcp_options[] = { TCP_NODELAY, TCP_MAXSEG, TCP_CORK, TCP_KEEPIDLE, TCP_KEEPINTVL, TCP_KEEPCNT, TCP_DEFER_ACCEPT,
+				   TCP_WINDOW_CLAMP, TCP_QUICKACK, TCP_USER_TIMEOUT, TCP_NOTSENT_LOWAT, -1 };
+static const int asked_of_socket[] = { SO_ERROR, SO_SNDBUF, SO_RCVBUF, -1 };
+static const int asked_of_tcp[] = { TCP_INFO, TCP_MAXSEG, -1 };
+#define OPENED { INT_ABOVE, 0, BZ_FD_LIBOS }
 static const int epoll_ops[] = { EPOLL_CTL_ADD, EPOLL_CTL_DEL, EPOLL_CTL_MOD, -1 };
 
 /* Sorted by number. */
@@ -60,10 +69,26 @@ static const struct filter_rule base[] = {
 	  .checks = { { LONG_SUBSET, 3, MREMAP_MAYMOVE | MREMAP_FIXED | MREMAP_DONTUNMAP } } },
 	{ HOST_NR_madvise, .words = "advice by list: never MERGEABLE, HWPOISON, SOFT_OFFLINE, COLLAPSE",
 	  .checks = { { INT_ONE_OF, 2, .list = advices } } },
+	{ HOST_NR_sendto, .network = true, .words = "of streams that were opened; no address, OOB, MORE, DONTWAIT, NOSIGNAL: never FASTOPEN",
+	  .checks = { OPENED, { INT_SUBSET, 3, MSG_OOB | MSG_MORE | MSG_DONTWAIT | MSG_NOSIGNAL }, { LONG_EQ, 4, 0 } } },
+	{ HOST_NR_recvfrom, .network = true, .words = "of streams that were opened; no address, OOB, PEEK, TRUNC, DONTWAIT",
+	  .checks = { OPENED, { INT_SUBSET, 3, MSG_OOB | MSG_PEEK | MSG_TRUNC | MSG_DONTWAIT }, { LONG_EQ, 4, 0 } } },
 	{ HOST_NR_recvmsg, .words = "the control channel alone, no flags or DONTWAIT",
 	  .checks = { { INT_EQ, 0, BZ_FD_CONTROL }, { INT_SUBSET, 2, MSG_DONTWAIT } } },
 	{ HOST_NR_shutdown, .network = true, .words = "of streams that were opened, not of those that every sandbox has",
 	  .checks = { { INT_ABOVE, 0, BZ_FD_LIBOS }, { INT_ONE_OF, 1, .list = hows } } },
+	{ HOST_NR_setsockopt, .network = true, .words = "of streams that were opened: buffers, KEEPALIVE, OOBINLINE, LINGER, RCVLOWAT",
+	  .checks = { OPENED, { INT_EQ, 1, SOL_SOCKET }, { INT_ONE_OF, 2, .list = socket_options } } },
+	{ HOST_NR_setsockopt, .network = true, .words = "or options of TCP by list: never ULP, CONGESTION, REPAIR, MD5SIG, FASTOPEN",
+	  .checks = { OPENED, { INT_EQ, 1, IPPROTO_TCP }, { INT_ONE_OF, 2, .list = tcp_options } } },
+	{ HOST_NR_setsockopt, .network = true, .words = "or IP_TOS",
+	  .checks = { OPENED, { INT_EQ, 1, IPPROTO_IP }, { INT_EQ, 2, IP_TOS } } },
+	{ HOST_NR_setsockopt, .network = true, .words = "or IPV6_TCLASS",
+	  .checks = { OPENED, { INT_EQ, 1, IPPROTO_IPV6 }, { INT_EQ, 2, IPV6_TCLASS } } },
+	{ HOST_NR_getsockopt, .network = true, .words = "of streams that were opened: ERROR, SNDBUF, RCVBUF",
+	  .checks = { OPENED, { INT_EQ, 1, SOL_SOCKET }, { INT_ONE_OF, 2, .list = asked_of_socket } } },
+	{ HOST_NR_getsockopt, .network = true, .words = "or TCP_INFO, TCP_MAXSEG",
+	  .checks = { OPENED, { INT_EQ, 1, IPPROTO_TCP }, { INT_ONE_OF, 2, .list = asked_of_tcp } } },
 	{ HOST_NR_clone, .words = "exact flags: a thread", .checks = { { LONG_EQ, 0, HOST_CLONE_THREAD } } },
 	{ HOST_NR_clone, .words = "or a picoprocess cloned by another", .checks = { { LONG_EQ, 0, HOST_CLONE_PROCESS } } },
 	{ HOST_NR_clone, .words = "or one cloned by the template", .checks = { { LONG_EQ, 0, HOST_CLONE_CREATE } } },

@@ -78,6 +78,7 @@ struct net_rule {
 #define NET_HOST_ADDRESS {0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff, 192, 0, 0, 8}
 
 #define SANDBOX_PORTS_MAX 64
+#define NET_PEERS 32		/* that a published UDP port talks to at a time */
 
 struct sandbox_spec {
 	const char *id;		/* short, [a-zA-Z0-9_.-]; for messages */
@@ -110,6 +111,7 @@ struct sandbox_spec {
 	int names_fd;		/* sealed memfd of BZ_NAMES_MAX struct bz_host, which the caller writes as they change; 0: none */
 	const struct bz_port *ports; /* at most SANDBOX_PORTS_MAX */
 	const int *port_fds;	/* sockets bound to them, that do not listen yet; stay the caller's */
+	const int *peer_fds;	/* NET_PEERS a port: for UDP bound to it, too, and connected to nobody who matters; else -1 */
 	size_t port_count;
 
 	struct limit memory;	/* bytes; default: the host's memory.  At least SANDBOX_MEMORY_MIN */

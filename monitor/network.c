@@ -6,6 +6,7 @@
 #include <arpa/inet.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/filter.h>
 #include <netinet/tcp.h>
 #include <stdio.h>
 #include <string.h>
@@ -149,11 +150,89 @@ static int start(int fd, uint32_t scheme, const struct bz_address *to, struct bz
 	return 0;
 }
 
+/* What comes from this peer, and nothing else, enters a socket: also before it is connected to him, and when another had it before. */
+static int hear_only(int fd, const struct bz_address *peer)
+{
+	struct sock_filter code[16];
+	const int words = is_v4(peer) ? 1 : 4, at = is_v4(peer) ? 12 : 8; /* the source in the IP header */
+	struct sock_fprog program = {4 + 2 * words, code};
+
+	code[0] = (struct sock_filter)BPF_STMT(BPF_LD | BPF_H | BPF_ABS, 0);
+	code[1] = (struct sock_filter)BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, peer->port, 0, 2 * words + 1);
+	for (int i = 0; i < words; i++) {
+		uint32_t word;
+
+		memcpy(&word, peer->ip + 16 - 4 * (words - i), 4);
+		code[2 + 2 * i] = (struct sock_filter)BPF_STMT(BPF_LD | BPF_W | BPF_ABS, SKF_NET_OFF + at + 4 * i);
+		code[3 + 2 * i] = (struct sock_filter)BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, ntohl(word), 0, 2 * (words - i) - 1);
+	}
+	code[2 + 2 * words] = (struct sock_filter)BPF_STMT(BPF_RET | BPF_K, ~0u);
+	code[3 + 2 * words] = (struct sock_filter)BPF_STMT(BPF_RET | BPF_K, 0);
+	return setsockopt(fd, SOL_SOCKET, SO_ATTACH_FILTER, &program, sizeof(program)) < 0 ? -errno : 0;
+}
+
+static bool is_loopback(const union name *name)
+{
+	return name->any.sa_family == AF_INET ? name->in.sin_addr.s_addr << 24 == 127u << 24 : IN6_IS_ADDR_LOOPBACK(&name->in6.sin6_addr);
+}
+
+static int reconnect(int fd, const struct bz_address *peer, const union name *name, socklen_t len)
+{
+	const struct sockaddr none = {.sa_family = AF_UNSPEC};
+	union name own;
+	int error = hear_only(fd, peer);
+
+	for (int i = 0; i < 4096 && !error && (recv(fd, NULL, 0, MSG_DONTWAIT) >= 0 || errno != EAGAIN); i++)
+		; /* of the peer before */
+	/* A socket that is bound to all addresses answers from the one it had, unless that cannot be. */
+	if (!error && getsockname(fd, &own.any, &(socklen_t){sizeof(own)}) == 0 && is_loopback(&own) != is_loopback(name))
+		connect(fd, &none, sizeof(none));
+	if (!error && connect(fd, &name->any, len) < 0)
+		error = -errno;
+	return error;
+}
+
+/* The socket of a published UDP port's that is connected to whoever sent the datagram that waits there: he alone is answered.  The
+ * number of it, which comes in the upper half of the port, is that of the one before, or another's. */
+static int meet_peer(struct server *server, uint32_t port, struct bz_address *peer, int *fd)
+{
+	union name name;
+	socklen_t len = sizeof(name);
+	uint32_t n;
+	bool v4;
+	int error = 0;
+
+	if (port >= server->port_count || server->peers[port][0].fd < 0)
+		return -EINVAL;
+	if (recvfrom(server->ports[port], NULL, 0, MSG_PEEK | MSG_DONTWAIT, &name.any, &len) < 0)
+		return -errno;
+	v4 = name.any.sa_family == AF_INET;
+	*peer = (struct bz_address){.port = ntohs(name.in.sin_port)};
+	memcpy(peer->ip, mapped, sizeof(mapped));
+	memcpy(peer->ip + (v4 ? 12 : 0), v4 ? (void *)&name.in.sin_addr : &name.in6.sin6_addr, v4 ? 4 : 16);
+	for (n = 0; n < NET_PEERS && memcmp(&server->peers[port][n].address, peer, sizeof(*peer)); n++)
+		;
+	if (n == NET_PEERS) {
+		n = server->peer_next[port]++ % NET_PEERS;
+		error = reconnect(server->peers[port][n].fd, peer, &name, len);
+		server->peers[port][n].address = error ? (struct bz_address){.port = 0} : *peer;
+	}
+	*fd = server->peers[port][n].fd;
+	peer->port |= n << 16;
+	return error;
+}
+
 int network_connect(struct server *server, const struct bz_request *request, struct answer *answer)
 {
 	struct bz_address to, from;
 	int fd, error;
 
+	if (request->flags == BZ_PEER) {
+		error = meet_peer(server, request->mode, &from, &answer->fd);
+		answer->keep = true;
+		answer->fd = error ? -1 : answer->fd;
+		goto made;
+	}
 	if (request->flags != BZ_TCP && request->flags != BZ_UDP)
 		return -EINVAL;
 	read_address(request, &to);
@@ -172,17 +251,18 @@ int network_connect(struct server *server, const struct bz_request *request, str
 		close(fd);
 		return error == -EACCES || error == -EPERM ? -ENETUNREACH : error; /* no refusal of ours */
 	}
-	memcpy(answer->payload, &from, sizeof(from));
-	answer->reply.payload_len = sizeof(from);
 	answer->fd = fd;
-	return 0;
+made:
+	memcpy(answer->payload, &from, sizeof(from));
+	answer->reply.payload_len = error ? 0 : sizeof(from);
+	return error;
 }
 
 int network_listen(struct server *server, const struct bz_request *request, struct answer *answer)
 {
 	if (request->flags >= server->port_count)
 		return -EINVAL;
-	if (listen(server->ports[request->flags], request->mode) < 0) /* the kernel bounds the backlog */
+	if (server->peers[request->flags][0].fd < 0 && listen(server->ports[request->flags], request->mode) < 0) /* the kernel bounds the backlog */
 		return -errno;
 	answer->fd = server->ports[request->flags];
 	answer->keep = true;

@@ -72,6 +72,11 @@ struct server {
 	const struct bz_host *names; /* null: none; who writes it reads what name servers send */
 	int names_fd;
 	int ports[SANDBOX_PORTS_MAX]; /* published: bound sockets */
+	struct net_peer {
+		int fd; /* [0] < 0: it is no UDP port */
+		struct bz_address address;
+	} peers[SANDBOX_PORTS_MAX][NET_PEERS]; /* of UDP ports: sockets for those who send to them */
+	uint32_t peer_next[SANDBOX_PORTS_MAX];
 	uint32_t port_count;
 
 	uint64_t requests[BZ_OP_COUNT];

@@ -53,7 +53,7 @@ void monitor_must(struct monitor *m, int error, const char *what)
 /* --- Descriptors: the monitor keeps what is on a list and closes everything else it inherited ---------- */
 
 struct keeping {
-	int fd[SANDBOX_MOUNTS_MAX + SANDBOX_PORTS_MAX + 16];
+	int fd[SANDBOX_MOUNTS_MAX + SANDBOX_PORTS_MAX * (NET_PEERS + 1) + 16];
 	unsigned int count;
 };
 
@@ -120,8 +120,11 @@ static void keep_needed(struct monitor *m)
 		if (!(spec->mounts[i].flags & (BZ_MOUNT_IMMUTABLE | BZ_MOUNT_OVERLAY | BZ_MOUNT_UPPER)))
 			monitor_must(m, server_watchable(&m->server, root), "cannot prepare the monitor");
 	}
-	for (; m->server.port_count < spec->port_count; m->server.port_count++)
+	for (; m->server.port_count < spec->port_count; m->server.port_count++) {
 		m->server.ports[m->server.port_count] = keep(m, &list, spec->port_fds[m->server.port_count]);
+		for (int i = 0; i < NET_PEERS; i++)
+			m->server.peers[m->server.port_count][i].fd = keep(m, &list, spec->peer_fds[m->server.port_count * NET_PEERS + i]);
+	}
 	if (spec->rule_count)
 		memcpy(m->server.rules, spec->rules, spec->rule_count * sizeof(spec->rules[0]));
 	m->server.rule_count = spec->rule_count;

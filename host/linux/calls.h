@@ -34,7 +34,11 @@
 /* Calls that a grant of the operator adds. */
 #define HOST_CALLS_GRANTED(X)                                                                                \
 	X(accept4, 288, "connections of a published port")                                                   \
-	X(shutdown, 48, "the end of a network stream's one direction, while the other goes on")
+	X(shutdown, 48, "the end of a network stream's one direction, while the other goes on")                \
+	X(sendto, 44, "urgent data, MSG_MORE and empty datagrams, which pwritev2 cannot say; without an address")  \
+	X(recvfrom, 45, "to look at data without taking it, and urgent data; without an address")              \
+	X(setsockopt, 54, "options of network streams by list: a request to the monitor, which keeps no socket, could not") \
+	X(getsockopt, 55, "why a connection failed, and how it does (TCP_INFO)")
 
 enum host_call {
 #define HOST_CALL_INDEX(name, nr, why) HOST_CALL_##name,

@@ -262,6 +262,7 @@ bz_stream stream_add(int32_t fd, uint32_t handle);
 bz_stream stream_connect(uint32_t scheme, const struct bz_address *to, struct bz_address *from);
 bz_stream stream_listen(uint32_t port, uint32_t backlog);
 bz_stream stream_accept(bz_stream s, struct bz_address *peer);
+int stream_option(bz_stream s, uint32_t op, const char *key, void *buf, size_t len);
 int stream_shutdown(bz_stream s, uint32_t how);
 
 /* stream.c */

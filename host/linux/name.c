@@ -141,6 +141,8 @@ int stream_xattr(bz_stream s, const struct bz_name *name, uint32_t op, const cha
 	};
 	int ret;
 
+	if (s >= 0 && !name && !stream_handle(s))
+		return stream_option(s, op, key, buf, len);
 	if (sets) {
 		call.c = buf;
 		call.c_len = len;

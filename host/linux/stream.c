@@ -127,7 +127,7 @@ bz_stream stream_open(const struct bz_name *name, uint32_t flags, uint32_t mode,
 		return watch(name);
 	if (name->scheme == BZ_WAITSET)
 		return waitset_create();
-	if (name->scheme == BZ_TCP)
+	if (name->scheme == BZ_TCP || name->scheme == BZ_UDP)
 		return stream_listen(name->root, mode);
 	if (name->scheme != BZ_VOLUME)
 		return -BZ_EACCES;
@@ -210,6 +210,30 @@ static bool ready_now(bz_stream s, uint32_t events)
 	return stream_wait(s, events, 0) != 0;
 }
 
+#define MSG_OOB 1
+#define MSG_PEEK 2
+#define MSG_TRUNC 0x20
+#define MSG_DONTWAIT 0x40
+#define MSG_NOSIGNAL 0x4000
+#define MSG_MORE 0x8000
+#define IO_RECEIVE (BZ_IO_PEEK | BZ_IO_URGENT | BZ_IO_COUNT)
+#define IO_SEND (BZ_IO_URGENT | BZ_IO_MORE | BZ_IO_MESSAGE)
+
+/* What only a socket's own calls can say. */
+static int64_t socket_transfer(bz_stream s, const struct bz_iov *iov, uint32_t n, uint32_t flags, bool write)
+{
+	uint32_t how = MSG_DONTWAIT | (flags & BZ_IO_URGENT ? MSG_OOB : 0);
+
+	if (!(host.boot->flags & BZ_BOOT_NETWORK) || s <= BZ_FD_LIBOS)
+		return -BZ_EOPNOTSUPP;
+	if (n != 1)
+		return -BZ_EINVAL;
+	if (write)
+		return SYS(sendto, s, iov->base, iov->len, how | MSG_NOSIGNAL | (flags & BZ_IO_MORE ? MSG_MORE : 0), 0, 0);
+	how |= (flags & BZ_IO_PEEK ? MSG_PEEK : 0) | (flags & BZ_IO_COUNT ? MSG_PEEK | MSG_TRUNC : 0);
+	return SYS(recvfrom, s, iov->base, iov->len, how, 0, 0);
+}
+
 int64_t stream_read(bz_stream s, const struct bz_iov *iov, uint32_t n, int64_t off, uint32_t flags)
 {
 	int64_t result;
@@ -217,6 +241,8 @@ int64_t stream_read(bz_stream s, const struct bz_iov *iov, uint32_t n, int64_t o
 
 	if (!stream_is_descriptor(s) || s == BZ_STREAM_ARENA)
 		return -BZ_EBADF;
+	if (flags && !(flags & ~IO_RECEIVE))
+		return socket_transfer(s, iov, n, flags, false);
 	if (off < BZ_OFFSET_NONE || (flags & ~BZ_IO_NOWAIT))
 		return -BZ_EINVAL;
 	do {
@@ -235,6 +261,8 @@ int64_t stream_write(bz_stream s, const struct bz_iov *iov, uint32_t n, int64_t 
 	/* The host's part of the arena is not a stream's content. */
 	if (!stream_is_descriptor(s) || (s == BZ_STREAM_ARENA && off < (int64_t)BZ_ARENA_HOST))
 		return -BZ_EBADF;
+	if (flags && !(flags & ~IO_SEND))
+		return socket_transfer(s, iov, n, flags, true);
 	if (off < BZ_OFFSET_NONE || (flags & ~(BZ_IO_NOWAIT | BZ_IO_SYNC | BZ_IO_DSYNC | BZ_IO_APPEND)))
 		return -BZ_EINVAL;
 	do {

@@ -12,11 +12,6 @@
 #include "libos/epoll/internal.h"
 #include "libos/kernel/syscall.h"
 
-struct register_table {
-	struct poll_table pt;
-	struct item *item;
-};
-
 #define NESTS_MAX 4
 
 static struct mutex epoll_mutex = MUTEX_INIT(RANK_EPOLLS);
@@ -46,13 +41,37 @@ struct item *epoll_take_ready(struct epoll *ep)
 	return it;
 }
 
-u32 epoll_item_poll(struct item *it, struct poll_table *pt)
+/* While a file is asked: who asks, and what the host told of its stream. */
+struct item_table {
+	struct poll_table pt;
+	struct item *item;
+	u32 told;
+};
+
+/* The host's set tells of it, now or later. */
+static u32 item_stream(struct poll_table *pt, struct file *f, bz_stream s)
+{
+	struct item_table *table = container_of(pt, struct item_table, pt);
+	struct item *it = table->item;
+
+	if (likely(it->stream == s))
+		return table->told;
+	if (it->stream >= 0)
+		epoll_host_leave(it, true);
+	it->stream = s;
+	if (epoll_host_join(it)) {
+		it->stream = -1;
+		it->failed = true;
+	}
+	return 0;
+}
+
+u32 epoll_item_poll(struct item *it, u32 told)
 {
 	u32 want = it->event.events | EPOLLERR | EPOLLHUP;
+	struct item_table table = {.pt = {.events = want, .stream = item_stream}, .item = it, .told = told};
 
-	if (pt)
-		pt->events = want;
-	return it->file->ops->poll(it->file, pt) & want;
+	return it->file->ops->poll(it->file, &table.pt) & want;
 }
 
 /* Whether it woke somebody: of several exclusive items, the wake is then this one's alone. */
@@ -72,7 +91,7 @@ static bool item_woken(struct waiter *w, u32 events)
 
 static void register_queue(struct poll_table *pt, struct file *f, struct waitq *q)
 {
-	struct item *it = container_of(pt, struct register_table, pt)->item;
+	struct item *it = container_of(pt, struct item_table, pt)->item;
 	struct waiter *w;
 
 	if (it->waiter_count == WAITERS_PER_ITEM)
@@ -84,19 +103,6 @@ static void register_queue(struct poll_table *pt, struct file *f, struct waitq *
 	waitq_add(q, w);
 }
 
-static void register_stream(struct poll_table *pt, struct file *f, bz_stream s)
-{
-	struct item *it = container_of(pt, struct register_table, pt)->item;
-
-	if (it->stream >= 0)
-		return;
-	it->stream = s;
-	if (epoll_host_join(it)) {
-		it->stream = -1;
-		it->failed = true;
-	}
-}
-
 static void item_free(struct item *it)
 {
 	for (u32 i = 0; i < it->waiter_count; i++)
@@ -106,7 +112,7 @@ static void item_free(struct item *it)
 		list_del(&it->ready);
 	mutex_unlock(&it->ep->ready_lock);
 	if (it->stream >= 0)
-		epoll_host_leave(it);
+		epoll_host_leave(it, false);
 	it->ep->item_count--;
 	list_del(&it->node);
 	list_del(&it->of_file);
@@ -185,7 +191,7 @@ static int check_nesting(struct epoll *ep, struct file *f)
 
 static int item_add(struct epoll *ep, struct file *f, int fd, const struct epoll_event *ev)
 {
-	struct register_table rt = {.pt = {.queue = register_queue, .stream = register_stream}};
+	struct item_table table = {.pt = {.queue = register_queue, .stream = item_stream, .events = ev->events | EPOLLERR | EPOLLHUP}};
 	struct item *it = kzalloc(sizeof(*it));
 	u32 mask;
 
@@ -200,8 +206,8 @@ static int item_add(struct epoll *ep, struct file *f, int fd, const struct epoll
 	list_add_tail(&it->node, &ep->items);
 	list_add_tail(&it->of_file, &f->epoll_items);
 	ep->item_count++;
-	rt.item = it;
-	mask = epoll_item_poll(it, &rt.pt);
+	table.item = it;
+	mask = f->ops->poll(f, &table.pt) & table.pt.events;
 	if (it->failed) {
 		item_free(it);
 		return -ENOMEM;
@@ -225,7 +231,8 @@ static int item_modify(struct item *it, const struct epoll_event *ev)
 	it->disabled = false;
 	if (it->stream >= 0)
 		epoll_host_update(it);
-	if (epoll_item_poll(it, NULL)) {
+	it->told = 0;
+	if (epoll_item_poll(it, 0)) {
 		epoll_mark_ready(it);
 		waitq_wake(&it->ep->waitq, 1, EPOLLIN);
 	}
@@ -294,15 +301,17 @@ static u32 epoll_poll(struct file *f, struct poll_table *pt)
 	u32 mask = 0;
 
 	poll_wait(pt, f, &ep->waitq);
-	if (ep->host_members)
-		poll_stream(pt, f, ep->set);
+	if (ep->host_members && pt && pt->stream)
+		pt->stream(pt, f, ep->set); /* that something is there makes us look ourselves */
 	mutex_lock(&ep->lock);
 	epoll_collect_host(ep, 1);
 	/* Entries that are no longer ready are dropped on the way. */
 	while (!mask && (it = epoll_take_ready(ep))) {
-		if (!it->disabled && epoll_item_poll(it, NULL)) {
+		if (!it->disabled && epoll_item_poll(it, it->told)) {
 			mask = EPOLLIN | EPOLLRDNORM;
 			epoll_mark_ready(it);
+		} else {
+			it->told = 0;
 		}
 	}
 	mutex_unlock(&ep->lock);

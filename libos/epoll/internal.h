@@ -16,6 +16,7 @@ struct epoll {
 	struct waitq waitq; /* who waits for this epoll */
 	struct file *file;  /* its own description: not referenced */
 	u32 item_count;
+	u32 harvest; /* number of the latest look at what is ready */
 	bz_stream set; /* host members; -1: none */
 	u32 host_members;
 	/* Host members by the number that the host's set tells: an item, or odd: the next free slot << 1 | 1.
@@ -34,9 +35,11 @@ struct item {
 	struct file *file; /* not referenced: epoll_file_released removes the item first */
 	int fd;
 	struct epoll_event event;
+	u32 harvest;	  /* the last one that told of it: none tells twice */
 	bool queued;	  /* on the ready list */
 	bool disabled;	  /* EPOLLONESHOT fired */
 	bz_stream stream; /* of the host, or -1 */
+	u32 told;	  /* by the host, of its stream, and not by us yet */
 	bool in_set;	  /* in epoll->set now: not while disabled, the host tells hang-ups unasked */
 	bool failed;	  /* could not be made a member */
 	u32 slot, stamp;
@@ -48,14 +51,16 @@ extern const struct file_ops epoll_fops;
 
 void epoll_mark_ready(struct item *it);
 struct item *epoll_take_ready(struct epoll *ep); /* the first of the ready list, off it; or null */
-u32 epoll_item_poll(struct item *it, struct poll_table *pt);
+u32 epoll_item_poll(struct item *it, u32 told);
 
 /* members.c; all with epoll->lock held */
 int epoll_host_join(struct item *it);
-void epoll_host_leave(struct item *it);
+void epoll_host_leave(struct item *it, bool gone); /* gone: the stream may have been closed */
 int epoll_host_update(struct item *it); /* the host's set is to say what the item's event and state want */
 /* What the host told goes to the ready list. */
 void epoll_note_host(struct epoll *ep, const struct bz_ready *r, int n);
+/* What is left of an earlier answer may hold no longer: of edges alone it is kept, for the host tells the rest again. */
+void epoll_forget_host(struct epoll *ep);
 /* Ask it, without waiting, for at least `room` items. */
 void epoll_collect_host(struct epoll *ep, u32 room);
 

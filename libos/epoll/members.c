@@ -46,7 +46,7 @@ static struct item *slot_item(struct epoll *ep, u64 data)
 int epoll_host_update(struct item *it)
 {
 	struct epoll *ep = it->ep;
-	u32 events = it->event.events & (BZ_WAIT_IN | BZ_WAIT_OUT | BZ_WAIT_RDHUP | BZ_WAIT_EDGE);
+	u32 events = it->event.events & (BZ_WAIT_IN | BZ_WAIT_OUT | BZ_WAIT_PRI | BZ_WAIT_RDHUP | BZ_WAIT_EDGE | BZ_WAIT_ONCE);
 	int err;
 
 	if (it->disabled) {
@@ -83,10 +83,21 @@ int epoll_host_join(struct item *it)
 	return err;
 }
 
-void epoll_host_leave(struct item *it)
+/* A stream that was closed has left the set by itself, and its number may be another member's. */
+static bool is_shared(const struct item *it)
 {
-	if (it->in_set)
+	struct item *other;
+
+	list_for_each(other, &it->ep->items, node) if (other != it && other->in_set && other->stream == it->stream) return true;
+	return false;
+}
+
+void epoll_host_leave(struct item *it, bool gone)
+{
+	if (it->in_set && !(gone && is_shared(it)))
 		host->waitset_change(it->ep->set, BZ_WAITSET_REMOVE, it->stream, 0, 0);
+	it->in_set = false;
+	it->told = 0;
 	slot_release(it->ep, it);
 	it->ep->host_members--;
 }
@@ -98,9 +109,20 @@ void epoll_note_host(struct epoll *ep, const struct bz_ready *r, int n)
 		/* The number may be of an item that has just gone. */
 		struct item *it = slot_item(ep, r[i].data);
 
-		if (it)
+		if (it) {
+			it->told |= r[i].events;
 			epoll_mark_ready(it);
+		}
 	}
+}
+
+void epoll_forget_host(struct epoll *ep)
+{
+	struct item *it;
+
+	mutex_lock(&ep->ready_lock);
+	list_for_each(it, &ep->ready, ready) if (!(it->event.events & EPOLLET)) it->told = 0;
+	mutex_unlock(&ep->ready_lock);
 }
 
 void epoll_collect_host(struct epoll *ep, u32 room)
@@ -110,12 +132,14 @@ void epoll_collect_host(struct epoll *ep, u32 room)
 
 	if (!ep->host_members)
 		return;
-	/* The host goes round its ready members, so as many turns as fill the caller's room tell all of them.
-	 */
-	for (u32 turns = room / BATCH + 1; turns; turns--) {
-		n = host->waitset_wait(ep->set, r, BATCH, 0);
+	/* No more than the caller takes: the host goes round its ready members, and tells the others the next time. */
+	while (room) {
+		u32 most = min(room, (u32)BATCH);
+
+		n = host->waitset_wait(ep->set, r, most, 0);
 		epoll_note_host(ep, r, n);
-		if (n < BATCH)
+		if (n < (int)most)
 			break;
+		room -= most;
 	}
 }

@@ -5,8 +5,24 @@
 #include "libos/signal/signal.h"
 #include "libos/time/time.h"
 
-/* Fill at most n events.  Level-triggered items go back to the end of the ready list. */
-static int harvest(struct epoll *ep, struct epoll_event *out, int n)
+/* Is it to be looked at again the next time, without being told?  Of a stream the host tells again. */
+static bool stays_ready(struct item *it)
+{
+	return !(it->event.events & (EPOLLET | EPOLLONESHOT)) && (it->stream < 0 || epoll_item_poll(it, 0));
+}
+
+static void queue_again(struct epoll *ep, struct item *it, struct list *list)
+{
+	mutex_lock(&ep->ready_lock);
+	if (!it->queued) {
+		it->queued = true;
+		list_add_tail(&it->ready, list);
+	}
+	mutex_unlock(&ep->ready_lock);
+}
+
+/* Fill at most n events; `ask` the host, too, which has not just been.  Level-triggered items go back to the end of the ready list. */
+static int harvest(struct epoll *ep, struct epoll_event *out, int n, bool ask)
 {
 	struct list again;
 	struct item *it, *tmp;
@@ -14,25 +30,33 @@ static int harvest(struct epoll *ep, struct epoll_event *out, int n)
 
 	list_init(&again);
 	mutex_lock(&ep->lock);
-	epoll_collect_host(ep, n);
+	ep->harvest++;
+	if (ask && ep->host_members) {
+		epoll_forget_host(ep);
+		epoll_collect_host(ep, n);
+	}
 	while (count < n && (it = epoll_take_ready(ep))) {
-		u32 mask = it->disabled ? 0 : epoll_item_poll(it, NULL);
+		u32 told = it->told, mask;
 
+		if (it->harvest == ep->harvest) { /* looking at it has woken it: datagrams of the host's went into its queue */
+			queue_again(ep, it, &again);
+			continue;
+		}
+		it->told = 0;
+		mask = it->disabled ? 0 : epoll_item_poll(it, told);
+		if (!mask && told && !it->disabled && (it->event.events & EPOLLONESHOT))
+			epoll_host_update(it); /* it was told for nothing, and is to be told again */
 		if (!mask)
 			continue;
+		it->harvest = ep->harvest;
 		out[count].events = mask;
 		out[count++].data = it->event.data;
 		if (it->event.events & EPOLLONESHOT) {
 			it->disabled = true;
-			if (it->stream >= 0)
+			if (it->stream >= 0 && !told) /* the host, when it has told, tells no more by itself */
 				epoll_host_update(it);
-		} else if (!(it->event.events & EPOLLET)) {
-			mutex_lock(&ep->ready_lock);
-			if (!it->queued) {
-				it->queued = true;
-				list_add_tail(&it->ready, &again);
-			}
-			mutex_unlock(&ep->ready_lock);
+		} else if (stays_ready(it)) {
+			queue_again(ep, it, &again);
 		}
 	}
 	mutex_lock(&ep->ready_lock);
@@ -46,22 +70,21 @@ static int harvest(struct epoll *ep, struct epoll_event *out, int n)
 	return count;
 }
 
-/* What the host tells a sleeper it may tell only once (EPOLLET): it goes to the ready list for whoever comes.
- */
-static int sleep_on(struct epoll *ep, u32 seq, i64 deadline)
+/* What the host tells a sleeper it may tell only once (EPOLLET): it goes to the ready list for whoever comes. */
+static int sleep_on(struct epoll *ep, u32 seq, i64 deadline, int room)
 {
 	struct bz_ready r[BATCH];
 	int n;
 
 	if (!READ_ONCE(ep->host_members))
-		return thread_sleep(seq, deadline);
-	n = poll_set_sleep(ep->set, r, BATCH, seq, deadline);
+		return min(thread_sleep(seq, deadline), 0);
+	n = poll_set_sleep(ep->set, r, min(room, BATCH), seq, deadline);
 	if (n > 0) {
 		mutex_lock(&ep->lock);
 		epoll_note_host(ep, r, n);
 		mutex_unlock(&ep->lock);
 	}
-	return min(n, 0);
+	return n;
 }
 
 static long wait_events(struct file *f, struct epoll_event *uev, int max, i64 deadline)
@@ -79,18 +102,21 @@ static long wait_events(struct file *f, struct epoll_event *uev, int max, i64 de
 			room = BATCH;
 		}
 	}
-	n = harvest(ep, buf, room);
+	/* Who finds nothing ready and waits asks the host by that. */
+	n = !deadline || !list_empty(&ep->ready) ? harvest(ep, buf, room, true) : 0;
 	if (!n && deadline) {
 		w = thread_waiter();
 		w->exclusive = true;
 		waitq_add(&ep->waitq, w);
-		for (;;) {
+		for (bool ask = false;;) {
 			u32 seq = thread_wake_seq();
 
-			n = harvest(ep, buf, room);
+			n = harvest(ep, buf, room, ask);
 			if (n || err)
 				break;
-			err = sleep_on(ep, seq, deadline);
+			err = sleep_on(ep, seq, deadline, room);
+			ask = !err; /* woken from the arena: the host is not to be forgotten over that */
+			err = min(err, 0);
 			if (err == -EINTR && !signal_still_pending())
 				err = 0;
 		}

@@ -27,7 +27,7 @@ void inet_put(struct inet_sock *i)
 	if (inet_is_tcp(i))
 		tcp_queue_free((struct tcp_sock *)i);
 	else
-		dgram_queue_free(&((struct udp_sock *)i)->queue);
+		udp_free((struct udp_sock *)i);
 	kfree(i);
 }
 

@@ -51,6 +51,7 @@ struct inet_sock {
 	struct list bound, listening;	  /* port.c */
 	struct file *file;	  /* not referenced; null before accept and after the last close; inet_lock */
 	i32 number[INET_OPTIONS]; /* options.c */
+	bool nodelay_off;	  /* the guest has set TCP_NODELAY to 0 */
 };
 
 extern struct mutex inet_lock;
@@ -130,11 +131,15 @@ struct inet_sock *inet_nth(bool tcp, u64 n);
 /* --- outside.c: what lies beyond the sandbox, by streams of the host --- */
 bool outside_may(const struct inet_addr *to); /* is it worth asking the monitor? */
 bz_stream outside_connect(u32 scheme, const struct inet_addr *to, struct inet_addr *from);
+#define OUTSIDE_HOST 0xc0000008u /* 192.0.0.8: host.bartizan.internal */
+int outside_port(const struct inet_sock *i, u32 scheme); /* which of bz_start's ports leads to it, or -1 */
 int outside_sleep(bz_stream s, u32 events, i64 deadline); /* 0, -ETIMEDOUT, -EINTR */
 
 /* --- options.c --- */
 int inet_setsockopt(struct socket *s, int level, int name, const void *uval, int len);
 long inet_getsockopt(struct socket *s, int level, int name, void *uval, int *ulen);
+void inet_option_changed(struct socket *s, int name);		 /* of SOL_SOCKET */
+void inet_options_to_host(struct inet_sock *i, bz_stream stream); /* which the socket has from now on */
 void inet_option_defaults(struct inet_sock *i);
 i32 inet_option(const struct inet_sock *i, int level, int name); /* of those in the table */
 static inline bool inet_v6only(const struct inet_sock *i)
@@ -203,6 +208,7 @@ void tcp_outside_unlisten(struct tcp_sock *t);
 struct tcp_sock *tcp_outside_accept(struct tcp_sock *t); /* or null */
 ssize_t tcp_outside_send(struct tcp_sock *t, struct socket_msg *m);
 ssize_t tcp_outside_receive(struct tcp_sock *t, struct socket_msg *m);
+u32 tcp_outside_unread(struct tcp_sock *t); /* FIONREAD */
 u32 tcp_outside_poll(struct tcp_sock *t, struct file *f, struct poll_table *pt);
 ssize_t tcp_send(struct socket *s, struct socket_msg *m);
 ssize_t tcp_receive(struct socket *s, struct socket_msg *m);
@@ -214,8 +220,7 @@ u64 tcp_unread(const struct tcp_sock *t); /* locked: as FIONREAD counts */
 /* --- udp.c --- */
 struct udp_sock {
 	struct inet_sock inet; /* first */
-	bz_stream stream;      /* of the host, to `outside`; -1: none; inet_lock */
-	struct inet_addr outside, outside_from;
+	struct udp_outside *outside; /* peers.c; null: nothing of it is beyond the sandbox; set once */
 	struct dgram_queue queue;
 	struct cork *cork;     /* what MSG_MORE keeps back; queue.lock */
 };
@@ -223,6 +228,16 @@ static inline struct udp_sock *udp_of(struct socket *s)
 {
 	return (struct udp_sock *)s;
 }
+
+/* --- peers.c --- */
+bz_stream udp_outside_stream(const struct udp_sock *u); /* to be waited for; -1: none */
+int udp_outside_open(struct udp_sock *u, const struct inet_addr *to, struct inet_addr *from); /* inet_lock held */
+void udp_outside_publish(struct udp_sock *u);		/* it has a port; inet_lock held */
+ssize_t udp_outside_send(struct udp_sock *u, const struct inet_addr *to, struct socket_msg *m);
+void udp_outside_pull(struct udp_sock *u);		/* what has come goes into the queue */
+void udp_outside_close(struct udp_sock *u);		/* its peers */
+void udp_outside_free(struct udp_sock *u);
+void udp_free(struct udp_sock *u); /* what it holds; nobody has it any more */
 int udp_create(u16 family, int protocol, struct socket **out);
 
 #endif

@@ -20,23 +20,24 @@ enum kind {
 static const struct option {
 	u16 level, name, kind;
 	i32 initial, least, most;
+	const char *host; /* of a stream beyond the sandbox: the host's name for it */
 } options[] = {
-    {IPPROTO_TCP, TCP_NODELAY, FLAG, 0, 0, 1},
-    {IPPROTO_TCP, TCP_CORK, FLAG, 0, 0, 1},
-    {IPPROTO_TCP, TCP_QUICKACK, FLAG, 1, 0, 1},
-    {IPPROTO_TCP, TCP_MAXSEG, NUMBER, 536, 88, 32767},
-    {IPPROTO_TCP, TCP_KEEPIDLE, NUMBER, 7200, 1, 32767},
-    {IPPROTO_TCP, TCP_KEEPINTVL, NUMBER, 75, 1, 32767},
-    {IPPROTO_TCP, TCP_KEEPCNT, NUMBER, 9, 1, 127},
+    {IPPROTO_TCP, TCP_NODELAY, FLAG, 0, 0, 1, "tcp.nodelay"},
+    {IPPROTO_TCP, TCP_CORK, FLAG, 0, 0, 1, "tcp.cork"},
+    {IPPROTO_TCP, TCP_QUICKACK, FLAG, 1, 0, 1, "tcp.quickack"},
+    {IPPROTO_TCP, TCP_MAXSEG, NUMBER, 536, 88, 32767, "tcp.maxseg"},
+    {IPPROTO_TCP, TCP_KEEPIDLE, NUMBER, 7200, 1, 32767, "tcp.keepidle"},
+    {IPPROTO_TCP, TCP_KEEPINTVL, NUMBER, 75, 1, 32767, "tcp.keepintvl"},
+    {IPPROTO_TCP, TCP_KEEPCNT, NUMBER, 9, 1, 127, "tcp.keepcnt"},
     {IPPROTO_TCP, TCP_SYNCNT, NUMBER, 6, 1, 127},
     {IPPROTO_TCP, TCP_LINGER2, NUMBER, 60, -0x7fffffff, 0x7fffffff},
-    {IPPROTO_TCP, TCP_DEFER_ACCEPT, NUMBER, 0, 0, 0x7fffffff},
-    {IPPROTO_TCP, TCP_WINDOW_CLAMP, NUMBER, 0, 0, 0x7fffffff},
-    {IPPROTO_TCP, TCP_USER_TIMEOUT, NUMBER, 0, 0, 0x7fffffff},
-    {IPPROTO_TCP, TCP_NOTSENT_LOWAT, NUMBER, 0, -0x7fffffff, 0x7fffffff},
+    {IPPROTO_TCP, TCP_DEFER_ACCEPT, NUMBER, 0, 0, 0x7fffffff, "tcp.defer_accept"},
+    {IPPROTO_TCP, TCP_WINDOW_CLAMP, NUMBER, 0, 0, 0x7fffffff, "tcp.window_clamp"},
+    {IPPROTO_TCP, TCP_USER_TIMEOUT, NUMBER, 0, 0, 0x7fffffff, "tcp.user_timeout"},
+    {IPPROTO_TCP, TCP_NOTSENT_LOWAT, NUMBER, 0, -0x7fffffff, 0x7fffffff, "tcp.notsent_lowat"},
     {IPPROTO_TCP, TCP_THIN_LINEAR_TIMEOUTS, NUMBER, 0, 0, 1},
     {IPPROTO_TCP, TCP_SAVE_SYN, NUMBER, 0, 0, 2},
-    {IPPROTO_IP, IP_TOS, NUMBER, 0, 0, 255},
+    {IPPROTO_IP, IP_TOS, NUMBER, 0, 0, 255, "ip.tos"},
     {IPPROTO_IP, IP_TTL, RESET, 64, 1, 255},
     {IPPROTO_IP, IP_PKTINFO, FLAG, 0, 0, 1},
     {IPPROTO_IP, IP_RECVTTL, FLAG, 0, 0, 1},
@@ -56,7 +57,7 @@ static const struct option {
     {IPPROTO_IPV6, IPV6_RECVPKTINFO, FLAG, 0, 0, 1},
     {IPPROTO_IPV6, IPV6_RECVHOPLIMIT, FLAG, 0, 0, 1},
     {IPPROTO_IPV6, IPV6_RECVTCLASS, FLAG, 0, 0, 1},
-    {IPPROTO_IPV6, IPV6_TCLASS, RESET, 0, 0, 255},
+    {IPPROTO_IPV6, IPV6_TCLASS, RESET, 0, 0, 255, "ipv6.tclass"},
     {IPPROTO_IPV6, IPV6_RECVERR, FLAG, 0, 0, 1},
     {IPPROTO_IPV6, IPV6_MTU_DISCOVER, NUMBER, IPV6_PMTUDISC_WANT, 0, 5},
     {IPPROTO_IPV6, IPV6_FREEBIND, FLAG, 0, 0, 1},
@@ -94,6 +95,93 @@ static bool has_level(const struct inet_sock *i, int level)
 		return i->socket.family == AF_INET6;
 	}
 	return level == IPPROTO_IP;
+}
+
+/* --- sockets beyond the sandbox have most of them from the host --- */
+
+static void to_host(bz_stream s, const char *key, const void *value, u32 len)
+{
+	host->stream_xattr(s, NULL, 1, key, (void *)value, len);
+}
+
+/* Streams are made without Nagle's delay and with keepalive, by monitor and command, and stay so unless the guest says otherwise. */
+static bool differs(const struct inet_sock *i, u32 n)
+{
+	if (options[n].level == IPPROTO_TCP && options[n].name == TCP_NODELAY)
+		return i->nodelay_off;
+	return i->number[n] != options[n].initial;
+}
+
+static void number_to_host(const struct inet_sock *i, bz_stream s, u32 n)
+{
+	if (options[n].host && (options[n].level != IPPROTO_TCP || inet_is_tcp(i)))
+		to_host(s, options[n].host, &i->number[n], sizeof(i->number[n]));
+}
+
+static bz_stream stream_of(const struct inet_sock *i)
+{
+	return inet_is_tcp(i) ? ((const struct tcp_sock *)i)->stream : -1;
+}
+
+/* Closing at once with a reset is all of SO_LINGER that is handed on: a close that waits would make others wait. */
+static void linger_to_host(const struct socket *s, bz_stream stream)
+{
+	u32 linger[2] = {s->linger[0] && !s->linger[1], 0};
+
+	to_host(stream, "socket.linger", linger, sizeof(linger));
+}
+
+void inet_option_changed(struct socket *s, int name)
+{
+	bz_stream stream = stream_of(inet_of(s));
+	u32 half;
+
+	if (stream < 0)
+		return;
+	switch (name) {
+	case SO_SNDBUF:
+	case SO_SNDBUFFORCE:
+		half = s->sndbuf / 2; /* the host doubles it, too */
+		to_host(stream, "socket.sndbuf", &half, sizeof(half));
+		break;
+	case SO_RCVBUF:
+	case SO_RCVBUFFORCE:
+		half = s->rcvbuf / 2;
+		to_host(stream, "socket.rcvbuf", &half, sizeof(half));
+		break;
+	case SO_KEEPALIVE:
+		to_host(stream, "socket.keepalive", &s->keepalive, sizeof(s->keepalive));
+		break;
+	case SO_OOBINLINE:
+		to_host(stream, "socket.oobinline", &s->oobinline, sizeof(s->oobinline));
+		break;
+	case SO_RCVLOWAT:
+		to_host(stream, "socket.rcvlowat", &s->rcvlowat, sizeof(s->rcvlowat));
+		break;
+	case SO_LINGER:
+		linger_to_host(s, stream);
+		break;
+	}
+}
+
+/* A socket that has a stream from now on: what was set before.  Accepted ones have it from their listener, as Linux does it. */
+void inet_options_to_host(struct inet_sock *i, bz_stream stream)
+{
+	struct socket *s = &i->socket;
+
+	for (u32 n = 0; n < ARRAY_SIZE(options); n++)
+		if (differs(i, n))
+			number_to_host(i, stream, n);
+	if (s->sndbuf_set)
+		inet_option_changed(s, SO_SNDBUF);
+	if (s->rcvbuf_set)
+		inet_option_changed(s, SO_RCVBUF);
+	if (s->oobinline)
+		inet_option_changed(s, SO_OOBINLINE);
+	if (s->rcvlowat > 1)
+		inet_option_changed(s, SO_RCVLOWAT);
+	if (s->linger[0])
+		inet_option_changed(s, SO_LINGER);
 }
 
 /* --- setting --- */
@@ -184,6 +272,17 @@ int inet_setsockopt(struct socket *s, int level, int name, const void *uval, int
 		val &= 0xff;
 	else if (val < o->least || val > o->most)
 		return -EINVAL;
+	if (level == IPPROTO_TCP && name == TCP_NODELAY) {
+		/* On from the start: saying so is nothing new. */
+		bool off = !val;
+
+		if (i->nodelay_off != off && stream_of(i) >= 0)
+			to_host(stream_of(i), o->host, &val, sizeof(val));
+		i->nodelay_off = off;
+	} else if (stream_of(i) >= 0) {
+		WRITE_ONCE(i->number[n], val);
+		number_to_host(i, stream_of(i), n);
+	}
 	WRITE_ONCE(i->number[n], val);
 	return 0;
 }
@@ -225,8 +324,12 @@ union value {
 static int get_other(struct inet_sock *i, int level, int name, union value *v)
 {
 	if (level == IPPROTO_TCP && name == TCP_INFO) {
-		fill_info(i, &v->info);
-		return sizeof(v->info);
+		int n = stream_of(i) >= 0 && i->state != TCP_LISTEN
+			    ? host->stream_xattr(stream_of(i), NULL, 0, "tcp.info", &v->info, sizeof(v->info)) : -1;
+
+		if (n < 0)
+			fill_info(i, &v->info);
+		return n < 0 ? (int)sizeof(v->info) : n;
 	}
 	if (level == IPPROTO_TCP && name == TCP_CONGESTION) {
 		memset(v->name, 0, sizeof(v->name));
@@ -253,7 +356,8 @@ static int value_of(struct inet_sock *i, int level, int name, union value *v)
 	if (n < 0)
 		return get_other(i, level, name, v);
 	v->number = READ_ONCE(i->number[n]);
-	if (level == IPPROTO_TCP && name == TCP_MAXSEG && i->state == TCP_ESTABLISHED)
+	if (level == IPPROTO_TCP && name == TCP_MAXSEG && i->state == TCP_ESTABLISHED &&
+	    (stream_of(i) < 0 || host->stream_xattr(stream_of(i), NULL, 0, "tcp.maxseg", &v->number, sizeof(v->number)) < 0))
 		v->number = LO_MSS;
 	return sizeof(v->number);
 }

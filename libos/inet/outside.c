@@ -1,14 +1,15 @@
 /*
- * TCP and UDP beyond the sandbox.  The monitor connects and listens, as the operator's grants say; bytes go straight through the host's
- * streams.  What was read of a stream before the guest took it (MSG_PEEK) waits in the socket's own queue.
+ * TCP beyond the sandbox.  The monitor connects and listens, as the operator's grants say; bytes go straight through the host's
+ * streams, and nothing of them is kept here.
  */
 #include "libos/inet/internal.h"
 #include "libos/signal/signal.h"
 #include "libos/vfs/poll.h"
+#include <linux/tcp.h>
 
 #define BATCH 8 /* pieces of a guest's memory a host call */
-#define PEEK_MAX 16384u
-#define OUTSIDE_HOST 0xc0000008u /* 192.0.0.8: host.bartizan.internal */
+#define PEEK_MAX 65536u
+#define UNREAD_MOST (1u << 30)
 
 /* --- streams --- */
 
@@ -92,38 +93,36 @@ static ssize_t transfer(struct tcp_sock *s, struct iov_iter *it, bool write, boo
 
 /* --- connecting --- */
 
-/* Reads one byte, which tells an error; a byte that comes is kept for the reader. */
-static void probe(struct tcp_sock *t)
+/* Why it failed; 0: it has not. */
+static int host_error(bz_stream s)
 {
-	char byte;
-	struct bz_iov iov = {&byte, 1};
-	i64 n = host->stream_read(t->stream, &iov, 1, BZ_OFFSET_NONE, BZ_IO_NOWAIT);
+	int error = 0;
 
-	mutex_lock(&t->inet.lock);
-	if (n == 1)
-		tcp_append(t, &byte, 1);
-	else if (n < 0 && n != -EAGAIN && n != -EINTR && !t->inet.socket.error)
-		WRITE_ONCE(t->inet.socket.error, -n);
-	mutex_unlock(&t->inet.lock);
+	return host->stream_xattr(s, NULL, 0, "socket.error", &error, sizeof(error)) < 0 ? 0 : error;
+}
+
+static u32 host_state(bz_stream s)
+{
+	struct tcp_info info = {0};
+
+	return host->stream_xattr(s, NULL, 0, "tcp.info", &info, sizeof(info)) < 0 ? TCP_SYN_SENT : info.tcpi_state;
 }
 
 void tcp_outside_check(struct tcp_sock *t)
 {
-	int ready;
+	int error;
 
 	if (t->stream < 0 || t->inet.state == TCP_LISTEN)
 		return;
-	ready = host->stream_wait(t->stream, BZ_WAIT_OUT, 0);
-	if (ready <= 0)
+	error = host_error(t->stream);
+	if (!error && (READ_ONCE(t->inet.state) != TCP_SYN_SENT || host_state(t->stream) == TCP_SYN_SENT))
 		return;
-	if (ready & BZ_WAIT_ERR)
-		probe(t);
 	mutex_lock(&t->inet.lock);
+	if (error && !t->inet.socket.error)
+		WRITE_ONCE(t->inet.socket.error, error);
 	if (t->inet.state == TCP_SYN_SENT) {
-		bool failed = t->inet.socket.error;
-
-		WRITE_ONCE(t->inet.state, failed ? TCP_CLOSE : TCP_ESTABLISHED);
-		if (failed)
+		WRITE_ONCE(t->inet.state, error ? TCP_CLOSE : TCP_ESTABLISHED);
+		if (error)
 			WRITE_ONCE(t->inet.socket.shutdown, SHUT_BOTH);
 	}
 	mutex_unlock(&t->inet.lock);
@@ -140,12 +139,12 @@ static const struct bz_port *ports(void)
 }
 
 /* As with a container's port: who listens at a loopback address alone does not want others. */
-static int published_port(const struct inet_sock *i)
+int outside_port(const struct inet_sock *i, u32 scheme)
 {
 	if (!addr_is_any(&i->local))
 		return -1;
 	for (u32 n = 0; n < min(boot->port_count, (u32)PORTS_MAX); n++)
-		if (ports()[n].guest == i->local.port && ports()[n].scheme == BZ_TCP)
+		if (ports()[n].guest == i->local.port && ports()[n].scheme == scheme)
 			return n;
 	return -1;
 }
@@ -153,7 +152,7 @@ static int published_port(const struct inet_sock *i)
 void tcp_outside_listen(struct tcp_sock *t)
 {
 	struct bz_name name = {.scheme = BZ_TCP};
-	int port = published_port(&t->inet);
+	int port = outside_port(&t->inet, BZ_TCP);
 
 	if (port < 0)
 		return;
@@ -169,6 +168,7 @@ void tcp_outside_listen(struct tcp_sock *t)
 	}
 	t->port = port;
 	listeners[port]++;
+	inet_options_to_host(&t->inet, t->stream);
 }
 
 void tcp_outside_unlisten(struct tcp_sock *t)
@@ -229,6 +229,30 @@ static int await_connection(struct tcp_sock *t, bool nowait, i64 deadline)
 	return 0;
 }
 
+/* One piece with MSG_OOB or MSG_MORE. */
+static ssize_t send_flagged(struct tcp_sock *t, struct socket_msg *m, i64 deadline)
+{
+	size_t room = min(m->it.left, (size_t)PEEK_MAX);
+	bool last = room == m->it.left;
+	u32 flags = (m->flags & MSG_MORE ? BZ_IO_MORE : 0) | (m->flags & MSG_OOB && last ? BZ_IO_URGENT : 0);
+	struct iov_iter at = m->it;
+	char *buf = kmalloc(room);
+	struct bz_iov iov = {buf, buf ? iov_copy_from(&at, buf, room) : 0};
+	ssize_t n = !buf ? -ENOBUFS : iov.len < room ? -EFAULT : -EAGAIN;
+
+	while (n == -EAGAIN) {
+		n = host->stream_write(t->stream, &iov, 1, BZ_OFFSET_NONE, flags ? flags : BZ_IO_MORE);
+		if (n != -EAGAIN || m->nowait)
+			break;
+		n = outside_sleep(t->stream, BZ_WAIT_OUT, deadline);
+		n = n ? socket_interrupted(n, deadline) : -EAGAIN;
+	}
+	kfree(buf);
+	if (n > 0)
+		iov_advance(&m->it, n);
+	return n;
+}
+
 ssize_t tcp_outside_send(struct tcp_sock *t, struct socket_msg *m)
 {
 	i64 deadline = socket_deadline(t->inet.socket.sndtimeo);
@@ -236,12 +260,10 @@ ssize_t tcp_outside_send(struct tcp_sock *t, struct socket_msg *m)
 
 	if (n)
 		return n;
-	if (m->flags & MSG_OOB)
-		return -EOPNOTSUPP;
 	if (READ_ONCE(t->inet.socket.error) || (READ_ONCE(t->inet.socket.shutdown) & SHUT_SEND))
 		return tcp_broken(t, m);
 	while (m->it.left) {
-		n = transfer(t, &m->it, true, m->nowait, deadline);
+		n = m->flags & (MSG_OOB | MSG_MORE) ? send_flagged(t, m, deadline) : transfer(t, &m->it, true, m->nowait, deadline);
 		if (n == -EPIPE && !done)
 			return tcp_broken(t, m);
 		if (n < 0)
@@ -251,61 +273,62 @@ ssize_t tcp_outside_send(struct tcp_sock *t, struct socket_msg *m)
 	return done;
 }
 
-/* What comes next, into the queue: who peeks leaves it there. */
-static ssize_t fetch(struct tcp_sock *t, bool nowait, i64 deadline)
+/* Looking, urgent data, throwing away: by a buffer in between, and without waiting in the host. */
+static ssize_t receive_flagged(struct tcp_sock *t, struct socket_msg *m, i64 deadline)
 {
-	char *buf = kmalloc(PEEK_MAX);
-	struct bz_iov iov = {buf, PEEK_MAX};
-	struct iov_iter it;
+	u32 flags = (m->flags & MSG_PEEK ? BZ_IO_PEEK : 0) | (m->flags & MSG_OOB ? BZ_IO_URGENT : 0);
+	size_t room = m->it.left ? min(m->it.left, (size_t)PEEK_MAX) : 1;
+	char *buf = kmalloc(room);
+	struct bz_iov iov = {buf, room};
 	ssize_t n;
 
 	if (!buf)
 		return -ENOBUFS;
-	iov_iter_init(&it, &iov, 1, true);
-	n = transfer(t, &it, false, nowait, deadline);
-	if (n > 0) {
-		mutex_lock(&t->inet.lock);
-		tcp_append(t, buf, n);
-		mutex_unlock(&t->inet.lock);
+	if (!m->it.left)
+		flags |= BZ_IO_PEEK; /* who asks for nothing waits for something, as on Linux */
+	for (;;) {
+		n = flags ? host->stream_read(t->stream, &iov, 1, BZ_OFFSET_NONE, flags)
+			  : host->stream_read(t->stream, &iov, 1, BZ_OFFSET_NONE, BZ_IO_NOWAIT);
+		if (n == -EINTR)
+			continue;
+		if (n != -EAGAIN || m->nowait || (m->flags & MSG_OOB))
+			break;
+		n = outside_sleep(t->stream, BZ_WAIT_IN, deadline);
+		if (n) {
+			n = socket_interrupted(n, deadline);
+			break;
+		}
 	}
+	if (n > 0 && (m->flags & MSG_OOB))
+		m->out_flags |= MSG_OOB;
+	n = n > 0 ? min(n, (ssize_t)m->it.left) : n;
+	if (n > 0 && (m->flags & MSG_TRUNC))
+		iov_advance(&m->it, n);
+	else if (n > 0 && !iov_copy_to(&m->it, buf, n))
+		n = -EFAULT;
 	kfree(buf);
 	return n;
 }
 
 static ssize_t receive_some(struct tcp_sock *t, struct socket_msg *m, i64 deadline)
 {
-	bool peek = m->flags & MSG_PEEK, indirect = peek || (m->flags & MSG_TRUNC) || !m->it.left;
-	u64 have = READ_ONCE(t->bytes);
-	ssize_t n, more;
-
-	if (!have && !indirect)
-		return transfer(t, &m->it, false, m->nowait, deadline);
-	if (!have || (peek && have < min(m->it.left, (size_t)PEEK_MAX))) {
-		n = fetch(t, m->nowait || have, deadline);
-		if (!have && n <= 0)
-			return n;
-	}
-	n = tcp_read_queue(t, m);
-	if (n <= 0 || indirect || !m->it.left)
-		return n;
-	more = transfer(t, &m->it, false, true, deadline);
-	return more > 0 ? n + more : n;
+	if ((m->flags & (MSG_PEEK | MSG_TRUNC | MSG_OOB)) || !m->it.left)
+		return receive_flagged(t, m, deadline);
+	return transfer(t, &m->it, false, m->nowait, deadline);
 }
 
 ssize_t tcp_outside_receive(struct tcp_sock *t, struct socket_msg *m)
 {
 	i64 deadline = socket_deadline(t->inet.socket.rcvtimeo);
-	bool all = (m->flags & MSG_WAITALL) && !(m->flags & MSG_PEEK);
+	bool all = (m->flags & MSG_WAITALL) && !(m->flags & (MSG_PEEK | MSG_OOB));
 	ssize_t total = 0, n = await_connection(t, m->nowait, deadline);
 
 	if (n)
 		return n;
-	if (m->flags & MSG_OOB)
-		return -EINVAL;
 	n = socket_error(&t->inet.socket);
 	if (n)
 		return n;
-	if ((READ_ONCE(t->inet.socket.shutdown) & SHUT_RECEIVE) && !READ_ONCE(t->bytes))
+	if (READ_ONCE(t->inet.socket.shutdown) & SHUT_RECEIVE)
 		return 0;
 	do {
 		n = receive_some(t, m, deadline);
@@ -318,18 +341,22 @@ ssize_t tcp_outside_receive(struct tcp_sock *t, struct socket_msg *m)
 
 u32 tcp_outside_poll(struct tcp_sock *t, struct file *f, struct poll_table *pt)
 {
-	u32 mask = 0, down = READ_ONCE(t->inet.socket.shutdown);
-	int ready;
+	u32 mask = poll_stream(pt, f, t->stream, BZ_WAIT_IN | BZ_WAIT_OUT | BZ_WAIT_PRI | BZ_WAIT_RDHUP);
 
-	poll_stream(pt, f, t->stream);
-	if (READ_ONCE(t->inet.state) == TCP_SYN_SENT)
+	if (mask && READ_ONCE(t->inet.state) == TCP_SYN_SENT)
 		tcp_outside_check(t);
-	ready = host->stream_wait(t->stream, BZ_WAIT_IN | BZ_WAIT_OUT | BZ_WAIT_RDHUP, 0);
-	if (ready > 0)
-		mask = ready;
-	if (READ_ONCE(t->bytes) || (down & SHUT_RECEIVE))
+	if (READ_ONCE(t->inet.socket.shutdown) & SHUT_RECEIVE)
 		mask |= EPOLLIN;
 	if (READ_ONCE(t->inet.socket.error))
 		mask |= EPOLLERR;
 	return mask | (mask & EPOLLIN ? EPOLLRDNORM : 0) | (mask & EPOLLOUT ? EPOLLWRNORM : 0);
+}
+
+u32 tcp_outside_unread(struct tcp_sock *t)
+{
+	char byte; /* nothing is stored */
+	struct bz_iov iov = {&byte, UNREAD_MOST};
+	i64 n = host->stream_read(t->stream, &iov, 1, BZ_OFFSET_NONE, BZ_IO_COUNT);
+
+	return max(n, 0ll);
 }

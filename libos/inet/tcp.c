@@ -136,9 +136,11 @@ struct tcp_sock *tcp_make_accepted(const struct tcp_sock *listener)
 		return NULL;
 	t = tcp_of(s);
 	memcpy(t->inet.number, listener->inet.number, sizeof(t->inet.number));
+	t->inet.nodelay_off = listener->inet.nodelay_off;
 	s->sndbuf = from->sndbuf_set ? from->sndbuf : SNDBUF_CONNECTED;
 	s->sndbuf_set = from->sndbuf_set;
 	s->rcvbuf = from->rcvbuf;
+	s->rcvbuf_set = from->rcvbuf_set;
 	s->rcvtimeo = from->rcvtimeo;
 	s->sndtimeo = from->sndtimeo;
 	s->reuseaddr = from->reuseaddr;
@@ -547,6 +549,7 @@ static int begin_outside(struct tcp_sock *t, const struct inet_addr *to)
 	t->inet.remote = *to;
 	inet_port_inherit(&t->inet);
 	t->stream = stream;
+	inet_options_to_host(&t->inet, stream);
 	WRITE_ONCE(t->inet.state, TCP_SYN_SENT);
 	return 0;
 }
@@ -678,12 +681,9 @@ static void tcp_release(struct socket *s)
 
 static u32 listener_poll(struct tcp_sock *t, struct file *f, struct poll_table *pt)
 {
-	bool ready;
+	bool ready = t->stream >= 0 && poll_stream(pt, f, t->stream, BZ_WAIT_IN);
 
-	if (t->stream >= 0)
-		poll_stream(pt, f, t->stream);
-	ready = READ_ONCE(t->queued) || (t->stream >= 0 && host->stream_wait(t->stream, BZ_WAIT_IN, 0) > 0);
-	return ready ? EPOLLIN | EPOLLRDNORM : 0;
+	return ready || READ_ONCE(t->queued) ? EPOLLIN | EPOLLRDNORM : 0;
 }
 
 static void tcp_refresh(struct socket *s)
@@ -736,6 +736,8 @@ static long tcp_ioctl(struct socket *s, u32 cmd, u64 arg)
 	case FIONREAD:
 		if (READ_ONCE(t->inet.state) == TCP_LISTEN)
 			return -EINVAL;
+		if (t->stream >= 0)
+			return put_user((int)tcp_outside_unread(t), (int *)arg);
 		mutex_lock(&t->inet.lock);
 		n = tcp_unread(t);
 		mutex_unlock(&t->inet.lock);
@@ -763,6 +765,7 @@ static const struct socket_ops tcp_ops = {.bind = inet_bind,
 					  .ioctl = tcp_ioctl,
 					  .setsockopt = inet_setsockopt,
 					  .getsockopt = inet_getsockopt,
+					  .changed = inet_option_changed,
 					  .refresh = tcp_refresh,
 					  .attach = inet_attach,
 					  .release = tcp_release};

@@ -10,9 +10,6 @@
 
 #define MAX_V4 65507u
 #define MAX_V6 65527u
-#define UDP_PIECES 8	/* of a datagram that goes out without being copied */
-#define UDP_ROOM 65536u
-#define UDP_PULLED 16	/* datagrams from outside that wait in the socket, before they wait in the host */
 
 /* --- control messages --- */
 
@@ -160,7 +157,7 @@ static int check_name(struct inet_sock *i, const struct inet_addr *a)
 		return -EACCES;
 	if (addr_is_multicast(a))
 		return -ENETUNREACH;
-	if (!addr_is_any(a) && !addr_is_local(a) && !outside_may(a)) {
+	if (!addr_is_any(a) && !addr_is_local(a) && !outside_may(a) && !((struct udp_sock *)i)->outside) {
 		inet_refused(i, a);
 		return -EPERM;
 	}
@@ -223,91 +220,12 @@ static int deliver(struct inet_sock *i, struct dgram *d, const struct inet_addr 
 	return 0;
 }
 
-/* --- beyond the sandbox: a stream of the host, to one peer at a time --- */
-
-static void close_stream(struct udp_sock *u)
+/* A published port answers whoever has come by it. */
+static bool is_outside(const struct inet_sock *i, const struct inet_addr *to)
 {
-	if (u->stream >= 0)
-		host->stream_close(u->stream, 0);
-	u->stream = -1;
-}
-
-/* inet_lock held: the stream leads there. */
-static int open_stream(struct udp_sock *u, const struct inet_addr *to)
-{
-	bz_stream s;
-
-	if (u->stream >= 0 && u->outside.port == to->port && addr_same_ip(&u->outside, to))
-		return 0;
-	s = outside_connect(BZ_UDP, to, &u->outside_from);
-	if (s < 0)
-		return s == -EACCES ? -EPERM : s;
-	close_stream(u);
-	u->stream = s;
-	u->outside = *to;
-	/* Who sleeps for it does not know the stream yet. */
-	waitq_wake_all(&u->inet.socket.waitq, ~0u);
-	return 0;
-}
-
-static ssize_t send_outside(struct udp_sock *u, const struct inet_addr *to, struct socket_msg *m)
-{
-	struct bz_iov iov[UDP_PIECES];
-	size_t n = m->it.left;
-	struct dgram *d = NULL;
-	ssize_t ret;
-	int err;
-
-	mutex_lock(&inet_lock);
-	err = open_stream(u, to);
-	mutex_unlock(&inet_lock);
-	if (err)
-		return err;
-	if (!n)
-		return 0; /* the host has no call that sends an empty one */
-	if (m->it.count > UDP_PIECES) {
-		d = dgram_alloc(n);
-		if (!d)
-			return -ENOBUFS;
-		if (iov_copy_from(&m->it, d->data, n) < n) {
-			kfree(d);
-			return -EFAULT;
-		}
-		iov[0] = (struct bz_iov){d->data, n};
-	}
-	ret = host->stream_write(u->stream, iov, d ? 1 : iov_host(&m->it, iov, UDP_PIECES, n), BZ_OFFSET_NONE, BZ_IO_NOWAIT);
-	kfree(d);
-	return ret;
-}
-
-/* What has come by the stream goes into the queue. */
-static void pull(struct udp_sock *u)
-{
-	struct dgram *d, *fitting;
-	struct bz_iov iov;
-	i64 n;
-
-	while (READ_ONCE(u->stream) >= 0 && READ_ONCE(u->queue.count) < UDP_PULLED) {
-		d = dgram_alloc(UDP_ROOM);
-		if (!d)
-			return;
-		iov = (struct bz_iov){d->data, UDP_ROOM};
-		n = host->stream_read(u->stream, &iov, 1, BZ_OFFSET_NONE, BZ_IO_NOWAIT);
-		fitting = n >= 0 ? dgram_alloc(n) : NULL;
-		if (fitting) {
-			memcpy(fitting->data, d->data, n);
-			addr_out(u->inet.socket.family, &u->outside, &fitting->from);
-			memcpy(fitting->to, u->outside_from.ip, sizeof(fitting->to));
-			fitting->ttl = 64;
-			fitting->time = now_real();
-			dgram_put(&u->inet.socket, &u->queue, fitting);
-		} else if (n < 0 && n != -EAGAIN && n != -EINTR) {
-			WRITE_ONCE(u->inet.socket.error, -n);
-		}
-		kfree(d);
-		if (!fitting)
-			return;
-	}
+	if (!to || addr_is_any(to) || addr_is_local(to))
+		return false;
+	return outside_may(to) || ((const struct udp_sock *)i)->outside;
 }
 
 /* A datagram by itself. */
@@ -319,8 +237,8 @@ static ssize_t send_now(struct udp_sock *u, struct socket_msg *m, const struct i
 	struct dgram *d;
 	int err;
 
-	if (name ? outside_may(name) : READ_ONCE(u->stream) >= 0 && READ_ONCE(i->state) == TCP_ESTABLISHED)
-		return send_outside(u, name ? name : &i->remote, m);
+	if (is_outside(i, name ? name : READ_ONCE(i->state) == TCP_ESTABLISHED ? &i->remote : NULL))
+		return udp_outside_send(u, name ? name : &i->remote, m);
 	d = make(m, c);
 	if (IS_ERR(d))
 		return PTR_ERR(d);
@@ -440,7 +358,7 @@ static ssize_t receive_outside(struct udp_sock *u, struct socket_msg *m)
 	int err;
 
 	for (;;) {
-		pull(u);
+		udp_outside_pull(u);
 		m->nowait = true;
 		ret = dgram_receive(&u->inet.socket, &u->queue, m, give_control);
 		m->nowait = nowait;
@@ -458,7 +376,7 @@ static ssize_t udp_receive(struct socket *s, struct socket_msg *m)
 {
 	if (m->flags & (MSG_OOB | MSG_ERRQUEUE))
 		return m->flags & MSG_OOB ? -EOPNOTSUPP : -EAGAIN;
-	if (READ_ONCE(udp_of(s)->stream) >= 0)
+	if (READ_ONCE(udp_of(s)->outside))
 		return receive_outside(udp_of(s), m);
 	return dgram_receive(s, &udp_of(s)->queue, m, give_control);
 }
@@ -466,7 +384,7 @@ static ssize_t udp_receive(struct socket *s, struct socket_msg *m)
 static int udp_disconnect(struct inet_sock *i)
 {
 	mutex_lock(&inet_lock);
-	close_stream((struct udp_sock *)i);
+	udp_outside_close((struct udp_sock *)i);
 	i->state = TCP_CLOSE;
 	i->remote.port = 0;
 	if (!i->chosen_address)
@@ -496,12 +414,8 @@ static int udp_connect(struct socket *s, const struct socket_name *name, bool no
 		return err;
 	mutex_lock(&inet_lock);
 	addr_route(&to, &from);
-	if (outside_may(&to))
-		err = to.port ? open_stream(udp_of(s), &to) : -ECONNREFUSED;
-	else
-		close_stream(udp_of(s));
-	if (!err && udp_of(s)->stream >= 0)
-		from = udp_of(s)->outside_from;
+	if (is_outside(i, &to))
+		err = to.port ? udp_outside_open(udp_of(s), &to, &from) : -ECONNREFUSED;
 	if (!addr_is_any(&i->local)) {
 		if (addr_is_v4(&i->local) != addr_is_v4(&to))
 			err = -EINVAL;
@@ -534,12 +448,12 @@ static int udp_shutdown(struct socket *s, u32 how)
 static u32 udp_poll(struct socket *s, struct file *f, struct poll_table *pt)
 {
 	struct udp_sock *u = udp_of(s);
+	bz_stream stream;
 
 	poll_wait(pt, f, &s->waitq);
-	if (READ_ONCE(u->stream) >= 0) {
-		poll_stream(pt, f, u->stream);
-		pull(u);
-	}
+	stream = udp_outside_stream(u);
+	if (stream >= 0 && poll_stream(pt, f, stream, BZ_WAIT_IN))
+		udp_outside_pull(u);
 	return dgram_poll(s, &u->queue);
 }
 
@@ -564,13 +478,18 @@ static int udp_accept(struct socket *s, struct socket **out, bool nowait)
 	return -EOPNOTSUPP;
 }
 
+void udp_free(struct udp_sock *u)
+{
+	udp_outside_free(u);
+	dgram_queue_free(&u->queue);
+}
+
 static void udp_release(struct socket *s)
 {
 	struct inet_sock *i = inet_of(s);
 
 	mutex_lock(&inet_lock);
 	i->file = NULL;
-	close_stream(udp_of(s));
 	inet_port_release(i);
 	mutex_unlock(&inet_lock);
 	mutex_lock(&udp_of(s)->queue.lock);
@@ -581,7 +500,19 @@ static void udp_release(struct socket *s)
 	inet_put(i);
 }
 
-static const struct socket_ops udp_ops = {.bind = inet_bind,
+static int udp_bind(struct socket *s, const struct socket_name *name)
+{
+	int err = inet_bind(s, name);
+
+	if (!err) {
+		mutex_lock(&inet_lock);
+		udp_outside_publish(udp_of(s));
+		mutex_unlock(&inet_lock);
+	}
+	return err;
+}
+
+static const struct socket_ops udp_ops = {.bind = udp_bind,
 					  .listen = udp_listen,
 					  .accept = udp_accept,
 					  .connect = udp_connect,
@@ -604,7 +535,6 @@ int udp_create(u16 family, int protocol, struct socket **out)
 		return -ENOMEM;
 	inet_init_sock(&u->inet, &udp_ops, family, SOCK_DGRAM, protocol);
 	dgram_queue_init(&u->queue);
-	u->stream = -1;
 	*out = &u->inet.socket;
 	return 0;
 }

@@ -62,6 +62,7 @@ struct thread {
 	const struct cred *cred_override; /* access(2): asks as somebody else; null: the process's. Heap, for this call */
 	bool lookup_open;	  /* vfs: the name that is looked up is to be opened for reading */
 	bz_stream waitset;	  /* for poll over host streams; -1: none yet */
+	u32 poll_stamp;		  /* of its last use */
 
 	struct sigpending pending; /* sighand->lock */
 	sigset_kernel blocked;	  /* written by the thread itself only, under sighand->lock */

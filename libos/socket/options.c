@@ -95,6 +95,7 @@ static int set_buffer(struct socket *s, int name, int val)
 		s->sndbuf_set = true;
 	} else {
 		s->rcvbuf = max(want * 2, RCVBUF_MIN);
+		s->rcvbuf_set = true;
 	}
 	return 0;
 }
@@ -170,7 +171,9 @@ SYSCALL(setsockopt, int fd, int level, int name, const char *val, int len)
 		return u.err;
 	if (level == SOL_SOCKET)
 		err = set_option(u.socket, name, val, len);
-	else
+	if (level == SOL_SOCKET && !err && u.socket->ops->changed)
+		u.socket->ops->changed(u.socket, name);
+	if (level != SOL_SOCKET)
 		err = u.socket->ops->setsockopt ? u.socket->ops->setsockopt(u.socket, level, name, val, len) : -EOPNOTSUPP;
 	socket_unuse(u);
 	return err;

@@ -70,7 +70,7 @@ struct socket {
 	u32 sndbuf, rcvbuf;
 	i64 rcvtimeo, sndtimeo;	/* ns, 0: for ever */
 	bool passcred, listening;
-	bool sndbuf_set;	/* by SO_SNDBUF: nobody changes it */
+	bool sndbuf_set, rcvbuf_set; /* by SO_SNDBUF and SO_RCVBUF: nobody changes it */
 	u8 timestamps;		/* SO_TIMESTAMP: 1, SO_TIMESTAMPNS: 2 */
 	struct ucred peer;
 	u32 reuseaddr, reuseport, keepalive, broadcast, oobinline, dontroute, priority, rcvlowat;
@@ -103,6 +103,7 @@ struct socket_ops {
 	/* Options of the family's own levels; may be null. */
 	int (*setsockopt)(struct socket *s, int level, int name, const void *uval, int len);
 	long (*getsockopt)(struct socket *s, int level, int name, void *uval, int *ulen);
+	void (*changed)(struct socket *s, int name);		/* an option of SOL_SOCKET; may be null */
 	void (*refresh)(struct socket *s);			/* before SO_ERROR is told; may be null */
 	void (*attach)(struct socket *s, struct file *f);	/* it is an open file now; may be null */
 	void (*passcred)(struct socket *s);			/* SO_PASSCRED was set; may be null */

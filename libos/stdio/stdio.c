@@ -88,12 +88,8 @@ static ssize_t pipe_end_write(struct file *f, struct iov_iter *it, i64 *pos)
 
 static u32 pipe_end_poll(struct file *f, struct poll_table *pt)
 {
-	int ready;
+	u32 ready = poll_stream(pt, f, f->stream, BZ_WAIT_IN | BZ_WAIT_OUT);
 
-	poll_stream(pt, f, f->stream);
-	ready = host->stream_wait(f->stream, BZ_WAIT_IN | BZ_WAIT_OUT, 0);
-	if (ready < 0)
-		return 0;
 	/* The host's bits are epoll's; the "normal" ones go with them. */
 	return ready | (ready & EPOLLIN ? EPOLLRDNORM : 0) | (ready & EPOLLOUT ? EPOLLWRNORM : 0);
 }

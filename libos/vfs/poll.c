@@ -9,6 +9,7 @@
 #include <linux/posix_types.h>
 
 #define FDS_FAST 16
+#define READY_BATCH 32
 
 static void queue_one(struct poll_table *pt, struct file *f, struct waitq *q)
 {
@@ -26,26 +27,74 @@ static void queue_one(struct poll_table *pt, struct file *f, struct waitq *q)
 	waitq_add(q, &e->waiter);
 }
 
-static void stream_one(struct poll_table *pt, struct file *f, bz_stream s)
+/* --- streams of the host: in the thread's wait set, where they stay, told once each time that they are asked for --- */
+
+static int arm(struct poll_wait *w, const struct poll_member *m)
+{
+	u64 data = (u64)w->stamp << 32 | (u32)m->stream;
+	int err = host->waitset_change(w->set, BZ_WAITSET_CHANGE, m->stream, m->events | BZ_WAIT_ONCE, data);
+
+	return err == -BZ_ENOENT ? host->waitset_change(w->set, BZ_WAITSET_ADD, m->stream, m->events | BZ_WAIT_ONCE, data) : err;
+}
+
+static struct poll_member *member_of(struct poll_wait *w, bz_stream s)
+{
+	for (u32 i = 0; i < w->stream_count; i++)
+		if (w->streams[i].stream == s)
+			return &w->streams[i];
+	return NULL;
+}
+
+static u32 stream_one(struct poll_table *pt, struct file *f, bz_stream s)
 {
 	struct poll_wait *w = container_of(pt, struct poll_wait, pt);
+	struct poll_member *m = member_of(w, s);
+	u32 events = pt->events & (BZ_WAIT_IN | BZ_WAIT_OUT | BZ_WAIT_PRI | BZ_WAIT_RDHUP);
 	struct thread *t = current;
-	u32 events = pt->events & (BZ_WAIT_IN | BZ_WAIT_OUT | BZ_WAIT_RDHUP);
-	int err;
 
+	if (m && (w->settled || !(events & ~m->events)))
+		return m->told;
+	if (w->settled)
+		return POLL_ASK;
 	if (t->waitset < 0)
 		t->waitset = waitset_open();
-	if (t->waitset < 0 || w->stream_count == w->stream_room) {
+	if (t->waitset < 0 || (!m && w->stream_count == w->stream_room)) {
 		w->failed = true;
-		return;
+		return 0;
 	}
 	w->set = t->waitset;
-	err = host->waitset_change(w->set, BZ_WAITSET_ADD, s, events, s);
-	if (err == -BZ_EEXIST)
-		err = host->waitset_change(w->set, BZ_WAITSET_CHANGE, s, BZ_WAIT_IN | BZ_WAIT_OUT, s);
+	if (!m) {
+		if (!w->stream_count)
+			w->stamp = ++t->poll_stamp;
+		m = &w->streams[w->stream_count++];
+		*m = (struct poll_member){.stream = s};
+	}
+	m->events |= events;
+	if (!arm(w, m))
+		return 0;
 	/* What the host cannot wait for (a regular file) is ready by its own poll. */
-	if (!err)
-		w->streams[w->stream_count++] = s;
+	w->stream_count--;
+	return POLL_ASK;
+}
+
+static void collect(struct poll_wait *w, const struct bz_ready *r, int n)
+{
+	for (int i = 0; i < n; i++) {
+		struct poll_member *m = r[i].data >> 32 == w->stamp ? member_of(w, (bz_stream)r[i].data) : NULL;
+
+		if (m)
+			m->told |= r[i].events;
+	}
+}
+
+/* What was told made no file ready: it is waited for again. */
+static void arm_again(struct poll_wait *w)
+{
+	for (u32 i = 0; i < w->stream_count; i++)
+		if (w->streams[i].told) {
+			w->streams[i].told = 0;
+			arm(w, &w->streams[i]);
+		}
 }
 
 void poll_wait_init(struct poll_wait *w)
@@ -69,8 +118,6 @@ void poll_wait_free(struct poll_wait *w)
 {
 	for (u32 i = 0; i < w->count; i++)
 		waitq_remove(&w->entries[i].waiter);
-	for (u32 i = 0; i < w->stream_count; i++)
-		host->waitset_change(w->set, BZ_WAITSET_REMOVE, w->streams[i], 0, 0);
 	kfree(w->entries);
 	kfree(w->streams);
 	w->count = w->stream_count = 0;
@@ -102,37 +149,73 @@ int poll_set_sleep(bz_stream set, struct bz_ready *ready, u32 room, u32 seq, i64
 
 int poll_wait_sleep(struct poll_wait *w, u32 seq, i64 deadline)
 {
-	struct bz_ready ready;
+	struct bz_ready ready[READY_BATCH];
+	int n;
 
-	return w->stream_count ? min(poll_set_sleep(w->set, &ready, 1, seq, deadline), 0) : thread_sleep(seq, deadline);
+	if (!w->stream_count)
+		return deadline ? thread_sleep(seq, deadline) : -ETIMEDOUT;
+	n = deadline ? poll_set_sleep(w->set, ready, READY_BATCH, seq, deadline)
+		     : host->waitset_wait(w->set, ready, READY_BATCH, 0);
+	collect(w, ready, n);
+	while (n == READY_BATCH) {
+		n = host->waitset_wait(w->set, ready, READY_BATCH, 0);
+		collect(w, ready, n);
+	}
+	return deadline ? min(n, 0) : -ETIMEDOUT;
+}
+
+/* Asks all files by `scan` until one is ready: how many are, or an error. */
+static int poll_until(struct poll_wait *w, int (*scan)(void *arg, struct poll_table *pt), void *arg, i64 deadline)
+{
+	int err = 0;
+
+	for (;;) {
+		u32 seq = thread_wake_seq();
+		int ready = scan(arg, &w->pt);
+
+		if (!w->settled) {
+			w->settled = true;
+			w->pt.queue = NULL;
+			/* Streams tell whether they are ready only now. */
+			if (w->stream_count && !w->failed && (ready || !deadline)) {
+				poll_wait_sleep(w, seq, 0);
+				ready = scan(arg, &w->pt);
+			}
+			if (!deadline)
+				return ready;
+		}
+		if (ready || err)
+			return ready ? ready : err;
+		if (w->failed)
+			return -ENOMEM;
+		arm_again(w);
+		err = poll_wait_sleep(w, seq, deadline);
+	}
+}
+
+struct one_file {
+	struct file *file;
+	u32 events;
+};
+
+static int scan_one(void *arg, struct poll_table *pt)
+{
+	const struct one_file *one = arg;
+
+	pt->events = one->events;
+	return (one->file->ops->poll(one->file, pt) & one->events) != 0;
 }
 
 int poll_file_wait(struct file *f, u32 events, i64 deadline)
 {
+	struct one_file one = {f, events};
 	struct poll_wait w;
-	int err = 0;
+	int ret;
 
 	poll_wait_init(&w);
-	w.pt.events = events;
-	if (reserve(&w, 1)) {
-		poll_wait_free(&w);
-		return -ENOMEM;
-	}
-	for (bool first = true;; first = false) {
-		u32 seq = thread_wake_seq();
-
-		if (f->ops->poll(f, first ? &w.pt : NULL) & events) {
-			err = 0;
-			break;
-		}
-		if (err || w.failed) {
-			err = err ? err : -ENOMEM;
-			break;
-		}
-		err = poll_wait_sleep(&w, seq, deadline);
-	}
+	ret = reserve(&w, 1) ? -ENOMEM : poll_until(&w, scan_one, &one, deadline);
 	poll_wait_free(&w);
-	return err;
+	return min(ret, 0);
 }
 
 /* --- poll(2) --- */
@@ -156,45 +239,47 @@ static u32 poll_one(struct pollfd *p, struct poll_table *pt)
 	return mask & want;
 }
 
-static int scan(struct pollfd *fds, u32 n, struct poll_table *pt)
+struct polled {
+	struct pollfd *fds;
+	u32 n;
+};
+
+static int poll_scan(void *arg, struct poll_table *pt)
 {
+	const struct polled *p = arg;
 	int ready = 0;
 
-	for (u32 i = 0; i < n; i++) {
-		fds[i].revents = poll_one(&fds[i], ready ? NULL : pt);
-		ready += fds[i].revents != 0;
+	for (u32 i = 0; i < p->n; i++) {
+		p->fds[i].revents = poll_one(&p->fds[i], pt);
+		ready += p->fds[i].revents != 0;
 	}
 	return ready;
 }
 
-static int poll_loop(struct pollfd *fds, u32 n, i64 deadline)
-{
-	struct poll_wait w;
-	int ready = scan(fds, n, NULL), err = 0;
+/* Without a stream of the host's among them, and something ready or no time to wait, nothing need be registered. */
+struct glance {
+	struct poll_table pt;
+	bool streams;
+};
 
-	if (ready || deadline == 0)
+static u32 glance_stream(struct poll_table *pt, struct file *f, bz_stream s)
+{
+	container_of(pt, struct glance, pt)->streams = true;
+	return 0;
+}
+
+static int poll_loop(int (*scan)(void *arg, struct poll_table *pt), void *arg, u32 n, i64 deadline)
+{
+	struct glance glance = {.pt.stream = glance_stream};
+	struct poll_wait w;
+	int ready = scan(arg, &glance.pt);
+
+	if (ready < 0 || (!glance.streams && (ready || !deadline)))
 		return ready;
 	poll_wait_init(&w);
-	if (reserve(&w, n ? n : 1)) {
-		poll_wait_free(&w);
-		return -ENOMEM;
-	}
-	for (bool first = true;; first = false) {
-		u32 seq = thread_wake_seq();
-
-		ready = scan(fds, n, first ? &w.pt : NULL);
-		if (ready || err)
-			break;
-		if (w.failed) {
-			err = -ENOMEM;
-			break;
-		}
-		err = poll_wait_sleep(&w, seq, deadline);
-	}
+	ready = reserve(&w, n ? n : 1) ? -ENOMEM : poll_until(&w, scan, arg, deadline);
 	poll_wait_free(&w);
-	if (ready)
-		return ready;
-	return err == -ETIMEDOUT ? 0 : err;
+	return ready == -ETIMEDOUT ? 0 : ready;
 }
 
 static long poll_user(struct pollfd *ufds, unsigned int n, i64 deadline)
@@ -211,7 +296,7 @@ static long poll_user(struct pollfd *ufds, unsigned int n, i64 deadline)
 	}
 	ret = copy_from_user(fds, ufds, n * sizeof(*fds));
 	if (!ret)
-		ret = poll_loop(fds, n, deadline);
+		ret = poll_loop(poll_scan, &(struct polled){fds, n}, n, deadline);
 	/* revents alone: the guest's `events` are its own. */
 	for (unsigned int i = 0; ret >= 0 && i < n; i++)
 		if (put_user(fds[i].revents, &ufds[i].revents))
@@ -301,8 +386,9 @@ static bool bit(const u64 *set, int i)
 }
 
 /* One pass: bits that hold go to out.  Their number, or -EBADF. */
-static int select_scan(struct sets *s, struct poll_table *pt)
+static int select_scan(void *arg, struct poll_table *pt)
 {
+	struct sets *s = arg;
 	static const u32 wanted[3] = {SET_IN, SET_OUT, SET_EX};
 	int ready = 0;
 
@@ -321,7 +407,7 @@ static int select_scan(struct sets *s, struct poll_table *pt)
 			return -EBADF;
 		if (pt)
 			pt->events = events;
-		mask = f->ops->poll ? f->ops->poll(f, ready ? NULL : pt) : EPOLLIN | EPOLLOUT | EPOLLRDNORM | EPOLLWRNORM;
+		mask = f->ops->poll ? f->ops->poll(f, pt) : EPOLLIN | EPOLLOUT | EPOLLRDNORM | EPOLLWRNORM;
 		file_put(f);
 		for (int k = 0; k < 3; k++)
 			if (bit(s->in[k], i) && (mask & wanted[k])) {
@@ -330,30 +416,6 @@ static int select_scan(struct sets *s, struct poll_table *pt)
 			}
 	}
 	return ready;
-}
-
-static int select_loop(struct sets *s, i64 deadline)
-{
-	struct poll_wait w;
-	int ready = select_scan(s, NULL), err = 0;
-
-	if (ready || deadline == 0)
-		return ready;
-	poll_wait_init(&w);
-	if (reserve(&w, s->n ? s->n : 1)) {
-		poll_wait_free(&w);
-		return -ENOMEM;
-	}
-	for (bool first = true;; first = false) {
-		u32 seq = thread_wake_seq();
-
-		ready = select_scan(s, first ? &w.pt : NULL);
-		if (ready || err)
-			break;
-		err = w.failed ? -ENOMEM : poll_wait_sleep(&w, seq, deadline);
-	}
-	poll_wait_free(&w);
-	return ready ? ready : err == -ETIMEDOUT ? 0 : err;
 }
 
 static long do_select(int n, u64 *uin, u64 *uout, u64 *uex, i64 deadline)
@@ -379,7 +441,7 @@ static long do_select(int n, u64 *uin, u64 *uout, u64 *uex, i64 deadline)
 			ret = -EFAULT;
 	}
 	if (!ret)
-		ret = select_loop(&s, deadline);
+		ret = poll_loop(select_scan, &s, s.n, deadline);
 	for (int k = 0; k < 3 && ret >= 0; k++)
 		if (user[k] && s.n && copy_to_user(user[k], s.out[k], s.words * 8))
 			ret = -EFAULT;

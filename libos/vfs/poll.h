@@ -15,13 +15,19 @@ struct poll_wait {
 	} *entries;
 	u32 count, room;
 	bz_stream set;			/* the thread's wait set */
-	bz_stream *streams;		/* that are in it, to be taken out again */
+	struct poll_member {		/* what waits in it */
+		bz_stream stream;
+		u32 events;		/* that are waited for */
+		u32 told;		/* by the host */
+	} *streams;
 	u32 stream_count, stream_room;
+	u32 stamp;			/* of this wait: what an earlier one left in the set tells nobody */
+	bool settled;			/* all files have been asked once: no more are registered */
 	bool failed;
 };
 
 void poll_wait_init(struct poll_wait *w);
-void poll_wait_free(struct poll_wait *w);	/* off all queues, out of the set */
+void poll_wait_free(struct poll_wait *w);	/* off all queues */
 /* Sleep until something happened, the deadline, or a signal: 0, -ETIMEDOUT, -EINTR. */
 int poll_wait_sleep(struct poll_wait *w, u32 seq, i64 deadline);
 /* The same in a wait set of the host: how many of `ready` were filled (0: woken from the arena), or an error. */

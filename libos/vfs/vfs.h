@@ -316,17 +316,25 @@ struct poll_table {
 	u32 events;		/* what the caller waits for */
 	/* Called by file_ops.poll. */
 	void (*queue)(struct poll_table *pt, struct file *f, struct waitq *q);
-	void (*stream)(struct poll_table *pt, struct file *f, bz_stream s);
+	u32 (*stream)(struct poll_table *pt, struct file *f, bz_stream s); /* see poll_stream */
 };
+#define POLL_ASK (~0u)
 static inline void poll_wait(struct poll_table *pt, struct file *f, struct waitq *q)
 {
 	if (pt && pt->queue)
 		pt->queue(pt, f, q);
 }
-static inline void poll_stream(struct poll_table *pt, struct file *f, bz_stream s)
+/* Which of these events hold of a host's stream.  Who waits for many has asked the host for all of them at once, or will do: what is not
+ * known yet is told later, and makes the file be asked again.  Otherwise the host is asked, which takes three calls. */
+static inline u32 poll_stream(struct poll_table *pt, struct file *f, bz_stream s, u32 events)
 {
-	if (pt && pt->stream)
-		pt->stream(pt, f, s);
+	u32 known = pt && pt->stream ? pt->stream(pt, f, s) : POLL_ASK;
+	int ready;
+
+	if (known != POLL_ASK)
+		return known & (events | BZ_WAIT_ERR | BZ_WAIT_HUP);
+	ready = host->stream_wait(s, events, 0);
+	return ready > 0 ? ready : 0;
 }
 
 /* --- names (vfs/namei.c) --- */

@@ -1,6 +1,7 @@
 """Grants of the network from outside: -p, --allow, --add-host, their refusals, and what stays closed.  All traffic is on loopback."""
 import errno
 import os
+import select
 import socket
 import subprocess
 import sys
@@ -151,7 +152,8 @@ def options():
         (["-p", "80"], "is not [ADDRESS:]HOSTPORT:GUESTPORT"),
         (["-p", "x:80"], "'x' is no port"),
         (["-p", "1.2.3:80:80"], "'1.2.3' is no address"),
-        (["-p", "53:53/udp"], "UDP ports cannot be published yet"),
+        (["-p", f"{port}:53/tcp"], "'53/tcp' is no port"),
+        (["--dns", "name.example"], "is no address of a name server"),
         (["--allow", "10.0.0.0/8"], "is not HOST:PORT"),
         (["--allow", "10.0.0.1/8:80"], "bits behind the prefix are set"),
         (["--allow", "10.0.0.0/33:80"], "'/33' is no prefix length"),
@@ -167,13 +169,87 @@ def options():
     check("hosts: " + r.stdout, "10.9.8.7\tdb\n" in r.stdout and "127.0.0.1\tlocalhost\n" in r.stdout)
     r = bartizan("run", "--explain", "-p", "8088:80", "--allow", "[2001:db8::/32]:1-9/udp", "true")
     check("explain: " + r.stdout, "127.0.0.1:8088 leads to the guest's port 80" in r.stdout and
-          "connect to [2001:db8::/32]:1-9/udp" in r.stdout and "accept4 and shutdown by -p" in r.stdout)
+          "connect to [2001:db8::/32]:1-9/udp" in r.stdout and "accept4 and five of sockets by -p" in r.stdout)
     r = bartizan("run", "--explain", "true")
     check("explain nothing", "network                      none\n" in r.stdout)
 
 
+def published_udp():
+    """Datagrams of many peers, in both ways, by one port; more peers than the monitor has sockets for."""
+    port = free_port()
+    p = subprocess.Popen(guest("udp_server", options=["-p", f"{port}:5300/udp"]), stdout=subprocess.PIPE, text=True)
+    check("bound", p.stdout.readline() == "bound\n")
+    peers = []
+    for i in range(100):
+        u = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+        u.settimeout(20)
+        u.connect(("127.0.0.1", port))
+        peers.append(u)
+    for turn in range(3):
+        for i, u in enumerate(peers):
+            u.send(b"%d %d" % (turn, i))
+            got = u.recv(100)
+            check(f"peer {i}: {got}", got == b"%d %d from 192.0.0.8:%d" % (turn, i, u.getsockname()[1]))
+    u = peers[0]
+    for n in (0, 1, 1400, 9000, 60000):
+        u.send(b"big" + b"x" * n)
+        got = u.recv(65536)
+        check(f"large: {len(got)}", got.startswith(b"big" + b"x" * n + b" from"))
+    u.send(b"")
+    check("empty", u.recv(100) == b" from 192.0.0.8:%d" % u.getsockname()[1])
+    u.send(b"empty")
+    check("an empty answer", u.recv(100) == b"")
+    # Several at once: each gets its own.
+    for i, v in enumerate(peers[:20]):
+        for k in range(3):
+            v.send(b"burst %d" % k)
+    for i, v in enumerate(peers[:20]):
+        got = {v.recv(100) for _ in range(3)}
+        check(f"burst {i}: {got}", got == {b"burst %d from 192.0.0.8:%d" % (k, v.getsockname()[1]) for k in range(3)})
+    # Nobody else can share the port while it is published, nor is it published while another has it.
+    s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+    s.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        s.bind(("127.0.0.1", port))
+        check("the port was shared", False)
+    except OSError as e:
+        check("in use", e.errno == errno.EADDRINUSE)
+    r = bartizan("run", "-p", f"{port}:80/udp", "true")
+    check("taken: " + r.stderr, r.returncode == 125 and "choose another port" in r.stderr)
+    u.send(b"stop")
+    check("ends", p.wait(20) == 0)
+    r = bartizan("run", "--explain", "-p", "8053:53/udp", "true")
+    check("explain udp: " + r.stdout, "127.0.0.1:8053 leads to the guest's port 53/udp" in r.stdout)
+
+
+def flags():
+    """What MSG_ flags and socket options do on a stream of the host's, seen from the other end."""
+    l = socket.create_server(("127.0.0.1", 0))
+    port = l.getsockname()[1]
+    p = subprocess.Popen(guest("flags", port, options=["--allow", f"host.bartizan.internal:{port}"]), stdout=subprocess.PIPE, text=True)
+    c, _ = l.accept()
+    c.settimeout(20)
+    c.sendall(b"abc")
+    c.send(b"u", socket.MSG_OOB)
+    got = b""
+    while not got.endswith(b"end"):
+        got += c.recv(100)
+    check(f"sent: {got}", got == b"more" + b"x" * 200 + b"end")
+    c.settimeout(None)
+    check("urgent is told", select.select([], [], [c], 20)[2] == [c])
+    check("urgent from the guest", c.recv(1, socket.MSG_OOB) == b"!")
+    c.sendall(b"go")
+    try:
+        check(f"a reset: {c.recv(10)}", False)
+    except ConnectionResetError:
+        pass
+    check("done: " + str(p.stdout.readline()), p.wait(20) == 0)
+
+
 outbound()
 published()
+published_udp()
+flags()
 published_by_processes()
 options()
 sys.exit(1 if failed else 0)

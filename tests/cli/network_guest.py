@@ -101,6 +101,19 @@ def outbound(port, udp):
     u.sendto(b"six", ("::ffff:" + HOST, udp))
     assert u.recvfrom(100)[0] == b"SIX"
 
+    # In a set before anything is known of where it will send.
+    u = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+    u.setblocking(False)
+    ep = select.epoll()
+    ep.register(u.fileno(), select.EPOLLIN)
+    assert ep.poll(0) == []
+    u.sendto(b"late", (HOST, udp))
+    assert ep.poll(10) == [(u.fileno(), select.EPOLLIN)]
+    assert u.recvfrom(100) == (b"LATE", (HOST, udp))
+    u.sendto(b"", (HOST, udp))
+    assert select.select([u], [], [], 10)[0] and u.recv(100) == b""
+    assert select.select([u], [], [], 0.05)[0] == []
+
 
 def closed(port):
     """This host's own port by every name that it has."""
@@ -182,6 +195,80 @@ def workers():
         os.kill(pid, 9)
 
 
-{"outbound": outbound, "closed": closed, "server": server, "workers": workers}[sys.argv[1]](*map(int, sys.argv[2:]))
+def udp_server():
+    u = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+    u.bind(("0.0.0.0", 5300))
+    u.setblocking(False)
+    ep = select.epoll()
+    ep.register(u.fileno(), select.EPOLLIN)
+    print("bound", flush=True)
+    while True:
+        ep.poll()
+        try:
+            data, peer = u.recvfrom(65536)
+        except BlockingIOError:
+            continue
+        if data == b"stop":
+            return
+        answer = b"" if data == b"empty" else data + b" from %s:%d" % (peer[0].encode(), peer[1])
+        u.sendto(answer[:65000], peer)
+
+
+def flags(port):
+    import array
+    import fcntl
+    import struct
+    import termios
+    s = socket.socket()
+    s.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+    s.setsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPIDLE, 77)
+    s.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 60000)
+    s.connect((HOST, port))
+    s.settimeout(20)
+    for level, name, value in ((socket.IPPROTO_TCP, socket.TCP_NODELAY, 1), (socket.IPPROTO_TCP, socket.TCP_NODELAY, 0),
+                               (socket.IPPROTO_TCP, socket.TCP_CORK, 1), (socket.IPPROTO_TCP, socket.TCP_CORK, 0),
+                               (socket.IPPROTO_TCP, socket.TCP_KEEPINTVL, 5), (socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, 30000),
+                               (socket.SOL_SOCKET, socket.SO_OOBINLINE, 0), (socket.IPPROTO_IP, socket.IP_TOS, 16)):
+        s.setsockopt(level, name, value)
+        assert s.getsockopt(level, name) == value, (level, name)
+    info = s.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, 104)
+    assert info[0] == 1 and len(info) == 104
+    rtt = struct.unpack("I", info[68:72])[0]
+    assert 0 < rtt < 10000000, rtt
+    assert 0 < s.getsockopt(socket.IPPROTO_TCP, socket.TCP_MAXSEG) < 70000
+    assert s.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR) == 0
+    # Urgent data is apart, and tells itself.
+    po = select.poll()
+    po.register(s, select.POLLPRI)
+    assert po.poll(20000) == [(s.fileno(), select.POLLPRI)]
+    ep = select.epoll()
+    ep.register(s, select.EPOLLPRI)
+    assert ep.poll(20) == [(s.fileno(), select.EPOLLPRI)]
+    assert s.recv(1, socket.MSG_OOB) == b"u"
+    n = array.array("i", [0])
+    fcntl.ioctl(s, termios.FIONREAD, n)
+    assert n[0] == 3, n
+    assert s.recv(2, socket.MSG_PEEK) == b"ab" and s.recv(10, socket.MSG_PEEK) == b"abc"
+    assert s.recv_into(bytearray(1), 1, socket.MSG_TRUNC) == 1      # thrown away
+    assert s.recv(10) == b"bc"
+    fcntl.ioctl(s, termios.FIONREAD, n)
+    assert n[0] == 0
+    s.settimeout(None)
+    try:
+        s.recv(1, socket.MSG_OOB)
+        sys.exit("urgent data again")
+    except OSError as e:
+        assert e.errno == errno.EINVAL, e
+    s.send(b"more", socket.MSG_MORE)
+    s.sendmsg([b"x" * 10] * 20, [], socket.MSG_MORE)
+    s.send(b"end")
+    s.send(b"!", socket.MSG_OOB)
+    s.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+    assert s.recv(2) == b"go"   # what was sent has been read
+    s.close()
+    print("done", flush=True)
+
+
+{"udp_server": udp_server, "flags": flags, "outbound": outbound, "closed": closed, "server": server, "workers": workers}[sys.argv[1]](*map(int, sys.argv[2:]))
 if sys.argv[1] in ("outbound", "closed"):
     print("done")

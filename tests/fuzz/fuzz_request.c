@@ -98,6 +98,16 @@ static void check_peer(int fd)
 		fail("a connection that was not granted");
 }
 
+/* A published UDP port talks to whoever sent to it: that was we. */
+static void check_met(int fd)
+{
+	struct sockaddr_in peer;
+	socklen_t len = sizeof(peer);
+
+	if (getpeername(fd, (struct sockaddr *)&peer, &len) == 0 && peer.sin_addr.s_addr != htonl(INADDR_LOOPBACK))
+		fail("a peer that has sent nothing");
+}
+
 static void serve_all(struct server *server, const uint8_t *data, size_t size)
 {
 	static struct answer answer;
@@ -116,13 +126,65 @@ static void serve_all(struct server *server, const uint8_t *data, size_t size)
 			fail("an answer is longer than its buffer");
 		if (answer.fd >= 0 && (fstat(answer.fd, &st) < 0 || S_ISDIR(st.st_mode)))
 			fail("a directory left the monitor");
-		if (answer.fd >= 0 && S_ISSOCK(st.st_mode))
+		if (answer.fd >= 0 && S_ISSOCK(st.st_mode) && !answer.keep)
 			check_peer(answer.fd);
+		if (answer.fd >= 0 && S_ISSOCK(st.st_mode) && answer.keep)
+			check_met(answer.fd);
 		if (answer.fd >= 0 && !answer.keep)
 			close(answer.fd);
 		data += len;
 		size -= len;
 	}
+}
+
+/* A port for TCP, and one for UDP at which datagrams of three peers wait; and a table of names, of which the last has addresses that
+ * none may grant, and one that leads nowhere. */
+static void publish(struct server *server)
+{
+	static int tcp = -1, udp = -1, peers[NET_PEERS], senders[3];
+	static struct bz_host *table;
+	static const struct sockaddr_in any = {.sin_family = AF_INET, .sin_addr.s_addr = 0x0100007f};
+	struct sockaddr_in own;
+	socklen_t len = sizeof(own);
+
+	if (tcp < 0) {
+		tcp = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK, 0);
+		udp = socket(AF_INET, SOCK_DGRAM | SOCK_NONBLOCK, 0);
+		setsockopt(udp, SOL_SOCKET, SO_REUSEPORT, &(int){1}, sizeof(int));
+		if (bind(tcp, (void *)&any, sizeof(any)) < 0 || bind(udp, (void *)&any, sizeof(any)) < 0)
+			fail("bind");
+		getsockname(udp, (void *)&own, &len);
+		for (int i = 0; i < NET_PEERS; i++) {
+			peers[i] = socket(AF_INET, SOCK_DGRAM | SOCK_NONBLOCK, 0);
+			setsockopt(peers[i], SOL_SOCKET, SO_REUSEPORT, &(int){1}, sizeof(int));
+			if (bind(peers[i], (void *)&own, sizeof(own)) < 0)
+				fail("bind of a peer");
+		}
+		for (int i = 0; i < 3; i++) {
+			senders[i] = socket(AF_INET, SOCK_DGRAM, 0);
+			connect(senders[i], (void *)&own, sizeof(own));
+		}
+		table = calloc(BZ_NAMES_MAX, sizeof(*table));
+		if (!table)
+			fail("no memory");
+		for (int i = 0; i < BZ_HOST_ADDRESSES; i++)
+			table[63].addresses[i] = (struct bz_host_address){INT64_MAX, {[10] = 0xff, 0xff, 127, 0, i, 1}};
+	}
+	own = (struct sockaddr_in){.sin_family = AF_INET, .sin_port = htons(9), .sin_addr.s_addr = 0x0100007f};
+	for (int i = 0; i < NET_PEERS; i++) {
+		connect(peers[i], (void *)&own, sizeof(own));
+		server->peers[1][i] = (struct net_peer){.fd = peers[i]};
+		server->peers[0][i].fd = -1;
+	}
+	while (recv(udp, NULL, 0, MSG_DONTWAIT) >= 0)
+		;
+	for (int i = 0; i < 3; i++)
+		send(senders[i], "x", 1, 0);
+	server->ports[0] = tcp;
+	server->ports[1] = udp;
+	server->port_count = 2;
+	server->names = table;
+	server->names_fd = tcp; /* of no matter: it is handed over, and kept */
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
@@ -142,7 +204,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	server_grant(&server, grant_path("ro", path, sizeof(path)), true, false, "/ro");
 	/* Nobody listens on the discard port of loopback; what else is reached is a fault. */
 	server.rules[0] = (struct net_rule){.ip = {[10] = 0xff, 0xff, 127, 0, 0, 1}, .bits = 128, .scheme = BZ_TCP, .first = 9, .last = 9};
-	server.rule_count = 1;
+	server.rule_count = 2;
+	server.rules[1] = (struct net_rule){.scheme = BZ_TCP, .first = 9, .last = 9, .name = 64};
+	publish(&server);
 	server_grant(&server, grant_path("ro/f", path, sizeof(path)), true, true, "/f");
 	fstatat(outside, "f", &before, 0);
 	serve_all(&server, data, size);

@@ -166,10 +166,53 @@ static void stream_calls(void)
 			add(true, HOST_NR_recvmsg, fd, 0, 0, 0, 0, 0);
 	for (int bit = 0; bit < 32; bit++)
 		add(bit != 6 /* MSG_DONTWAIT */, HOST_NR_recvmsg, BZ_FD_CONTROL, 1, 1 << bit, 0, 0, 0);
-	for (int fd = -1; fd < 16; fd++)
+}
+
+/* Without a grant of the network none of them passes, with any argument that would do. */
+static void no_network_calls(void)
+{
+	for (int fd = -1; fd < 16; fd++) {
 		add(true, HOST_NR_accept4, fd, 0, 0, 0, 0, 0);
-	for (int fd = -1; fd < 16; fd++)
 		add(true, HOST_NR_shutdown, fd, 1, 0, 0, 0, 0);
+		add(true, HOST_NR_sendto, fd, 0, 0, 0, 0, 0);
+		add(true, HOST_NR_recvfrom, fd, 0, 0, 0, 0, 0);
+		add(true, HOST_NR_setsockopt, fd, 6, 1, 0, 4, 0);
+		add(true, HOST_NR_getsockopt, fd, 6, 11, 0, 0, 0);
+	}
+}
+
+/* With one: streams that were opened, no address, options by list.  Descriptor 99 does not exist. */
+static void network_calls(void)
+{
+	const uint64_t send = 0xc041, receive = 0x63; /* OOB MORE DONTWAIT NOSIGNAL; OOB PEEK TRUNC DONTWAIT */
+
+	for (int fd = 0; fd < 12; fd++) {
+		add(fd <= BZ_FD_LIBOS, HOST_NR_shutdown, fd, 1, 0, 0, 0, 0);
+		add(fd <= BZ_FD_LIBOS, HOST_NR_sendto, fd, 0, 0, 0x40, 0, 0);
+		add(fd <= BZ_FD_LIBOS, HOST_NR_recvfrom, fd, 0, 0, 0x40, 0, 0);
+		add(fd <= BZ_FD_LIBOS, HOST_NR_setsockopt, fd, 6, 1, 0, 4, 0);
+		add(fd <= BZ_FD_LIBOS, HOST_NR_getsockopt, fd, 6, 11, 0, 0, 0);
+	}
+	add_and_flip(HOST_NR_accept4, 3, 0, true, 99, 0, 0, 0, 0, 0);
+	add_and_flip(HOST_NR_shutdown, 1, 3, true, 99, 0, 0, 0, 0, 0);
+	add_and_flip(HOST_NR_sendto, 3, send, true, 99, 0, 0, 0, 0, 0);
+	add_and_flip(HOST_NR_sendto, 4, 0, false, 99, 0, 0, 0, 0, 0);
+	add_and_flip(HOST_NR_recvfrom, 3, receive, true, 99, 0, 0, 0, 0, 0);
+	add_and_flip(HOST_NR_recvfrom, 4, 0, false, 99, 0, 0, 0, 0, 0);
+	for (int level = -1; level < 300; level++)
+		for (int name = -1; name < (level == 1 || level == 6 || level == 0 || level == 41 ? 128 : 2); name++) {
+			/* SO_SNDBUF RCVBUF KEEPALIVE OOBINLINE LINGER RCVLOWAT; see tcp(7); IP_TOS; IPV6_TCLASS */
+			bool set = (level == 1 && (name == 7 || name == 8 || name == 9 || name == 10 || name == 13 || name == 18)) ||
+				   (level == 6 && ((name >= 1 && name <= 6) || name == 9 || name == 10 || name == 12 || name == 18 ||
+						   name == 25)) ||
+				   (level == 0 && name == 1) || (level == 41 && name == 67);
+			bool get = (level == 1 && (name == 4 || name == 7 || name == 8)) || (level == 6 && (name == 2 || name == 11));
+
+			if (work.count + 2 > PROBES)
+				return;
+			add(!set, HOST_NR_setsockopt, 99, level, name, 0, 4, 0);
+			add(!get, HOST_NR_getsockopt, 99, level, name, 0, 0, 0);
+		}
 }
 
 GUEST static void guest(uint64_t arg)
@@ -229,4 +272,8 @@ void test_main(void)
 	run("threads", thread_calls);
 	run("waiting", wait_calls);
 	run("streams", stream_calls);
+	if (boot->memory_limit)
+		run("network", network_calls);
+	else
+		run("no network", no_network_calls);
 }
