@@ -5,6 +5,7 @@
 #include "libos/kernel/dispatch.h"
 #include "libos/mm/mm.h"
 #include "libos/proc/proc.h"
+#include "libos/ptrace/ptrace.h"
 #include "libos/seccomp/seccomp.h"
 #include "libos/signal/signal.h"
 #include "libos/trace/trace.h"
@@ -75,6 +76,8 @@ static bool watch_enter(struct thread *t, struct bz_context *ctx, long *ret)
 		count_call(ctx->rax, e);
 	if (tracing())
 		trace_enter(t, ctx->rax, e, args);
+	if ((READ_ONCE(t->hooks) & HOOK_CALLS) && !ptrace_call_begins(t, ctx, ret))
+		return false;
 	if (!(READ_ONCE(t->hooks) & HOOK_SECCOMP))
 		return true;
 	switch (seccomp_check(t, ctx, ret)) {
@@ -96,10 +99,17 @@ void syscall_dispatch(struct thread *t, struct bz_context *ctx)
 	/* ~0 means "in no call", so an unknown number must not look like it. */
 	u64 nr = min(ctx->rax, (u64)SYSCALL_MAX);
 	bool watched = (boot->flags & (BZ_START_STATS | BZ_START_TRACE)) || READ_ONCE(t->hooks);
+	bool made = true;
 	long ret = -ENOSYS;
 
 	t->orig_rax = nr;
-	if (likely(!watched) || watch_enter(t, ctx, &ret))
+	if (unlikely(watched)) {
+		made = watch_enter(t, ctx, &ret);
+		nr = min(ctx->rax, (u64)SYSCALL_MAX); /* a tracer may have put another in its place */
+		if (t->orig_rax != ~0ull)
+			t->orig_rax = nr;
+	}
+	if (likely(made))
 		ret = likely(nr < SYSCALL_MAX) ? functions[nr](ctx->rdi, ctx->rsi, ctx->rdx, ctx->r10, ctx->r8, ctx->r9) : -ENOSYS;
 	/* A fork goes on here as another thread. */
 	t = current;
@@ -108,6 +118,10 @@ void syscall_dispatch(struct thread *t, struct bz_context *ctx)
 		ctx->rax = ret;
 	if (unlikely(watched) && tracing())
 		trace_leave(t, ret);
+	if (unlikely((READ_ONCE(t->hooks) & (HOOK_CALLS | HOOK_EMULATE)) == HOOK_CALLS)) {
+		ptrace_call_ends(t, ctx);
+		ret = ctx->rax;
+	}
 	if (is_restart(ret) && t->orig_rax != ~0ull)
 		signal_deliver(ctx);
 	t->orig_rax = ~0ull;

@@ -12,6 +12,7 @@
 #include "libos/proc/proc.h"
 #include "libos/proc/hold.h"
 #include "libos/proc/vfork.h"
+#include "libos/ptrace/ptrace.h"
 #include "libos/signal/signal.h"
 
 const struct bz_abi *host;
@@ -59,6 +60,7 @@ static void upcall_start(const struct bz_start *start)
 }
 
 #define FLAG_TRAP 0x100u	/* single step */
+#define STEPPING (HOOK_STEP | HOOK_WATCH) /* a tracer wants it, and no guest is to see it */
 
 /* Entered from guest code that may have been in a stub: from here on its own text alone is seen. */
 static void show_context(struct thread *t, struct bz_context *ctx)
@@ -123,6 +125,10 @@ static void return_to_guest(struct bz_context *ctx)
 		__atomic_store_n(&t->in_guest, 0, __ATOMIC_SEQ_CST);
 		thread_wait_hold(t);
 	}
+	if (unlikely(READ_ONCE(t->hooks) & STEPPING)) {
+		ctx->rflags |= FLAG_TRAP;
+		ctx->flags |= BZ_CTX_FULL;
+	}
 	real = rewrite_real(t->process->mm, ctx->rip);
 	if (real != ctx->rip) {
 		ctx->rip = real;
@@ -147,6 +153,8 @@ static void upcall_thread_start(void *arg, struct bz_context *ctx)
 	t->ctx = ctx;
 	if (t->process->image) {
 		launch_enter(t, ctx);
+		if (READ_ONCE(t->hooks) & HOOK_CALLS)
+			ptrace_call_ends(t, ctx); /* exec, in another picoprocess than it began */
 	} else {
 		*ctx = t->start_ctx;
 		write_fs_base(t->start_fs);
@@ -176,6 +184,8 @@ static void handle_fault(struct bz_context *ctx, const struct bz_exception *exc)
 	info.si_code = code;
 	/* FPE, ILL and TRAP name the instruction. */
 	info.fault.addr = rewrite_shown(t->process->mm, addr);
+	if (unlikely(READ_ONCE(t->hooks) & HOOK_WATCH) && sig == BZ_EXC_TRAP && ptrace_watch(t, t->ctx, &info))
+		return;
 	t->faulted = true;
 	signal_force(sig, &info);
 }
@@ -204,9 +214,13 @@ static void upcall_exception(struct bz_context *ctx, const struct bz_exception *
 		return_to_guest(ctx);
 		return;
 	}
+	if (unlikely(READ_ONCE(t->hooks) & STEPPING))
+		ctx->rflags &= ~(u64)FLAG_TRAP;
 	if (exc->kind == BZ_EXC_SYSCALL) {
 		rewrite_trapped(t, ctx);
 		syscall_dispatch(t, ctx);
+		if (unlikely(READ_ONCE(current->hooks) & HOOK_STEP))
+			ptrace_stepped(current);
 	} else if (exc->kind == BZ_EXC_TRAP && rewrite_is_entering(t->process->mm, ctx->rip) && !signal_is_pending()) {
 		ctx->flags |= BZ_CTX_FULL; /* the guest steps itself: on to its next instruction */
 	} else {
@@ -240,6 +254,8 @@ static void upcall_remote(struct bz_context *ctx)
 {
 	current->ctx = ctx;
 	show_context(current, ctx);
+	if (unlikely(READ_ONCE(current->hooks) & STEPPING))
+		ctx->rflags &= ~(u64)FLAG_TRAP;
 	current->stepping = current->faulted = false;
 	return_to_guest(ctx);
 }

@@ -100,9 +100,10 @@ struct inode;
 void mm_truncate_notify(struct inode *inode, u64 size);
 /* Do what other processes asked for; called on the way to the guest. */
 void mm_serve_requests(struct mm *mm);
-/* Copy to or from another address space, which does it itself: bytes, fewer where something cannot be touched; -ESRCH: it did not. */
+/* Copy to or from another address space, which does it itself: bytes, fewer where something cannot be touched; -ESRCH: it did not.  force: whatever
+ * its protection, as ptrace does; a private copy of a page is written that may not be written. */
 struct process;
-ssize_t mm_remote_copy(struct process *p, struct mm *mm, u64 addr, void *buf, size_t n, bool write);
+ssize_t mm_remote_copy(struct process *p, struct mm *mm, u64 addr, void *buf, size_t n, bool write, bool force);
 /* Make [addr, addr+len) accessible if it is to be faulted in by us (stack growth, grown file): before usercopy is
  * given up.  True: it is worth another try. */
 bool mm_fault_in(u64 addr, size_t len, bool write);

@@ -15,6 +15,7 @@ struct mm_request {
 	u64 size;		/* bytes to copy */
 	u64 addr;
 	bool write;		/* to addr */
+	bool force;
 	size_t copied;
 	u32 done;		/* the asker sleeps on it */
 	u8 data[];
@@ -29,13 +30,36 @@ static void request_put(struct mm_request *r)
 	}
 }
 
+/* What is left of one page, made accessible for that moment: other threads that find it otherwise wait for mm->lock.  False: no more. */
+static bool force_page(struct mm *mm, struct mm_request *r)
+{
+	u64 at = r->addr + r->copied, page = at & PAGE_MASK;
+	size_t n = min(page + PAGE_SIZE - at, r->size - r->copied), left;
+	struct vma *v = vma_find(mm, at);
+
+	if (!v || v->start > at || (r->write && vma_is_shared(v) && !(v->prot & PROT_WRITE)))
+		return false;
+	if (host->mem_protect(page, PAGE_SIZE, BZ_PROT_READ | BZ_PROT_WRITE))
+		return false;
+	left = r->write ? copy_fault_safe((void *)at, r->data + r->copied, n) : copy_fault_safe(r->data + r->copied, (void *)at, n);
+	if (host->mem_protect(page, PAGE_SIZE, host_prot(v->prot)))
+		panic("a page at %lx cannot be protected again", (unsigned long)page);
+	r->copied += n - left;
+	return !left;
+}
+
 /* In the address space that is asked for.  What cannot be touched now ends it: mappings are the host's, protections too. */
-static void copy_memory(struct mm_request *r)
+static void copy_memory(struct mm *mm, struct mm_request *r)
 {
 	void *at = (void *)r->addr;
 
-	if (r->addr < BZ_GUEST_HIGH && r->size <= BZ_GUEST_HIGH - r->addr)
-		r->copied = r->size - (r->write ? copy_fault_safe(at, r->data, r->size) : copy_fault_safe(r->data, at, r->size));
+	if (r->addr >= BZ_GUEST_HIGH || r->size > BZ_GUEST_HIGH - r->addr)
+		return;
+	if (r->write && r->force)
+		rewrite_restore(mm, r->addr & PAGE_MASK, PAGE_ALIGN(r->addr + r->size));
+	r->copied = r->size - (r->write ? copy_fault_safe(at, r->data, r->size) : copy_fault_safe(r->data, at, r->size));
+	while (r->force && r->copied < r->size && force_page(mm, r))
+		;
 }
 
 void mm_serve_requests(struct mm *mm)
@@ -51,7 +75,7 @@ void mm_serve_requests(struct mm *mm)
 		if (r->inode)
 			mm_cut_mappings(mm, r->inode, r->size);
 		else
-			copy_memory(r);
+			copy_memory(mm, r);
 		__atomic_store_n(&r->done, 1, __ATOMIC_SEQ_CST);
 		host->wake(&r->done, 1, ~0u, BZ_WAIT_SHARED);
 		request_put(r);
@@ -105,7 +129,7 @@ static void ask_to_cut(struct process *p, struct mm *mm, struct inode *inode, u6
 	request_put(r);
 }
 
-ssize_t mm_remote_copy(struct process *p, struct mm *mm, u64 addr, void *buf, size_t n, bool write)
+ssize_t mm_remote_copy(struct process *p, struct mm *mm, u64 addr, void *buf, size_t n, bool write, bool force)
 {
 	struct mm_request *r = kzalloc(sizeof(*r) + n);
 	ssize_t ret = -ESRCH;
@@ -116,6 +140,7 @@ ssize_t mm_remote_copy(struct process *p, struct mm *mm, u64 addr, void *buf, si
 	r->addr = addr;
 	r->size = n;
 	r->write = write;
+	r->force = force;
 	if (write)
 		memcpy(r->data, buf, n);
 	if (ask(p, mm, r)) {

@@ -46,7 +46,7 @@ static void side_advance(struct side *s, size_t n)
 static ssize_t move(const struct other *o, void *addr, void *buf, size_t n, bool write)
 {
 	if (o->mm)
-		return mm_remote_copy(o->process, o->mm, (u64)addr, buf, n, write);
+		return mm_remote_copy(o->process, o->mm, (u64)addr, buf, n, write, false);
 	return n - (write ? copy_to_user_partial(addr, buf, n) : copy_from_user_partial(buf, addr, n));
 }
 

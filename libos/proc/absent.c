@@ -7,12 +7,6 @@
 #include "libos/proc/internal.h"
 #include <linux/capability.h>
 
-SYSCALL(ptrace, long request, int pid, void *addr, void *data)
-{
-	/* As under a Yama policy that forbids it. */
-	return -EPERM;
-}
-
 SYSCALL(reboot, int magic, int magic2, unsigned int cmd, void *arg)
 {
 	return -EPERM;

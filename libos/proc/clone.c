@@ -6,10 +6,12 @@
 #include "libos/mm/mm.h"
 #include "libos/proc/internal.h"
 #include "libos/proc/vfork.h"
+#include "libos/ptrace/ptrace.h"
 #include "libos/seccomp/seccomp.h"
 #include "libos/signal/signal.h"
 #include "libos/tty/tty.h"
 #include "libos/vfs/vfs.h"
+#include <linux/ptrace.h>
 #include <linux/sched.h>
 
 #define CLONE_NS_FLAGS                                                                                       \
@@ -76,8 +78,11 @@ static void inherit_thread(struct thread *t, const struct clone_args *a)
 static void forget_thread(struct thread *t)
 {
 	mutex_lock(&tasklist_lock);
+	if (t->ptrace)
+		ptrace_unlink(t->ptrace);
 	thread_unhash(t);
 	mutex_unlock(&tasklist_lock);
+	ptrace_drain();
 	thread_put(t);
 }
 
@@ -133,6 +138,7 @@ static long clone_thread(const struct clone_args *a)
 	if (!t)
 		return -EAGAIN;
 	inherit_thread(t, a);
+	ptrace_child(t, PTRACE_EVENT_CLONE, a->flags & CLONE_PTRACE);
 	tid = t->tid;
 	ret = thread_attach(p, t);
 	if (ret) {
@@ -155,6 +161,8 @@ static long clone_thread(const struct clone_args *a)
 	/* It may have begun, and ended, by now; it sets the same number itself. */
 	WRITE_ONCE(t->host_tid, ret);
 	thread_put(t);
+	if (ptraced(current))
+		ptrace_event(PTRACE_EVENT_CLONE, tid);
 	return tid;
 }
 
@@ -307,10 +315,10 @@ static int share_memory(struct process *p, struct thread *t, struct process *par
 	return 0;
 }
 
-/* A child that its parent waits for, and whose end it cannot see before, runs on the parent's host thread. */
+/* A child that its parent waits for runs on the parent's host thread, but for one whose parent may have to stop for a tracer. */
 static bool borrows_thread(const struct clone_args *a)
 {
-	return (a->flags & (CLONE_VM | CLONE_VFORK)) == (CLONE_VM | CLONE_VFORK);
+	return (a->flags & (CLONE_VM | CLONE_VFORK)) == (CLONE_VM | CLONE_VFORK) && !ptraced(current);
 }
 
 static long clone_process(const struct clone_args *a)
@@ -319,6 +327,7 @@ static long clone_process(const struct clone_args *a)
 	struct vfork *v = NULL;
 	struct thread *t;
 	int ret, pidfd = -1;
+	u32 event;
 	i32 pid;
 
 	if (!p)
@@ -332,6 +341,9 @@ static long clone_process(const struct clone_args *a)
 	}
 	inherit_thread(t, a);
 	seccomp_inherit(t, current);
+	event = ptrace_clone_event(a->flags, a->exit_signal);
+	if (ptraced(current) && !(a->flags & CLONE_UNTRACED))
+		ptrace_child(t, event, a->flags & CLONE_PTRACE);
 	if ((a->flags & (CLONE_VM | CLONE_VFORK)) != CLONE_VM) {
 		t->altstack_sp = current->altstack_sp;
 		t->altstack_size = current->altstack_size;
@@ -394,8 +406,12 @@ static long clone_process(const struct clone_args *a)
 	if (a->flags & CLONE_PARENT_SETTID)
 		put_user(pid, (i32 *)a->parent_tid);
 begun:
+	if (ptraced(current) && !(a->flags & CLONE_UNTRACED))
+		ptrace_event(event, pid);
 	if (a->flags & CLONE_VFORK)
 		wait_for_vfork(p);
+	if ((a->flags & CLONE_VFORK) && ptraced(current))
+		ptrace_event(PTRACE_EVENT_VFORK_DONE, pid);
 	thread_put(t);
 	process_put(p);
 	return pid;

@@ -8,6 +8,7 @@
 #include "libos/kernel/dispatch.h"
 #include "libos/proc/internal.h"
 #include "libos/proc/vfork.h"
+#include "libos/ptrace/ptrace.h"
 #include "libos/signal/signal.h"
 #include "libos/vfs/fdtable.h"
 #include <linux/capability.h>
@@ -436,6 +437,8 @@ static int change_program(struct exec_image *img, struct bz_context *ctx)
 		process_exit_group(status);
 	}
 	t->orig_rax = ~0ull;
+	if (ptraced(t))
+		ptrace_exec(t);
 	return 0;
 }
 

@@ -6,9 +6,11 @@
 #include "libos/mm/mm.h"
 #include "libos/proc/internal.h"
 #include "libos/proc/vfork.h"
+#include "libos/ptrace/ptrace.h"
 #include "libos/signal/signal.h"
 #include "libos/trace/trace.h"
 #include "libos/vfs/vfs.h"
+#include <linux/ptrace.h>
 #include <linux/wait.h>
 #include <asm/siginfo.h>
 
@@ -124,7 +126,7 @@ static struct process *find_reaper(struct process *p)
 	return init_process;
 }
 
-static void fill_child_info(struct siginfo_kernel *info, struct process *p)
+void process_end_info(struct siginfo_kernel *info, const struct process *p)
 {
 	u32 code = p->exit_code;
 
@@ -160,7 +162,7 @@ static bool notify_parent(struct process *p)
 	struct siginfo_kernel info;
 	bool reap = parent_ignores(parent, p->exit_signal);
 
-	fill_child_info(&info, p);
+	process_end_info(&info, p);
 	p->zombie = 1;
 	waitq_wake_all(&p->pidfd_waitq, ~0u);
 	if (reap)
@@ -186,7 +188,7 @@ static void orphan_children(struct process *p)
 			info.si_signo = list_first(&c->threads, struct thread, node)->pdeathsig;
 			signal_send_process(c, info.si_signo, &info);
 		}
-		if (c->zombie && notify_parent(c))
+		if (c->zombie && !ptrace_hides(c, reaper) && notify_parent(c))
 			process_put(c);
 	}
 }
@@ -200,6 +202,11 @@ static bool leave_no_parent(struct process *p)
 	return true;
 }
 
+bool process_tell_end(struct process *p)
+{
+	return p->parent ? notify_parent(p) : leave_no_parent(p);
+}
+
 static void process_finish(struct process *p)
 {
 	struct files *files = p->files;
@@ -208,6 +215,7 @@ static void process_finish(struct process *p)
 	bool reaped = false;
 
 	process_exit_timers(p);
+	ptrace_tracer_ends(p);
 	if (p->exit_undo)
 		p->exit_undo(p);
 	/* Closing may wait for others (a pipe's reader is woken, a lock is released): before the parent hears of it. */
@@ -229,7 +237,8 @@ static void process_finish(struct process *p)
 	p->mm = NULL;
 	if (p != init_process) {
 		orphan_children(p);
-		reaped = p->parent ? notify_parent(p) : leave_no_parent(p);
+		if (!ptrace_zombie(p))
+			reaped = process_tell_end(p);
 	}
 	mutex_unlock(&tasklist_lock);
 	mm_put(mm);
@@ -293,6 +302,7 @@ void thread_exit(u32 code)
 	t->state = THREAD_DEAD;
 	mutex_unlock(&p->lock);
 	tenants = p->mm->tenants; /* of the last one nobody makes them any more */
+	ptrace_thread_ends(t, p->group_exit ? p->exit_code : code);
 	if (!last)
 		thread_unhash(t);
 	mutex_unlock(&tasklist_lock);
@@ -323,10 +333,14 @@ void thread_exit(u32 code)
 
 SYSCALL(exit, int code)
 {
+	if (ptraced(current))
+		ptrace_event(PTRACE_EVENT_EXIT, (code & 0xff) << 8);
 	thread_exit((code & 0xff) << 8);
 }
 
 SYSCALL(exit_group, int code)
 {
+	if (ptraced(current))
+		ptrace_event(PTRACE_EVENT_EXIT, (code & 0xff) << 8);
 	process_exit_group((code & 0xff) << 8);
 }

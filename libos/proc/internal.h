@@ -22,6 +22,10 @@ struct tenants;
 /* The last act of a process's last thread: `all` is what its memory map had. */
 void tenants_leave(struct tenants *all) __noreturn;
 
+struct siginfo_kernel;
+void process_end_info(struct siginfo_kernel *info, const struct process *p);
+/* Its parent hears that it has ended; true: nobody waits for it, and the tree's reference is the caller's.  Tasklist locked. */
+bool process_tell_end(struct process *p);
 struct process *process_lookup(i32 pid);	/* tasklist locked; no reference */
 bool threads_full(void);	/* no thread more can be had just now */
 bool process_publish(struct process *p, struct thread *t, struct process *parent, const struct thread *maker);

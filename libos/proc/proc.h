@@ -19,6 +19,7 @@ struct path;
 struct tty;
 struct seccomp_filter;
 struct landlock_domain;
+struct ptrace;
 
 #include "libos/signal/sigtypes.h"
 
@@ -37,7 +38,7 @@ struct rlimit_pair {
 	u64 soft, hard;
 };
 
-enum thread_state { THREAD_RUNNING, THREAD_SLEEPING, THREAD_STOPPED, THREAD_DEAD };
+enum thread_state { THREAD_RUNNING, THREAD_SLEEPING, THREAD_STOPPED, THREAD_TRACED, THREAD_DEAD };
 enum sleep_kind { SLEEP_NONE, SLEEP_FUTEX, SLEEP_HOST };
 
 struct thread {
@@ -106,11 +107,18 @@ struct thread {
 	u64 timer_slack, timer_slack_default;
 	i32 pdeathsig;
 	struct trace *trace;	  /* --trace: its line */
+	struct ptrace *ptrace;	  /* who traces it, and how; null: nobody.  Tasklist lock */
+	u32 stop_seen;		  /* of a traced thread: the last of p->stops that its tracer was told of */
 	struct vfork *vfork;	  /* it runs on the host thread of the one that made it (vfork.c); null */
 	struct alloc_cache cache;
 };
 
 #define HOOK_SECCOMP 1u
+#define HOOK_CALLS 2u	/* ptrace: it stops before and behind each call ... */
+#define HOOK_EMULATE 4u	/* ... and its tracer makes the call */
+#define HOOK_STEP 8u	/* it stops behind the next instruction */
+#define HOOK_TRAP 16u	/* it stops on its way to the guest */
+#define HOOK_WATCH 32u	/* its debug registers are looked at behind each instruction */
 
 struct process {
 	ref_t refs;
@@ -119,6 +127,8 @@ struct process {
 	struct list hash;	  /* by pid; tasklist lock */
 	struct process *parent;	  /* tasklist lock, as are the next lines */
 	struct list children, sibling;
+	struct list tracees;	  /* struct ptrace */
+	struct ptrace *ptrace;	  /* its first thread's, also when that has ended */
 	i32 pgrp, session;
 	i32 host_pid;		  /* the host's number of its picoprocess */
 	struct tty *tty;	  /* controlling terminal, referenced */
@@ -135,6 +145,7 @@ struct process {
 	void (*exit_undo)(struct process *p); /* semop's SEM_UNDO (sysvipc/); null: there is nothing to undo */
 	u32 group_exit;		  /* the process is ending; exit_code is final */
 	u32 stopped;		  /* job control: all threads stop */
+	u32 stops;		  /* how often that came about */
 	u32 exit_code;		  /* as wait(2) encodes it */
 	u32 exit_signal;
 	struct waitq exit_waitq;  /* threads that wait for children */

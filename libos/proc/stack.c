@@ -152,7 +152,7 @@ int stack_build(struct exec_image *img)
 	    put_pointers(&at, &strings, a->buf + a->argv_len, a->envc) || copy_to_user(at, b.auxv, 8ul * b.n))
 		return -EFAULT;
 	memcpy(b.p->auxv, b.auxv, sizeof(b.auxv));
-	b.p->auxv_len = b.n;
+	b.p->auxv_len = 8 * b.n;
 	img->sp = sp;
 	return 0;
 }

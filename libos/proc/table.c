@@ -7,6 +7,7 @@
 #include "libos/kernel/sysctl.h"
 #include "libos/mm/mm.h"
 #include "libos/proc/internal.h"
+#include "libos/ptrace/ptrace.h"
 #include "libos/seccomp/seccomp.h"
 #include "libos/signal/signal.h"
 #include "libos/vfs/vfs.h"
@@ -208,6 +209,7 @@ void thread_become_leader(struct thread *t)
 		t->tid = t->process->pid;
 		list_add(&t->hash, &thread_hash[(u32)t->tid % HASH_SIZE]);
 	}
+	ptrace_leader_gone(t);
 	mutex_unlock(&tasklist_lock);
 }
 
@@ -223,6 +225,7 @@ struct process *process_create_struct(struct process *parent)
 	list_init(&p->pid_hash);
 	list_init(&p->children);
 	list_init(&p->sibling);
+	list_init(&p->tracees);
 	list_init(&p->threads);
 	list_init(&p->timers);
 	waitq_init(&p->exit_waitq);
@@ -275,6 +278,7 @@ bool process_publish(struct process *p, struct thread *t, struct process *parent
 /* p is in no table and no tree any more; the tree's reference goes to the caller.  Tasklist locked. */
 void process_unhash(struct process *p)
 {
+	ptrace_reaped(p);
 	list_del(&p->hash);
 	list_del(&p->pid_hash);
 	list_del(&p->sibling);

@@ -1,5 +1,6 @@
 /* wait4(2), waitid(2): children's ends, stops and continuations.  Under the tasklist lock. */
 #include "libos/proc/internal.h"
+#include "libos/ptrace/ptrace.h"
 #include "libos/signal/signal.h"
 #include <linux/sched.h>
 #include <linux/wait.h>
@@ -81,6 +82,21 @@ static bool check_child(struct process *c, struct wait_request *r, struct proces
 	return true;
 }
 
+static int look_at_tracees(struct wait_request *r, int ret)
+{
+	struct ptrace_found f;
+	int found = ptrace_look(current->process, r->type, r->id, r->options, &f);
+
+	if (found == 1) {
+		r->pid = f.pid;
+		r->uid = f.uid;
+		r->status = f.status;
+		r->code = f.code;
+		fill_rusage(&r->ru, 0, 0, 0);
+	}
+	return max(ret, found);
+}
+
 /* 1: found.  0: children there are, but nothing to tell.  -ECHILD. */
 static int look(struct wait_request *r)
 {
@@ -92,12 +108,15 @@ static int look(struct wait_request *r)
 		if (!matches(c, r))
 			continue;
 		ret = 0;
-		if (check_child(c, r, &reaped)) {
+		if (!ptrace_hides(c, p) && check_child(c, r, &reaped)) {
 			ret = 1;
 			break;
 		}
 	}
+	if (ret != 1 && !list_empty(&p->tracees))
+		ret = look_at_tracees(r, ret);
 	mutex_unlock(&tasklist_lock);
+	ptrace_drain();
 	if (reaped)
 		process_put(reaped);
 	return ret;
@@ -184,6 +203,7 @@ SYSCALL(waitid, int which, int id, struct siginfo *uinfo, int options, struct ru
 		info.chld.pid = r.pid;
 		info.chld.uid = r.uid;
 		info.chld.status = r.code == CLD_EXITED ? r.status >> 8 & 0xff :
+				   r.code == CLD_TRAPPED ? r.status >> 8 :
 				   r.code == CLD_STOPPED ? r.status >> 8 & 0xff :
 				   r.code == CLD_CONTINUED ? SIGCONT : r.status & 0x7f;
 		if (uru && copy_to_user(uru, &r.ru, sizeof(r.ru)))
@@ -218,6 +238,12 @@ void process_report_state(struct process *p, u32 what, int sig)
 
 	if (!mine)
 		mutex_lock(&tasklist_lock);
+	/* Who traces its own child hears of that by the stops of its threads. */
+	if (what == PROC_WAIT_STOPPED && p->ptrace && p->ptrace->tracer == p->parent) {
+		if (!mine)
+			mutex_unlock(&tasklist_lock);
+		return;
+	}
 	p->wait_events = what;
 	p->stop_signal = sig;
 	tell_parent(p, what, sig);

@@ -1,5 +1,6 @@
 /* /proc/PID/maps, smaps and mem: the vma list as text; see proc(5).  Reads under mm->lock. */
 #include "libos/procfs/procfs.h"
+#include "libos/ptrace/ptrace.h"
 
 static void show_range(struct seq *s, const struct vma *v)
 {
@@ -231,33 +232,39 @@ int proc_smaps_rollup_show(struct seq *s, const struct pnode *n)
 	return 0;
 }
 
-/* mem: the own process's memory only; another address space is reached by a remote request (processes' issue). */
+/* mem: as a tracer's PTRACE_PEEKDATA and PTRACE_POKEDATA; other address spaces serve it themselves (mm/remote.c). */
+static size_t remote(struct process *p, void *addr, void *buf, size_t n, bool write)
+{
+	ssize_t got = p->mm ? mm_remote_copy(p, p->mm, (u64)addr, buf, n, write, true) : 0;
+
+	return max(got, (ssize_t)0);
+}
+
 static ssize_t mem_copy(struct file *f, struct iov_iter *it, i64 *pos, bool write)
 {
 	const struct pnode *n = pseudo_node(f->inode);
 	struct process *p = pnode_process(n);
 	char *page;
 	size_t done = 0;
-	bool own = p && p == current->process;
+	bool own = p && p->mm == current->process->mm;
 
-	if (p)
-		process_put(p);
 	if (!p)
 		return 0;
-	if (!own)
-		return -EACCES;
-	page = kmalloc(PAGE_SIZE);
-	if (!page)
-		return -ENOMEM;
+	page = own || (p->mm && ptrace_may_access(p)) ? kmalloc(PAGE_SIZE) : NULL;
+	if (!page) {
+		own |= p->mm && ptrace_may_access(p);
+		process_put(p);
+		return own ? -ENOMEM : -EACCES;
+	}
 	while (it->left) {
 		size_t want = min(it->left, PAGE_SIZE), got;
 		void *addr = (void *)(*pos + done);
 
 		if (write) {
 			want = iov_copy_from(it, page, want);
-			got = want - copy_to_user_partial(addr, page, want);
+			got = own ? want - copy_to_user_partial(addr, page, want) : remote(p, addr, page, want, true);
 		} else {
-			got = want - copy_from_user_partial(page, addr, want);
+			got = own ? want - copy_from_user_partial(page, addr, want) : remote(p, addr, page, want, false);
 			got = iov_copy_to(it, page, got);
 		}
 		done += got;
@@ -265,6 +272,7 @@ static ssize_t mem_copy(struct file *f, struct iov_iter *it, i64 *pos, bool writ
 			break;
 	}
 	kfree(page);
+	process_put(p);
 	*pos += done;
 	return done ? (ssize_t)done : it->left ? -EIO : 0;
 }

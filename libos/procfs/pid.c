@@ -3,6 +3,7 @@
  * from structures in the arena; the texts that live in guest memory on Linux (cmdline, environ) are copies there.
  */
 #include "libos/procfs/procfs.h"
+#include "libos/ptrace/ptrace.h"
 #include "libos/seccomp/seccomp.h"
 #include "libos/signal/signal.h"
 #include "libos/tty/tty.h"
@@ -147,6 +148,8 @@ static char state_char(const struct process *p, const struct thread *t)
 {
 	if (!t || t->state == THREAD_DEAD)
 		return 'Z';
+	if (t->state == THREAD_TRACED)
+		return 't';
 	if (p->stopped || t->state == THREAD_STOPPED)
 		return 'T';
 	/* Who has a signal to handle sleeps no longer, though it may not have run yet. */
@@ -160,6 +163,8 @@ static const char *state_name(char c)
 		return "R (running)";
 	case 'T':
 		return "T (stopped)";
+	case 't':
+		return "t (tracing stop)";
 	case 'Z':
 		return "Z (zombie)";
 	default:
@@ -292,8 +297,8 @@ static int status_show(struct seq *s, const struct pnode *n)
 	}
 	parent_and_tty(p, &ppid);
 	pending_sets(p, t, &ign, &cgt);
-	seq_printf(s, "Name:\t%s\nUmask:\t%04o\nState:\t%s\nTgid:\t%d\nNgid:\t0\nPid:\t%d\nPPid:\t%d\nTracerPid:\t0\n",
-		   t->comm, p->fs ? p->fs->umask : 0, state_name(state_char(p, t)), p->pid, t->tid, ppid);
+	seq_printf(s, "Name:\t%s\nUmask:\t%04o\nState:\t%s\nTgid:\t%d\nNgid:\t0\nPid:\t%d\nPPid:\t%d\nTracerPid:\t%d\n",
+		   t->comm, p->fs ? p->fs->umask : 0, state_name(state_char(p, t)), p->pid, t->tid, ppid, ptrace_tracer_pid(t));
 	status_ids(s, p);
 	if (p->mm)
 		status_memory(s, p->mm);

@@ -6,6 +6,7 @@
 #include "libos/seccomp/seccomp.h"
 #include "libos/kernel/dispatch.h"
 #include "libos/kernel/syscall.h"
+#include "libos/ptrace/ptrace.h"
 #include "libos/signal/signal.h"
 #include <linux/audit.h>
 #include <linux/capability.h>
@@ -104,12 +105,18 @@ static void trap(const struct seccomp_data *data, u32 ret)
 	signal_force(SIGSYS, &info);
 }
 
-enum seccomp_verdict seccomp_check(struct thread *t, struct bz_context *ctx, long *result)
+static struct seccomp_data data_of(const struct bz_context *ctx)
 {
-	struct seccomp_data data = {
+	return (struct seccomp_data){
 		.nr = ctx->rax, .arch = AUDIT_ARCH_X86_64, .instruction_pointer = ctx->rip,
 		.args = {ctx->rdi, ctx->rsi, ctx->rdx, ctx->r10, ctx->r8, ctx->r9},
 	};
+}
+
+enum seccomp_verdict seccomp_check(struct thread *t, struct bz_context *ctx, long *result)
+{
+	struct seccomp_data data = data_of(ctx);
+	bool skip = false;
 	u32 ret;
 
 	if (t->seccomp_mode == SECCOMP_MODE_STRICT) {
@@ -117,6 +124,15 @@ enum seccomp_verdict seccomp_check(struct thread *t, struct bz_context *ctx, lon
 		return SECCOMP_GO_ON;
 	}
 	ret = ask_filters(READ_ONCE(t->seccomp), &data);
+	if ((ret & SECCOMP_RET_ACTION_FULL) == SECCOMP_RET_TRACE && ptrace_seccomp(t, ctx, ret & SECCOMP_RET_DATA, &skip, result)) {
+		if (skip)
+			return SECCOMP_SKIP;
+		/* What the tracer made of it is asked about again; that it is to be traced is done. */
+		data = data_of(ctx);
+		ret = ask_filters(READ_ONCE(t->seccomp), &data);
+		if ((ret & SECCOMP_RET_ACTION_FULL) == SECCOMP_RET_TRACE)
+			return SECCOMP_GO_ON;
+	}
 	switch (ret & SECCOMP_RET_ACTION_FULL) {
 	case SECCOMP_RET_ALLOW:
 	case SECCOMP_RET_LOG:	/* there is no audit log */

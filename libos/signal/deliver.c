@@ -3,9 +3,11 @@
  * of signal(7), default actions, job control stops.
  */
 #include "libos/mm/mm.h"
+#include "libos/ptrace/ptrace.h"
 #include "libos/signal/internal.h"
 #include "libos/trace/trace.h"
 #include <asm/unistd_64.h>
+#include <linux/ptrace.h>
 
 #define SYSCALL_LENGTH 2	/* bytes of the instruction that a restart runs again */
 
@@ -92,6 +94,7 @@ static void stop_process(struct thread *t, int sig)
 	}
 	if (!p->stopped) {
 		p->stopped = 1;
+		p->stops++;
 		p->stop_signal = sig;
 		list_for_each(other, &p->threads, node)
 			signal_kick(other);
@@ -108,12 +111,12 @@ static void wait_while_stopped(struct thread *t)
 	struct process *p = t->process;
 
 	t->state = THREAD_STOPPED;
-	while (READ_ONCE(p->stopped) && !thread_must_exit(t)) {
+	while (READ_ONCE(p->stopped) && !thread_must_exit(t) && !ptraced(t)) {
 		u32 seq = thread_wake_seq();
 
 		if (p->mm)
 			mm_serve_requests(p->mm);
-		if (!READ_ONCE(p->stopped))
+		if (!READ_ONCE(p->stopped) || ptraced(t))
 			break;
 		WRITE_ONCE(current_tcb()->interrupted, 0);
 		__atomic_store_n(&t->sleep_kind, SLEEP_FUTEX, __ATOMIC_SEQ_CST);
@@ -129,6 +132,8 @@ static void wait_while_stopped(struct thread *t)
  */
 void signal_die(int sig)
 {
+	if (ptraced(current))
+		ptrace_event(PTRACE_EVENT_EXIT, sig);
 	process_exit_group(sig);
 }
 
@@ -161,6 +166,8 @@ static void run_handler(struct thread *t, struct bz_context *ctx, int sig, const
 	if (!(act->flags & SA_NODEFER))
 		block |= SIG_BIT(sig);
 	signal_set_blocked(block);
+	if (unlikely(READ_ONCE(t->hooks) & HOOK_STEP))
+		ptrace_stepped(t);
 }
 
 /* One signal.  False when there is none. */
@@ -173,8 +180,17 @@ static bool deliver_one(struct thread *t, struct bz_context *ctx, bool *handled)
 
 	mutex_lock(&s->lock);
 	sig = signal_take(t, ~t->blocked, &info);
-	if (sig) {
+	if (sig)
 		t->stop_taken = STOP_SIGNALS & SIG_BIT(sig);
+	if (ptraced(t) && sig && sig != SIGKILL) {
+		mutex_unlock(&s->lock);
+		sig = ptrace_signal(t, sig, &info);
+		if (!sig)
+			return true;
+		mutex_lock(&s->lock);
+		t->stop_taken = STOP_SIGNALS & SIG_BIT(sig);
+	}
+	if (sig) {
 		act = s->action[sig - 1];
 		if ((act.flags & SA_RESETHAND) && act.handler > (u64)SIG_IGN)
 			s->action[sig - 1].handler = (u64)SIG_DFL;
@@ -202,8 +218,15 @@ void signal_deliver(struct bz_context *ctx)
 
 	for (;;) {
 		thread_check_exit();
-		if (READ_ONCE(t->process->stopped)) {
-			wait_while_stopped(t);
+		if (unlikely(READ_ONCE(t->hooks) & HOOK_TRAP)) {
+			ptrace_trap(t);
+			continue;
+		}
+		if (signal_stopped(t)) {
+			if (ptraced(t))
+				ptrace_group_stop(t);
+			else
+				wait_while_stopped(t);
 			continue;
 		}
 		if (!deliver_one(t, ctx, &handled))
@@ -212,6 +235,7 @@ void signal_deliver(struct bz_context *ctx)
 			return;	/* the caller comes again while more are pending */
 	}
 	restart_without_handler(t, ctx);
+	t->orig_rax = ~0ull;
 	if (t->restore_mask) {
 		t->restore_mask = false;
 		signal_set_blocked(t->saved_mask);

@@ -138,6 +138,27 @@ void extended_state_restore(void *area)
 		panic("the vector registers cannot be restored");
 }
 
+int extended_state_set(void *area)
+{
+	return xstate_restore((void *)aligned(area), xfeatures);
+}
+
+void *extended_state_area(void *area)
+{
+	return (void *)aligned(area);
+}
+
+u32 extended_state_size(void)
+{
+	return xstate_bytes();
+}
+
+u64 extended_state_features(void)
+{
+	xstate_bytes();
+	return xfeatures;
+}
+
 static int save_extended(u64 fp)
 {
 	struct _fpx_sw_bytes sw = {

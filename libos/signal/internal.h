@@ -23,6 +23,11 @@
 int signal_take(struct thread *t, sigset_kernel set, struct siginfo_kernel *info);	/* sighand locked */
 void sigpending_drop(struct sigpending *p, sigset_kernel set);				/* sighand locked */
 struct sigqueue *sigqueue_alloc(u64 limit, struct posix_timer *timer);	/* null: the limit, or no memory */
+/* Its process is stopped by job control, and it is not one that its tracer let run meanwhile. */
+static inline bool signal_stopped(const struct thread *t)
+{
+	return READ_ONCE(t->process->stopped) && !(READ_ONCE(t->ptrace) && t->stop_seen == t->process->stops);
+}
 /* Make a thread look at its signals soon, wherever it is. */
 void signal_kick(struct thread *t);
 /* A timer's signal was taken from the queue: fill in overruns and arm it again (time/posix_timer.c). */

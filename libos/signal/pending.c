@@ -148,10 +148,10 @@ int signal_dequeue(sigset_kernel set, struct siginfo_kernel *info)
 
 void signal_recalc(struct thread *t)
 {
-	struct process *p = t->process;
+	const struct process *p = t->process;
 	sigset_kernel ready = (t->pending.set | p->shared_pending.set) & ~t->blocked;
 
-	WRITE_ONCE(t->signal_pending, ready || p->stopped || thread_must_exit(t));
+	WRITE_ONCE(t->signal_pending, ready || signal_stopped(t) || thread_must_exit(t) || (READ_ONCE(t->hooks) & HOOK_TRAP));
 }
 
 bool signal_still_pending(void)

@@ -4,6 +4,7 @@
  */
 #include "libos/signal/internal.h"
 #include "libos/kernel/syscall.h"
+#include "libos/ptrace/ptrace.h"
 #include <linux/eventpoll.h>
 #include <linux/resource.h>
 
@@ -133,7 +134,7 @@ int signal_post(struct process *p, struct thread *t, int sig, const struct sigin
 	mutex_lock(&p->sighand->lock);
 	cancel_opposites(p, sig);
 	/* An ignored signal is kept only while it is blocked: the action may change meanwhile. */
-	if (!signal_ignored(p, sig) || kept_blocked(p, t, sig))
+	if (!signal_ignored(p, sig) || kept_blocked(p, t, sig) || (t ? ptraced(t) : p->ptrace != NULL))
 		err = enqueue(p, t ? &t->pending : &p->shared_pending, sig, info, timer);
 	else if (timer)
 		err = 1;

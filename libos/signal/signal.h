@@ -24,6 +24,10 @@ void *extended_state_alloc(void);
 void extended_state_free(void *area);
 void extended_state_save(void *area);
 void extended_state_restore(void *area);
+int extended_state_set(void *area);		/* the same, of what may be wrong: -EFAULT */
+void *extended_state_area(void *area);		/* as XSAVE laid it out */
+u32 extended_state_size(void);
+u64 extended_state_features(void);
 void signal_force(int sig, const struct siginfo_kernel *info);
 /* The current process ends by it, as if it were its default action. */
 void signal_die(int sig) __noreturn;

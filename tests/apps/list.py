@@ -41,6 +41,24 @@ def big(name, size):
 
 LINES = "".join(f"{i * 37 % 101} line {i}\n" for i in range(500))
 
+DEBUGGED = r'''#include <pthread.h>
+#include <stdio.h>
+int counter;
+int add(int a, int b) { counter += a; return a + b; }
+void *run(void *arg) { return arg; }
+int main(void)
+{
+	pthread_t t;
+	int sum = 0;
+	for (int i = 1; i < 4; i++)
+		sum = add(i, sum);
+	pthread_create(&t, NULL, run, NULL);
+	pthread_join(t, NULL);
+	printf("%d %d\n", sum, counter);
+	return 0;
+}
+'''
+
 COREUTILS = [
     ("arch", []), ("base32", ["in"]), ("base64", ["in"]), ("basename", ["/a/b.c", ".c"]), ("cat", ["-n", "in"]),
     ("chmod", ["-v", "640", "in"]), ("cksum", ["in"]), ("comm", ["in", "in"]), ("cp", ["-v", "in", "copy"]),
@@ -235,6 +253,13 @@ def tests(quick):
     yield Test("awk-sed-grep", ["/bin/sh", "-c", "awk '{s+=$1} END {print s}' in; sed 's/line/LINE/' in | grep -c LINE"], prepare=infile)
     yield Test("ffmpeg", ["/bin/sh", "-c", "ffmpeg -v error -f lavfi -i testsrc=size=64x64:rate=1 -frames:v 1 -f rawvideo -threads 1 - "
                           "| sha256sum"], needs=["/usr/bin/ffmpeg"])
+    # Debuggers inside: what they trace is a process of the same sandbox.
+    yield Test("strace", ["/bin/sh", "-c", "strace -f -o log -e trace=execve,write,exit_group sh -c 'echo a; /bin/echo b; exit 3'; echo $?; "
+                          "sed 's/^[0-9]* *//; s/0x[0-9a-f]* /P /; s/si_pid=[0-9]*/si_pid=N/; s/[0-9]* vars/vars/' log | sort"], needs=["/usr/bin/strace"])
+    yield Test("gdb", ["/bin/sh", "-c", "gdb -q -batch -ex 'break add' -ex run -ex bt -ex finish -ex 'delete 1' -ex 'print add(3, 4)' -ex 'watch counter' "
+                       "-ex continue -ex 'info registers eflags' -ex 'delete 2' -ex 'thread apply all bt' -ex continue ./debugged 2>&1"],
+               needs=["/usr/bin/gdb", "/usr/bin/gcc"], prepare=compiled("debugged.c", DEBUGGED, "gcc -g -O0 -o debugged debugged.c -lpthread"),
+               normalise=lambda o: re.sub(rb"(?m)^(\[|Using host|warning).*\n", b"", re.sub(rb"0x7f\w+|LWP \d+|process \d+", b"N", o)))
     # Null pointers found by SIGSEGV, beside collections that stop all threads.
     yield Test("java-nulls", ["/usr/bin/java", "-XX:-OmitStackTraceInFastThrow", "-cp", ".", "Nulls"],
                needs=["/usr/bin/java", "/usr/bin/javac"], prepare=compiled("Nulls.java", JAVA_NULLS, "javac Nulls.java"), slow=True)

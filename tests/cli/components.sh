@@ -4,7 +4,7 @@ P=$2
 # An image's library OS has the components that were asked for, and what is left out is as on a kernel without it.
 image() { code 0 "$B" build -o "$T/image" ${1:+--components="$1"} "$P"; sleep 0.1; }
 all=$("$B" build --components=none -o "$T/none" "$P" 2>&1 | sed -n 's/.*there are: core, //p' | tr -d ,)
-[ "$(echo "$all" | wc -w)" -eq 19 ] || not_ok "components: '$all'"
+[ "$(echo "$all" | wc -w)" -eq 20 ] || not_ok "components: '$all'"
 [ ! -e "$T/none" ] || not_ok "an image with an unknown component was made"
 everything="epoll yes
 event yes
@@ -13,13 +13,14 @@ mqueue yes
 overlay yes
 pipe yes
 procfs yes
+ptrace yes
 seccomp yes
 sysvipc yes
 tty yes
 null yes
 shm yes
 thread yes"
-declare -A without=([epoll]=ENOSYS [event]=ENOSYS [landlock]=ENOSYS [mqueue]=ENOSYS [overlay]=EROFS [pipe]=ENOSYS [procfs]=ENOENT [seccomp]=ENOSYS [sysvipc]=ENOSYS [tty]=ENOENT)
+declare -A without=([epoll]=ENOSYS [event]=ENOSYS [landlock]=ENOSYS [mqueue]=ENOSYS [overlay]=EROFS [pipe]=ENOSYS [procfs]=ENOENT [ptrace]=ENOSYS [seccomp]=ENOSYS [sysvipc]=ENOSYS [tty]=ENOENT)
 
 image
 code 0 "$B" run "$T/image"; out "$everything"

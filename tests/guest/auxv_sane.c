@@ -25,6 +25,17 @@ int main(int argc, char **argv)
 	CHECK(zeroes < 6);
 	CHECK(getauxval(AT_MINSIGSTKSZ) >= 1000);
 	CHECK(getauxval(AT_HWCAP) != 0);
+	/* Debuggers read it all of a file. */
+	unsigned long file[128];
+	int fd = open("/proc/self/auxv", O_RDONLY);
+	ssize_t n = read(fd, file, sizeof(file));
+
+	CHECK(n > 0 && n % 16 == 0);
+	close(fd);
+	for (ssize_t i = 0; i < n / 8; i += 2)
+		if (file[i] != AT_HWCAP) /* of which the C library tells something else */
+			CHECK_EQ(file[i] ? getauxval(file[i]) : 0, file[i + 1]);
+	CHECK_EQ(file[n / 8 - 2], AT_NULL);
 	CHECK_EQ((uintptr_t)__builtin_frame_address(0) & 15, 0);
 	return 0;
 }
