@@ -469,7 +469,9 @@ struct bz_start {
 	uint64_t generation;	/* changes when a snapshot is restored or cloned */
 	struct bz_stdio stdio[3];
 	uint32_t port_count, ports; /* offset of an array of struct bz_port */
+	uint32_t user;		/* offset: USER[:GROUP], to be looked up by the guest; uid and gid are BZ_ID_USER then.  0: no */
 };
+#define BZ_ID_USER 0xfffffffeu	/* also as the owner of what lies on volumes: whoever that user is */
 #define BZ_START_TRACE 1u	/* print guest system calls with debug_log(BZ_LOG_TRACE) */
 #define BZ_START_STATS 2u	/* count guest system calls */
 #define BZ_START_ROOT_READONLY 4u

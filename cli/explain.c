@@ -31,8 +31,11 @@ static void print_program(const struct run *r)
 	printf("Command:");
 	for (size_t i = 0; i < r->argv.count; i++)
 		printf(" %s", shown(r->argv.item[i]));
-	printf("\nRuns as: uid %u, gid %u of the guest; directory %s; host name %s\n", r->spec.uid,
-	       r->spec.gid, shown(r->spec.cwd ? r->spec.cwd : "/"), shown(r->spec.hostname));
+	if (r->spec.user)
+		printf("\nRuns as: user %s of the guest's /etc/passwd", shown(r->spec.user));
+	else
+		printf("\nRuns as: uid %u, gid %u of the guest", r->spec.uid, r->spec.gid);
+	printf("; directory %s; host name %s\n", shown(r->spec.cwd ? r->spec.cwd : "/"), shown(r->spec.hostname));
 }
 
 static bool operators(const struct run_options *o, const struct sandbox_mount *m)

@@ -36,7 +36,7 @@ static const struct {
      "  -e, --env NAME[=VALUE]        set a variable; without a value, pass yours on\n"
      "      --env-file FILE           the same, a line each\n"
      "  -w, --workdir DIR             start there\n"
-     "  -u, --user UID[:GID]          whom it believes to be\n"
+     "  -u, --user USER[:GROUP]       whom it believes to be: numbers, or names of its own /etc/passwd\n"
      "      --hostname NAME           its host name\n"
      "      --entrypoint PROGRAM      run this instead of the image's own\n"
      "  -i, --interactive             standard input is attached (it always is, but with -d)\n"

@@ -1,6 +1,6 @@
 /*
  * Whom the guest's first process believes to be: -u, else the image's wish, else the person's own numbers for
- * a program of the host and root for an image.  Inside a sandbox uids are compatibility only.
+ * a program of the host and root for an image.  Names are looked up inside.  Uids of a sandbox are compatibility only.
  */
 #define _GNU_SOURCE
 #include <stdlib.h>
@@ -42,6 +42,11 @@ void identity_prepare(struct run *r)
 	}
 	if (!wish && r->program.kind == PROGRAM_IMAGE)
 		wish = r->image.manifest.user;
-	if (wish && *wish && !parse_pair(wish, &r->spec.uid, &r->spec.gid))
-		fail(EXIT_BARTIZAN, "-u: '%s': write numbers, UID or UID:GID; names are not looked up", wish);
+	if (!wish || !*wish)
+		return;
+	if (parse_pair(wish, &r->spec.uid, &r->spec.gid) && (r->program.kind == PROGRAM_HOST || !r->spec.uid || strchr(wish, ':')))
+		return;
+	/* As Docker does: the files in the sandbox say who that is, and which groups a number without one belongs to. */
+	r->spec.user = wish;
+	r->spec.uid = r->spec.gid = BZ_ID_USER;
 }

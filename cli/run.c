@@ -47,7 +47,7 @@ static void prepare_env(struct run *r)
 		strings_set(env, GUEST_PATH);
 	if (!strings_get(env, "HOSTNAME"))
 		strings_set(env, must_format("HOSTNAME=%s", r->spec.hostname));
-	if (!strings_get(env, "HOME"))
+	if (!r->spec.user && !strings_get(env, "HOME"))
 		strings_set(env, host ? "HOME=/tmp" : r->spec.uid ? "HOME=/" : "HOME=/root");
 	for (size_t i = 0; i < sizeof(passed) / sizeof(passed[0]); i++) {
 		const bool terminal = !strcmp(passed[i], "TERM");
@@ -71,7 +71,7 @@ static void prepare_view(struct run *r)
 	const struct run_options *o = &r->options;
 
 	if (r->program.kind == PROGRAM_HOST)
-		view_host(&r->view, o, &r->program, r->spec.uid, r->spec.gid);
+		view_host(&r->view, o, &r->program, r->spec.user ? getuid() : r->spec.uid, r->spec.user ? getgid() : r->spec.gid);
 	if (o->rootfs)
 		view_rootfs(&r->view, o->rootfs);
 	if (o->overlay)

@@ -140,6 +140,7 @@ static void fill_start(struct monitor *m, struct writer *w, struct bz_start *sta
 	start->files_max = m->plan.files_max;
 	start->uid = spec->uid;
 	start->gid = spec->gid;
+	start->user = spec->user ? put_string(w, spec->user) : 0;
 	start->argv = put_strings(w, spec->argv, &start->argc);
 	start->envp = put_strings(w, spec->envp, &start->envc);
 	start->exe = put_string(w, spec->exe);
@@ -178,7 +179,7 @@ static size_t start_size_bound(const struct sandbox_spec *spec)
 		     (spec->mounts[i].flags & BZ_MOUNT_TEXT ? spec->mounts[i].text_len + 16 : 0) +
 		     (spec->mounts[i].flags & BZ_MOUNT_SYMLINK ? strlen(spec->mounts[i].text) + 16 : 0);
 	n += strlen(spec->exe) + (spec->cwd ? strlen(spec->cwd) : 0) +
-	     (spec->hostname ? strlen(spec->hostname) : 0);
+	     (spec->hostname ? strlen(spec->hostname) : 0) + (spec->user ? strlen(spec->user) : 0);
 	return n;
 }
 

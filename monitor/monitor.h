@@ -100,6 +100,7 @@ struct sandbox_spec {
 	const char *hostname;	/* "bartizan" if NULL */
 	uint32_t umask;
 	uint32_t uid, gid;	/* of the guest's first process */
+	const char *user;	/* USER[:GROUP], which the library OS looks up; uid and gid are BZ_ID_USER then.  NULL: no */
 	const uint32_t *groups;
 	size_t group_count;
 

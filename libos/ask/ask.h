@@ -35,11 +35,4 @@ void ask_exec(struct ask *a);
 void ask_stream(struct ask *a);
 void ask_top(struct ask *a);
 
-/* Whom a process is to be: USER[:GROUP], names or numbers, by the guest's own /etc/passwd and /etc/group. */
-struct identity {
-	u32 uid, gid, ngroups, groups[64];
-	char home[256];		/* "": not known */
-};
-int identity_find(struct identity *id, const char *text);
-
 #endif

@@ -4,6 +4,7 @@
  * the table of them (sessions_lock).
  */
 #include "libos/ask/ask.h"
+#include "libos/proc/identity.h"
 #include "libos/proc/proc.h"
 #include "libos/signal/signal.h"
 #include "libos/stdio/stdio.h"

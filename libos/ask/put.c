@@ -4,6 +4,7 @@
  * root, `..` is refused.
  */
 #include "libos/ask/ask.h"
+#include "libos/proc/identity.h"
 #include "libos/proc/proc.h"
 #include "libos/vfs/namei.h"
 #include <asm/fcntl.h>
@@ -169,8 +170,8 @@ static void set_attributes(struct ask *a, const struct entry *e)
 
 	if (err)
 		return;
-	attr.uid = owners ? e->uid : boot->uid;
-	attr.gid = owners ? e->gid : boot->gid;
+	attr.uid = owners ? e->uid : identity_uid(boot->uid);
+	attr.gid = owners ? e->gid : identity_gid(boot->gid);
 	attr.mode = (p.dentry->inode->mode & S_IFMT) | e->mode;
 	attr.mtime = attr.atime = e->mtime * NSEC_PER_SEC;
 	if (S_ISLNK(attr.mode))

@@ -30,7 +30,7 @@ static void make_node(const struct chrdev *d)
 				     MKDEV(d->major, d->minor), &inode))
 		return;
 	if (d->major == 5 && d->minor == 1 && (boot->flags & BZ_START_TTY))
-		inode->uid = boot->uid; /* who logs in at the console owns it */
+		inode->uid = boot->user ? 0 : boot->uid; /* who logs in at the console owns it */
 	inode_put(inode);
 }
 

@@ -3,6 +3,7 @@
  * attributes too.  By a stream where one is open, since the name may be another file's by now.
  */
 #include "libos/hostfs/hostfs.h"
+#include "libos/proc/identity.h"
 #include <linux/xattr.h>
 
 static bool fresh(const struct inode *inode, i64 since)
@@ -78,9 +79,9 @@ static int set_attributes(struct inode *inode, const struct iattr *attr)
 		a.mode = attr->mode & 07777;
 	}
 	if (attr->valid & ATTR_UID)
-		a.uid = attr->uid;
+		a.uid = identity_host_uid(attr->uid);
 	if (attr->valid & ATTR_GID)
-		a.gid = attr->gid;
+		a.gid = identity_host_gid(attr->gid);
 	if (attr->valid & (ATTR_UID | ATTR_GID))
 		a.valid |= BZ_ATTR_OWNER;
 	if (attr->valid & ATTR_ATIME) {

@@ -4,6 +4,7 @@
  * milliseconds, longer where the grant says that nobody changes it.
  */
 #include "libos/hostfs/hostfs.h"
+#include "libos/proc/identity.h"
 
 #define BUCKETS 1024
 #define TTL_VOLUME (5 * 1000000ll)
@@ -102,8 +103,8 @@ void hnode_attr(struct inode *inode, const struct bz_attr *a, i64 at)
 	n->known = at;
 	n->attr_time = at;
 	inode->mode = a->kind << 12 | (a->mode & 07777);
-	inode->uid = a->uid;
-	inode->gid = a->gid;
+	inode->uid = identity_uid(a->uid);
+	inode->gid = identity_gid(a->gid);
 	inode->nlink = a->nlink;
 	inode->size = a->size;
 	inode->blocks = a->blocks;

@@ -3,6 +3,7 @@
  * and those of `bartizan exec` (ask/exec.c).  Each loads its program itself, in its own picoprocess.
  */
 #include "libos/mm/mm.h"
+#include "libos/proc/identity.h"
 #include "libos/proc/internal.h"
 #include "libos/signal/signal.h"
 #include "libos/stdio/stdio.h"
@@ -12,7 +13,7 @@
 #define STATUS_NOT_FOUND (127u << 8)
 #define STATUS_FAILED (125u << 8)
 
-static const char *boot_string(u32 off)
+const char *boot_string(u32 off)
 {
 	return (const char *)boot + off;
 }
@@ -170,6 +171,8 @@ static int prepare_image(struct process *p, struct launch *l)
 		err = exec_args_add(&img->args, l->program, false);
 	for (u32 i = 0; i < l->envc && !err; i++)
 		err = exec_args_add(&img->args, l->envp[i], true);
+	if (*l->home && !err)
+		err = exec_args_add(&img->args, l->home, true);
 	if (!err)
 		err = exec_image_check(img);
 	img->lacks = NULL;
@@ -221,6 +224,24 @@ void launch_undo(struct thread *t)
 	process_put(p);
 }
 
+/* Until here it was the guest's root, who can read the files that say who it is. */
+static int take_first_identity(struct cred *c, struct launch *l)
+{
+	const struct identity *id;
+	int err = identity_first(&id);
+
+	if (err)
+		return err;
+	l->uid = id->uid;
+	l->gid = id->gid;
+	l->ngroups = id->ngroups;
+	l->groups = id->groups;
+	launch_cred(c, l);
+	if (!env_value(l, "HOME"))
+		snprintf(l->home, sizeof(l->home), "HOME=%s", *id->home ? id->home : "/");
+	return 0;
+}
+
 struct thread *launch(struct launch *l)
 {
 	struct bz_tcb *tcb = current_tcb();
@@ -232,8 +253,12 @@ struct thread *launch(struct launch *l)
 	t->process->launched = l->launched;
 	/* Names are looked up as the process will see them. */
 	tcb->libos = t;
-	l->step = LAUNCH_STREAMS;
-	err = l->attach(t->process, l->arg);
+	l->step = LAUNCH_USER;
+	err = l->of_boot && boot->user ? take_first_identity(&t->process->cred, l) : 0;
+	if (!err) {
+		l->step = LAUNCH_STREAMS;
+		err = l->attach(t->process, l->arg);
+	}
 	if (!err) {
 		l->step = LAUNCH_CWD;
 		err = enter_cwd(t->process->fs, l->cwd);
@@ -257,7 +282,9 @@ u32 launch_explain(const struct launch *l, int err, char *text, size_t size)
 			  err == -ENOEXEC ? "not an x86-64 Linux program" :
 			  err == -ELIBBAD ? "its interpreter is damaged" : NULL;
 
-	if (l->step == LAUNCH_CWD)
+	if (l->step == LAUNCH_USER)
+		snprintf(text, size, "user %s: not in the sandbox's /etc/passwd, or its group not in /etc/group", boot_string(boot->user));
+	else if (l->step == LAUNCH_CWD)
 		snprintf(text, size, "working directory %s: %s", l->cwd, err == -ENOENT ? "does not exist" : "cannot be entered");
 	else if (l->step != LAUNCH_PROGRAM)
 		snprintf(text, size, "the standard streams cannot be opened (error %d)", -err);
@@ -293,8 +320,9 @@ static const char **boot_vectors(void)
 void launch_from_boot(struct launch *l)
 {
 	l->cwd = boot->cwd ? boot_string(boot->cwd) : "/";
-	l->uid = boot->uid;
-	l->gid = boot->gid;
+	l->of_boot = true;
+	l->uid = boot->user ? 0 : boot->uid;
+	l->gid = boot->user ? 0 : boot->gid;
 	l->ngroups = boot->group_count;
 	l->groups = (const u32 *)((const char *)boot + boot->groups);
 }

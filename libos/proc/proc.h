@@ -302,7 +302,7 @@ struct launched {
 	void (*ended)(struct launched *l, struct process *p);	/* in the process's own last thread */
 };
 
-enum launch_step { LAUNCH_MAKE, LAUNCH_STREAMS, LAUNCH_CWD, LAUNCH_PROGRAM };
+enum launch_step { LAUNCH_MAKE, LAUNCH_USER, LAUNCH_STREAMS, LAUNCH_CWD, LAUNCH_PROGRAM };
 struct launch {
 	const char *program;	/* a path, or a name to be found along PATH */
 	const char *cwd;
@@ -310,12 +310,15 @@ struct launch {
 	u32 argc, envc;
 	u32 uid, gid, ngroups;
 	const u32 *groups;
+	bool of_boot;		/* who it is may have to be looked up */
+	char home[264];		/* then: HOME=..., unless envp has one */
 	int (*attach)(struct process *p, void *arg); /* its descriptors and terminal; the calling thread passes for its own */
 	void *arg;
 	struct launched *launched; /* or null */
 	u32 step;		/* enum launch_step: how far it came */
 	char lacks[256];	/* the interpreter that cannot be opened */
 };
+const char *boot_string(u32 off);
 void launch_from_boot(struct launch *l);	/* identity and directory of the first process */
 u32 boot_environment(const char **v, u32 max);	/* the first process's; returns how many */
 /* Its first thread, not yet running, or an ERR_PTR.  In the template. */

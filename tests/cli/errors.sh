@@ -32,7 +32,8 @@ code 125 "$B" run --ulimit nofile=2:1 true; err 'above'
 code 0 "$B" run --ulimit nofile=3 "$(command -v busybox)" true
 code 126 "$B" run --ulimit data=0 true; err 'needs more memory than its limits allow'
 code 125 "$B" run -w relative true; err relative
-code 125 "$B" run -u nobody true; err "'nobody'"
+code 125 "$B" run -u nonesuch true; err "user nonesuch: not in the sandbox's /etc/passwd"
+code 125 "$B" run -u root:nonesuch true; err "user root:nonesuch: not in"
 code 125 "$B" run --name a/b true; err "'a/b'"
 code 125 "$B" run --env-file /nowhere true; err /nowhere
 code 125 "$B" run --here=no true; err "'no'"

@@ -80,17 +80,6 @@ void panic(const char *fmt, ...)
 	exit(1);
 }
 
-size_t strlcpy(char *dst, const char *src, size_t size)
-{
-	size_t n = strlen(src), m = n < size ? n : size - 1;
-
-	if (size) {
-		memcpy(dst, src, m);
-		dst[m] = 0;
-	}
-	return n;
-}
-
 void template_kick(void)
 {
 }
@@ -174,6 +163,11 @@ void epoll_file_released(struct file *f)
 }
 
 /* --- boot --- */
+
+const char *boot_string(u32 off)
+{
+	return (const char *)boot + off;
+}
 
 void rewrite_image_mounted(u64 base, u64 image_size) {}
 

@@ -2,7 +2,7 @@
  * Who a user name is, by the guest's own /etc/passwd and /etc/group (passwd(5), group(5)).  Files of the guest decide about
  * the guest alone: uids inside a sandbox are compatibility.
  */
-#include "libos/ask/ask.h"
+#include "libos/proc/identity.h"
 #include "libos/vfs/vfs.h"
 #include <asm/fcntl.h>
 
@@ -134,4 +134,43 @@ int identity_find(struct identity *id, const char *text)
 		find_memberships(id, user);
 	kfree(user);
 	return ok ? 0 : -ENOENT;
+}
+
+/* --- the first process's --- */
+
+static struct identity first;
+static bool found_first;
+
+int identity_first(const struct identity **id)
+{
+	int err;
+
+	if (!found_first) {
+		err = identity_find(&first, boot_string(boot->user));
+		if (err)
+			return err;
+		found_first = true;
+	}
+	*id = &first;
+	return 0;
+}
+
+u32 identity_uid(u32 uid)
+{
+	return uid == BZ_ID_USER && boot->user ? first.uid : uid;
+}
+
+u32 identity_gid(u32 gid)
+{
+	return gid == BZ_ID_USER && boot->user ? first.gid : gid;
+}
+
+u32 identity_host_uid(u32 uid)
+{
+	return boot->user && uid == first.uid ? BZ_ID_USER : uid;
+}
+
+u32 identity_host_gid(u32 gid)
+{
+	return boot->user && gid == first.gid ? BZ_ID_USER : gid;
 }
