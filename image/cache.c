@@ -11,7 +11,7 @@
 #include "image/image.h"
 
 #define SETTLED_SECONDS 2
-#define HOSTTEXT_VERSION 1 /* of what the prover finds */
+#define HOSTTEXT_VERSION 2 /* of what the prover finds */
 
 int cache_dir(const char *name, bool make)
 {

@@ -68,23 +68,44 @@ static bool decode_original(const struct patch_plan *p, uint32_t from, uint32_t 
 	       (d->insn.length == to - from || !goes_on);
 }
 
+/* No jump, call, return, interrupt or the like. */
+static bool moves_data(const struct decoded *d)
+{
+	switch (d->insn.meta.category) {
+	case ZYDIS_CATEGORY_CALL:
+	case ZYDIS_CATEGORY_COND_BR:
+	case ZYDIS_CATEGORY_INTERRUPT:
+	case ZYDIS_CATEGORY_RET:
+	case ZYDIS_CATEGORY_SYSCALL:
+	case ZYDIS_CATEGORY_SYSRET:
+	case ZYDIS_CATEGORY_SYSTEM:
+	case ZYDIS_CATEGORY_UNCOND_BR:
+		return false;
+	default:
+		return true;
+	}
+}
+
 bool opinion_agrees(const struct patch_plan *p, uint64_t stub)
 {
 	struct decoded was, is;
 
-	if (p->before) /* the jump stands in front, in place of one instruction, with which the stub begins */
-		return p->length == p->before && decode_original(p, 0, p->before, true, &was) && was.insn.mnemonic == ZYDIS_MNEMONIC_MOV &&
-		       !memcmp(p->stub, p->original, p->before);
-	if (!decode_original(p, 0, 2, true, &was) || was.insn.mnemonic != ZYDIS_MNEMONIC_SYSCALL)
+	/* The jump stands in front, in place of one instruction, with which the stub begins. */
+	if (p->before && (!decode_original(p, 0, p->before, true, &was) || leads_to(&was, 0) != UINT64_MAX || !moves_data(&was) ||
+			  memcmp(p->stub, p->original, p->before)))
+		return false;
+	if (p->before && p->length == p->before)
+		return was.insn.mnemonic == ZYDIS_MNEMONIC_MOV;
+	if (!decode_original(p, p->before, p->before + 2, true, &was) || was.insn.mnemonic != ZYDIS_MNEMONIC_SYSCALL)
 		return false;
 	for (uint32_t n = 0; n < p->count; n++) {
 		bool last = n + 1 == p->count;
-		uint32_t end = last ? p->length : p->from[n + 1];
+		uint32_t from = p->before + p->from[n], end = last ? p->length : p->before + p->from[n + 1];
 
-		if ((n == 0 && p->from[0] != 2) || !decode_original(p, p->from[n], end, !last || p->falls_through, &was) || p->to[n] >= p->stub_length ||
+		if ((n == 0 && p->from[0] != 2) || !decode_original(p, from, end, !last || p->falls_through, &was) || p->to[n] >= p->stub_length ||
 		    !decode(p->stub + p->to[n], p->stub_length - p->to[n], &is) ||
 		    !same_operation(&was, p->site + p->from[n], &is, stub + p->to[n]))
 			return false;
 	}
-	return p->count || p->length <= 2;
+	return p->count || p->length <= p->before + 2;
 }

@@ -85,15 +85,19 @@ static u64 next_leb(struct cursor *c)
 	return v;
 }
 
-/* The common entry's augmentation: how its FDEs write addresses, and whether they point to landing pads. */
-static bool read_common(const struct code_source *s, u64 addr, u8 *encoding, u8 *lsda)
+struct common {
+	u8 encoding, lsda;	/* how its FDEs write addresses, and what points to landing pads */
+	bool signal_frame;
+};
+
+/* The common entry's augmentation. */
+static bool read_common(const struct code_source *s, u64 addr, struct common *common)
 {
 	struct cursor c = {0};
 	u8 letters[8];
 	u32 n = 0;
 
-	*encoding = 0;
-	*lsda = ENC_OMIT;
+	*common = (struct common){.lsda = ENC_OMIT};
 	if (!s->read(s, addr + 8, c.byte, sizeof(c.byte)))
 		return false;
 	if (next(&c) != 1)	/* version */
@@ -108,12 +112,14 @@ static bool read_common(const struct code_source *s, u64 addr, u8 *encoding, u8 
 	next_leb(&c);		/* length of what follows */
 	for (u32 i = 1; i < n; i++) {
 		if (letters[i] == 'R')
-			*encoding = next(&c);
+			common->encoding = next(&c);
 		else if (letters[i] == 'L')
-			*lsda = next(&c);
+			common->lsda = next(&c);
 		else if (letters[i] == 'P')
 			c.at += (next(&c) & 7) == 4 || !(c.byte[c.at - 1] & 7) ? 8 : 4;
-		else if (letters[i] != 'S' && letters[i] != 'B')
+		else if (letters[i] == 'S')
+			common->signal_frame = true;
+		else if (letters[i] != 'B')
 			return false;
 	}
 	return !c.bad && c.at <= sizeof(c.byte);
@@ -123,12 +129,13 @@ enum verdict function_find(const struct code_source *s, const struct tables *u, 
 {
 	u64 fde = u->header ? search_table(s, u->header, addr) : scan_entries(s, u, addr), at;
 	u32 word[4];	/* length, distance to the common entry, start, size */
-	u8 encoding, lsda, length;
+	struct common common;
+	u8 length;
 	i32 pads = 0;
 
 	if (!fde || !s->read(s, fde, word, sizeof(word)) || !word[0] || word[0] == ~0u || !word[1])
 		return PATCH_NO_FUNCTION;
-	if (!read_common(s, fde + 4 - word[1], &encoding, &lsda) || encoding != ENC_PCREL_SDATA4)
+	if (!read_common(s, fde + 4 - word[1], &common) || common.encoding != ENC_PCREL_SDATA4)
 		return PATCH_NO_FUNCTION;
 	f->start = fde + 8 + (i64)(i32)word[2];
 	f->end = f->start + word[3];
@@ -137,8 +144,11 @@ enum verdict function_find(const struct code_source *s, const struct tables *u, 
 	at = fde + 16;
 	if (!s->read(s, at, &length, 1) || length >= 0x80)
 		return PATCH_NO_FUNCTION;
-	if (lsda != ENC_OMIT && (lsda != ENC_PCREL_SDATA4 || !s->read(s, at + 1, &pads, 4)))
+	if (common.lsda != ENC_OMIT && (common.lsda != ENC_PCREL_SDATA4 || !s->read(s, at + 1, &pads, 4)))
 		return PATCH_NO_FUNCTION;
+	/* Such an entry begins a byte early, for unwinders that look a return address up by the byte before it. */
+	if (common.signal_frame && addr > f->start)
+		f->start++;
 	f->landing_pads = pads != 0;
 	f->unwinds = true;
 	return PATCH_FITS;

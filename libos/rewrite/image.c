@@ -260,13 +260,21 @@ static u32 site_before(const struct rewrite_image *im, u64 rip)
 u64 image_real(const struct mm *mm, u64 rip)
 {
 	const struct rewrite_image *im = image_around(mm, rip);
-	u32 i = im ? site_before(im, rip) : 0;
-	const struct text_site *site = im ? &im->file->site[i] : NULL;
+	struct stub_map map;
+	u32 i;
 
-	for (u32 n = 0; im && n < site->moved; n++)
-		if (im->text + site->site + site->from[n] == rip)
-			return im->stubs + (u64)i * STUB_SIZE + site->to[n];
-	return rip;
+	if (!im)
+		return rip;
+	i = site_before(im, rip);
+	map = map_of(im->text, &im->file->site[i]);
+	return stub_real(&map, im->stubs + (u64)i * STUB_SIZE, rip);
+}
+
+bool image_is_site(const struct mm *mm, u64 rip)
+{
+	const struct rewrite_image *im = image_around(mm, rip);
+
+	return im && im->text + im->file->site[site_before(im, rip)].site == rip;
 }
 
 static const u8 *original_at(const struct rewrite_image *im, u64 addr)

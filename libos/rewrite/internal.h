@@ -44,11 +44,13 @@ void patches_hide(const struct rewrite *r, u64 addr, u8 *buf, size_t n);
 
 bool stub_is_entering(u32 before, u32 offset);	/* the guest's next instruction is still to come */
 u64 stub_shown(const struct stub_map *m, u32 offset);
+u64 stub_real(const struct stub_map *m, u64 stub, u64 rip);
 
 /* image.c: as the functions of rewrite.h, for text that an image holds patched. */
 bool image_entering(const struct mm *mm, u64 rip, bool *entering);	/* false: it lies in no such stub */
 u64 image_shown(const struct mm *mm, u64 rip);
 u64 image_real(const struct mm *mm, u64 rip);
+bool image_is_site(const struct mm *mm, u64 rip);
 /* The patch of which the address is among the displaced instructions, and these. */
 bool image_displaced(const struct mm *mm, u64 rip, struct stub_map *map, u8 original[PATCH_MAX]);
 void image_hide(const struct mm *mm, u64 addr, u8 *buf, size_t n);

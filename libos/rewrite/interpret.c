@@ -108,11 +108,11 @@ bool rewrite_interpret(const struct mm *mm, struct bz_context *ctx)
 	}
 	offset = ctx->rip - map.site;
 	for (u32 n = 0; n < map.moved; n++) {
-		u32 end = n + 1 < map.moved ? map.from[n + 1] : map.length;
+		u32 end = n + 1 < map.moved ? map.from[n + 1] : patch_behind(map.before, map.length);
 
 		if (map.from[n] != offset)
 			continue;
-		if (!interpret(ctx, original + offset, end - offset))
+		if (!interpret(ctx, original + map.before + offset, end - offset))
 			return false;
 		ctx->rip += end - offset;
 		ctx->flags |= BZ_CTX_FULL;

@@ -97,7 +97,7 @@ static bool note_bounds(const struct linear *l, struct targets *t, void *(*alloc
 		bounds_of(l, site, &f);
 		t->from[i] = f.start - t->start;
 		t->to[i] = f.end - t->start;
-		for (u32 d = 1; d < 32 && site + d < l->end; d++)
+		for (u32 d = 0; d < 32 && site + d < l->end; d++)
 			if (is_set(l->reached, site + d - l->start) || is_set(l->called, site + d - l->start))
 				t->reached[i] |= 1u << d;
 	}

@@ -43,17 +43,18 @@ static bool is_padding(const u8 *code, size_t n)
 	return true;
 }
 
-/* Which instructions behind the site are taken along.  `code`: what stands at the site. */
-static enum verdict measure(struct patch_plan *p, const u8 *code, u64 function_end)
+/* Which instructions behind the site are taken along to cover `need` bytes from there.  `code`: what stands at the site. */
+static enum verdict measure(struct patch_plan *p, const u8 *code, u64 function_end, u32 need)
 {
 	struct insn i = {0};
 	u32 at = 2;
 
-	while (at < PATCH_JUMP) {
+	p->count = 0;
+	while (at < need) {
 		if (i.length && ends_flow(&i)) {
-			if (!is_padding(code + at, PATCH_JUMP - at))
+			if (!is_padding(code + at, need - at))
 				return PATCH_NO_ROOM;
-			at = PATCH_JUMP;
+			at = need;
 			break;
 		}
 		if (p->count == PATCH_MOVED || !insn_decode(&i, code + at, 15))
@@ -66,7 +67,7 @@ static enum verdict measure(struct patch_plan *p, const u8 *code, u64 function_e
 		at += i.length;
 	}
 	p->length = at;
-	p->falls_through = !ends_flow(&i);
+	p->falls_through = !i.length || !ends_flow(&i);
 	memcpy(p->original, code, at);
 	return PATCH_FITS;
 }
@@ -77,11 +78,13 @@ struct walk {
 	u64 other;		/* the last `syscall` before the site, or 0 */
 	bool seen, indirect;	/* the site is an instruction; there is a jump through a register */
 	bool jumped_into, jumped_before;	/* into what is replaced behind the site, or between the bytes of `previous` */
+	bool jumped_at;				/* to the site itself */
 };
 
 static void note_jump(const struct patch_plan *p, struct walk *w, u64 to)
 {
 	w->jumped_into |= to > p->site && to < p->site + p->length;
+	w->jumped_at |= to == p->site;
 	w->jumped_before |= to < p->site && to > p->site - MOV_LONG;
 }
 
@@ -190,9 +193,10 @@ static enum verdict find_bounds(const struct code_source *s, const struct tables
 	return PATCH_FITS;
 }
 
+/* Among the instructions that were replaced, and not where the jump stands. */
 static bool is_behind(const struct patch_plan *p, u64 to)
 {
-	return to > p->site && to < p->site + p->length;
+	return to >= p->site + !p->before && to < p->site + patch_behind(p->before, p->length);
 }
 
 /* Does an instruction of another function lead among those behind the site?  True also if that function does not decode. */
@@ -229,7 +233,7 @@ static bool reached_from_outside(const struct patch_plan *p, const struct functi
 	struct function other;
 
 	if (f->whole)
-		return t->reached[target_index(t, p->site)] & ((1u << p->length) - 2);
+		return t->reached[target_index(t, p->site)] & ((1u << patch_behind(p->before, p->length)) - (p->before ? 1 : 2));
 	for (u64 at = from; at < to;) {
 		if (at >= f->start && at < f->end)
 			at = f->end;
@@ -255,6 +259,31 @@ static enum verdict prove_behind(const struct code_source *s, const struct funct
 	return PATCH_FITS;
 }
 
+/* The third way: from the instruction before the site on, with as little behind it as need be.  `code` is the function's, `window` the site's. */
+static bool prove_around(const struct code_source *s, const struct function *f, const struct tables *tables, const struct targets *t,
+			 const u8 *code, const u8 *window, struct patch_plan *p)
+{
+	u32 i = target_index(t, p->site), before;
+	struct insn previous;
+	struct walk w;
+
+	if (walk_function(p, f, code, &w) != PATCH_FITS || !w.previous || f->landing_pads || w.indirect || w.jumped_at ||
+	    (w.other && w.previous - w.other < PATCH_JUMP))
+		return false;
+	before = p->site - w.previous;
+	if (!insn_decode(&previous, code + (w.previous - f->start), before) || previous.kind != INSN_PLAIN || previous.relative_at ||
+	    measure(p, window, f->end, before + 2 < PATCH_JUMP ? PATCH_JUMP - before : 2) != PATCH_FITS || before + p->length > PATCH_MAX)
+		return false;
+	walk_function(p, f, code, &w);
+	if (w.jumped_into || i == t->count || (t->mask[i] & ((1u << p->length) - 1)))
+		return false;
+	p->before = before;
+	p->length += before;
+	memcpy(p->original, code + (w.previous - f->start), before);
+	memcpy(p->original + before, window, p->length - before);
+	return !reached_from_outside(p, f, s, tables, t);
+}
+
 static enum verdict prove_in(const struct code_source *s, const struct function *f, const struct tables *tables,
 			     const struct targets *t, u8 *code, struct patch_plan *p)
 {
@@ -267,14 +296,20 @@ static enum verdict prove_in(const struct code_source *s, const struct function 
 		;
 	if (!is_syscall(window, sizeof(window)) || !s->read(s, f->start, code, f->end - f->start))
 		return PATCH_UNREADABLE;
-	measured = measure(p, window, f->end);
+	measured = measure(p, window, f->end, PATCH_JUMP);
 	v = walk_function(p, f, code, &w);
 	if (v != PATCH_FITS)
 		return v;
 	if (is_restorer(f, &w, code, p->site))
 		return PATCH_RESTORER;
 	v = measured == PATCH_FITS ? prove_behind(s, f, t, tables, &w, p) : measured;
-	return v != PATCH_FITS && prove_before(f, &w, code, p) ? PATCH_FITS : v;
+	if (v == PATCH_FITS || prove_before(f, &w, code, p))
+		return PATCH_FITS;
+	/* The verdict is that of the first way. */
+	if (prove_around(s, f, tables, t, code, window, p))
+		return PATCH_FITS;
+	*p = (struct patch_plan){.site = p->site};
+	return v;
 }
 
 /* Is it worth decoding the whole text?  Of a few sites spread over it, most are in no table. */
@@ -297,6 +332,12 @@ enum verdict patch_prove(const struct code_source *s, const struct tables *table
 	struct function f;
 	enum verdict v = find_bounds(s, tables, t, site, &f);
 	u8 *code;
+
+	/* Into which the entry's last instruction falls. */
+	if (v == PATCH_NO_FUNCTION && find_bounds(s, tables, t, site - 1, &f) == PATCH_FITS && f.end == site) {
+		f.end = site + 2;
+		v = PATCH_FITS;
+	}
 
 	*plan = (struct patch_plan){.site = site};
 	if (v != PATCH_FITS)

@@ -8,7 +8,11 @@
  * jump or call from elsewhere.
  *
  * Where that cannot be shown, but a `mov $number, %eax` stands directly before the `syscall`, the jump may replace that one
- * instruction: nothing arrives between its bytes.  The `syscall` stays, and traps for who goes there by another way.
+ * instruction: nothing arrives between its bytes.  The `syscall` stays, and traps for who goes there by another way.  (Some code
+ * lets its entry in .eh_frame end with that mov, for what comes out of a clone has no caller.)
+ *
+ * Where that does not help either, because there is no room behind, the jump may begin at the instruction before the `syscall` and
+ * replace both, if the same is shown for the `syscall` as for what is behind it.
  */
 #ifndef LIBOS_REWRITE_PROVE_H
 #define LIBOS_REWRITE_PROVE_H
@@ -83,10 +87,10 @@ bool linear_scan(const struct code_source *s, const struct tables *tables, void 
 
 struct patch_plan {
 	u64 site;
-	u8 before;		/* bytes before the site at which the jump stands, and which the stub begins with; then none is moved */
-	u8 length;		/* bytes replaced */
-	u8 count;		/* instructions moved */
-	u8 from[PATCH_MOVED];	/* their offsets from the jump ... */
+	u8 before;		/* bytes before the site, an instruction, at which the jump stands and with which the stub begins */
+	u8 length;		/* bytes replaced; not more than `before`: the site itself stays */
+	u8 count;		/* instructions behind the site that are moved */
+	u8 from[PATCH_MOVED];	/* their offsets from the site ... */
 	u8 to[PATCH_MOVED];	/* ... and in the stub */
 	u8 original[PATCH_MAX];
 	u8 jump[PATCH_MAX];	/* what replaces them */
@@ -98,6 +102,16 @@ struct patch_plan {
 static inline u64 patch_start(const struct patch_plan *p)
 {
 	return p->site - p->before;
+}
+/* How far behind the site the guest goes on. */
+static inline u32 patch_behind(u32 before, u32 length)
+{
+	return length > before ? length - before : 2;
+}
+/* The `syscall` itself is among what was replaced, though the jump begins before it. */
+static inline bool patch_is_around(u32 before, u32 length)
+{
+	return before && length > before;
 }
 /* Prove the site and fill plan->before, length, count, from, original. */
 enum verdict patch_prove(const struct code_source *s, const struct tables *tables, const struct targets *t, u64 site,

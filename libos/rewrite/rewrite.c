@@ -7,7 +7,6 @@
 
 #define HOT 32		/* traps at a site before it is worth the proof: about what the proof costs */
 #define HOT_WAYS 4
-#define SYSCALL_LENGTH 2
 #define HOT_TEXT 1024	/* ... and of the process in all, if the whole text has to be looked through first */
 
 static struct patch *patch_at(const struct rewrite *r, u32 index)
@@ -60,7 +59,17 @@ u64 stub_shown(const struct stub_map *m, u32 offset)
 	for (u32 n = 0; n < m->moved; n++)
 		if (m->to[n] == offset)
 			return m->site + m->from[n];
-	return m->site + (m->before ? SYSCALL_LENGTH : m->length);
+	return m->site + patch_behind(m->before, m->length);
+}
+
+u64 stub_real(const struct stub_map *m, u64 stub, u64 rip)
+{
+	if (rip == m->site && patch_is_around(m->before, m->length))
+		return stub + m->before;
+	for (u32 n = 0; n < m->moved; n++)
+		if (m->site + m->from[n] == rip)
+			return stub + m->to[n];
+	return rip;
 }
 
 /* The patch whose stub the address lies in, or null. */
@@ -88,11 +97,11 @@ bool rewrite_is_entering(const struct mm *mm, u64 rip)
 
 struct patch *patch_around(const struct rewrite *r, u64 rip)
 {
-	for (u32 back = 1; back < PATCH_MAX; back++) {
+	for (u32 back = 0; back < PATCH_MAX; back++) {
 		struct patch *p = patch_find(r, rip - back);
 
 		if (p)
-			return back < p->map.length ? p : NULL;
+			return back < patch_behind(p->map.before, p->map.length) ? p : NULL;
 	}
 	return NULL;
 }
@@ -110,15 +119,18 @@ u64 rewrite_real(const struct mm *mm, u64 rip)
 	const struct patch *p = r ? patch_around(r, rip) : NULL;
 
 	if (p && READ_ONCE(p->live))
-		for (u32 n = 0; n < p->map.moved; n++)
-			if (p->map.site + p->map.from[n] == rip)
-				return p->stub + p->map.to[n];
+		return stub_real(&p->map, p->stub, rip);
 	return image_real(mm, rip);
 }
 
 bool rewrite_displaced(const struct mm *mm, u64 rip)
 {
-	return rewrite_real(mm, rip) != rip;
+	const struct rewrite *r = READ_ONCE(mm->rewrite);
+	const struct patch *p = r ? patch_around(r, rip) : NULL;
+	u64 real = rewrite_real(mm, rip);
+
+	/* A `syscall` that was replaced is still to come, and can wait for a signal. */
+	return real != rip && !(p && READ_ONCE(p->live) ? rip == p->map.site : image_is_site(mm, rip));
 }
 
 /* --- patching ------------------------------------------------------------------------------------------ */

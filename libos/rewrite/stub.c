@@ -96,7 +96,7 @@ enum verdict patch_lay_out(struct patch_plan *plan, u64 stub)
 	for (u32 n = 0; n < plan->count; n++) {
 		u8 code[15 + PATCH_MAX] = {0};
 
-		memcpy(code, plan->original + plan->from[n], plan->length - plan->from[n]);
+		memcpy(code, plan->original + plan->before + plan->from[n], plan->length - plan->before - plan->from[n]);
 		if (!insn_decode(&i, code, 15))
 			return PATCH_UNDECODED;
 		plan->to[n] = w.at;
@@ -104,7 +104,7 @@ enum verdict patch_lay_out(struct patch_plan *plan, u64 stub)
 	}
 	if (plan->falls_through) {
 		put_byte(&w, 0xe9);
-		put_distance(&w, plan->before ? shown : plan->site + plan->length, 0);
+		put_distance(&w, plan->site + patch_behind(plan->before, plan->length), 0);
 	}
 	plan->stub_length = w.at;
 	/* The jump, and behind it what no one reaches. */

@@ -24,9 +24,10 @@
 #include <time.h>
 #include <unistd.h>
 
-#define FUNCTIONS 4
+#define FUNCTIONS 5
 #define BEHIND 0
-#define BEFORE 1		/* this one's jump stands before the `syscall` */
+#define BEFORE 1		/* the jumps of these stand before the `syscall` */
+#define AROUND 2
 #define STEPS_MAX 6000
 #define SEEN_MAX 4096
 #define PATIENCE_MS 20000
@@ -40,7 +41,7 @@
 #define LIBOS_LOW 0x200000000000ul
 #define LIBOS_HIGH 0x300000000000ul
 
-static const char *const names[FUNCTIONS] = {"behind", "before", "window", "libc"};
+static const char *const names[FUNCTIONS] = {"behind", "before", "around", "window", "libc"};
 
 struct run {
 	const char *where;
@@ -465,7 +466,7 @@ static void follow(struct run *r, bool native, const char *where, char **argv, c
 	memcpy(r->site, sites, sizeof(r->site));
 	start(r, argv);
 	reply = line(r, "at", PATIENCE_MS);
-	if (!reply || sscanf(reply, "at %lx %lx %lx %lx %lx", &e[0], &e[1], &e[2], &e[3], &nonce) != 5)
+	if (!reply || sscanf(reply, "at %lx %lx %lx %lx %lx %lx", &e[0], &e[1], &e[2], &e[3], &e[4], &nonce) != 6)
 		die("%s: the program does not begin", where);
 	memcpy(r->entry, e, sizeof(e));
 	r->traced = find_process(nonce);
@@ -478,7 +479,10 @@ static void follow(struct run *r, bool native, const char *where, char **argv, c
 	for (int f = 0; f < FUNCTIONS; f++) {
 		if (native)
 			r->site[f] = find_bytes(r, e[f], 0x0f, 0x05);
-		patched += byte_at(r, e[f] + r->site[f]) == JUMP || (f == BEFORE && byte_at(r, e[f] + 1) == JUMP);
+		if (byte_at(r, e[f] + r->site[f]) == JUMP || ((f == BEFORE || f == AROUND) && byte_at(r, e[f] + 1) == JUMP))
+			patched++;
+		else if (!native && !trap_only)
+			printf("%s: %s is not patched\n", where, names[f]);
 	}
 	every_instruction(r);
 	order(r, 'q');

@@ -32,16 +32,18 @@
  * read(2) by four functions.  A breakpoint stands at their first byte.
  * behind:	the jump takes what follows; negated once, so that doing it twice or never shows
  * before:	a branch leads behind the syscall, the jump takes the mov
+ * around:	a branch leads behind the jump behind the syscall: what is before it, it and that jump are taken
  * window:	as __syscall_cancel_arch of glibc since 2.41 and __syscall_cp_asm of musl: who is interrupted in
  *		[window_begin, window_end) is taken to have had no effect and goes to window_cancel
  */
 long behind(int fd, void *buf, size_t n);
 long before(int fd, void *buf, size_t n);
+long around(int fd, void *buf, size_t n);
 long window(int fd, void *buf, size_t n);
 extern char window_begin[], window_end[], window_cancel[];
 
 __asm__(".text\n"
-	".globl behind, before, window, window_begin, window_end, window_cancel\n"
+	".globl behind, before, around, window, window_begin, window_end, window_cancel\n"
 	".type behind, @function\n"
 	"behind:\n"
 	".cfi_startproc\n"
@@ -68,6 +70,20 @@ __asm__(".text\n"
 	"	ret\n"
 	".cfi_endproc\n"
 	".size before, . - before\n"
+	".type around, @function\n"
+	"around:\n"
+	".cfi_startproc\n"
+	"	nop\n"
+	"	xor %eax, %eax\n"
+	"	syscall\n"
+	"	jmp 3f\n"
+	"2:	nop\n"
+	"3:	neg %rax\n"
+	"	cmp $77, %rax\n"
+	"	je 2b\n"
+	"	ret\n"
+	".cfi_endproc\n"
+	".size around, . - around\n"
 	".type window, @function\n"
 	"window:\n"
 	".cfi_startproc\n"
@@ -99,7 +115,7 @@ static long through_libc(int fd, void *buf, size_t n)
 }
 
 static const struct { const char *name; long (*call)(int, void *, size_t); void *entry; } function[] = {
-	{"behind", behind, behind}, {"before", before, before}, {"window", window, window}, {"libc", through_libc, read},
+	{"behind", behind, behind}, {"before", before, before}, {"around", around, around}, {"window", window, window}, {"libc", through_libc, read},
 };
 
 static int pipe_end[2];
@@ -151,7 +167,7 @@ static void *follow_orders(void *unused)
 	/* Not by read(): there may stand a breakpoint, and this thread is not traced. */
 	while (syscall(SYS_read, 0, order, 1) == 1) {
 		switch (*order) {
-		case '0': case '1': case '2': case '3':
+		case '0': case '1': case '2': case '3': case '4':
 			chosen = *order - '0';
 			break;
 		case 'g':
@@ -215,14 +231,14 @@ int main(int argc, char **argv)
 	sigaction(SIGUSR2, &sa, NULL);
 	/* So often that the sites are hot. */
 	for (int i = 0; i < 5000; i++)
-		for (chosen = 0; chosen < 4; chosen++)
+		for (chosen = 0; chosen < 5; chosen++)
 			if (write(pipe_end[1], "x", 1) != 1 || labs(function[chosen].call(pipe_end[0], &byte, 1)) != 1)
 				return 2;
 	chosen = 0;
 	caller = pthread_self();
 	pthread_create(&other, NULL, follow_orders, NULL);
-	snprintf(line, sizeof(line), "at %p %p %p %p %p\n", function[0].entry, function[1].entry, function[2].entry,
-		 function[3].entry, (void *)token);
+	snprintf(line, sizeof(line), "at %p %p %p %p %p %p\n", function[0].entry, function[1].entry, function[2].entry,
+		 function[3].entry, function[4].entry, (void *)token);
 	say(line);
 	for (;;) {
 		while (sem_wait(&go))

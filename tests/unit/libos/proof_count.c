@@ -84,7 +84,7 @@ static void check_stub(const struct patch_plan *p, u64 stub)
 			abort();
 	if (at != p->stub_length || (i.kind != INSN_JUMP && i.kind != INSN_RETURN))
 		abort();
-	if (p->falls_through && stub + at + (i64)i.target != p->site + (p->before ? 2 : p->length))
+	if (p->falls_through && stub + at + (i64)i.target != p->site + patch_behind(p->before, p->length))
 		abort();
 }
 

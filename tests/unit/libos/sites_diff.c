@@ -104,11 +104,11 @@ static size_t exits_of(const struct patch_plan *p, uint64_t bias, uint64_t exits
 	struct insn i;
 	size_t n = 0;
 
-	exits[n++] = bias + (p->before ? p->site + 2 : p->site + p->length);
+	exits[n++] = bias + p->site + patch_behind(p->before, p->length);
 	for (unsigned int k = 0; k < p->count; k++) {
 		unsigned char code[15 + PATCH_MAX] = {0};
 
-		memcpy(code, p->original + p->from[k], p->length - p->from[k]);
+		memcpy(code, p->original + p->before + p->from[k], p->length - p->before - p->from[k]);
 		if (insn_decode(&i, code, 15) && (i.kind == INSN_JUMP || i.kind == INSN_BRANCH))
 			exits[n++] = bias + p->site + p->from[k] + i.length + (uint64_t)(int64_t)i.target;
 	}
@@ -118,6 +118,8 @@ static size_t exits_of(const struct patch_plan *p, uint64_t bias, uint64_t exits
 /* An address in the stub, as it would be shown. */
 static uint64_t shown(const struct patch_plan *p, uint64_t stub, uint64_t bias, uint64_t rip)
 {
+	if (rip == stub)
+		return bias + patch_start(p);
 	for (unsigned int k = 0; k < p->count; k++)
 		if (rip == stub + p->to[k])
 			return bias + p->site + p->from[k];
@@ -128,6 +130,33 @@ static int differ(const char *what, const char *file, const struct patch_plan *p
 {
 	printf("%s: site %#lx: %s\n", file, (unsigned long)p->site, what);
 	return 1;
+}
+
+/* What the instruction before the site makes of the registers, natively; the state goes on from there.  False: it faulted. */
+static bool run_front(const struct patch_plan *p, uint64_t at, uint64_t site, struct outcome *o)
+{
+	unsigned char under = *(unsigned char *)site;
+	bool arrived;
+
+	if (!patch_is_around(p->before, p->length))
+		return true;
+	*(unsigned char *)site = 0xcc;
+	run(o, at);
+	*(unsigned char *)site = under;
+	arrived = o->sig == SIGTRAP && (uint64_t)o->rip == site + 1;
+	for (int r = 0; arrived && r < GENERAL; r++)
+		start[r] = o->reg[r];
+	if (arrived)
+		start_flags = o->flags;
+	return arrived;
+}
+
+static int compare_around(const char *file, const struct patch_plan *p, const greg_t *reached, greg_t flags)
+{
+	for (int r = 0; r < GENERAL; r++)
+		if (r != REG_RCX && r != REG_R11 && entered[r] != (uint64_t)reached[r])
+			return differ("entered with another register", file, p);
+	return (greg_t)(entry_flags & FLAGS) != flags ? differ("entered with other flags", file, p) : 0;
 }
 
 static int compare_entry(const char *file, const struct patch_plan *p)
@@ -154,7 +183,8 @@ static int try_once(const char *file, const struct patch_plan *p, uint64_t stub,
 	uint64_t exits[PATCH_MOVED + 1], site = bias + p->site, at = bias + patch_start(p);
 	unsigned char under[PATCH_MOVED + 1];
 	size_t n = exits_of(p, bias, exits);
-	greg_t before[GENERAL];
+	greg_t before[GENERAL], reached[GENERAL], flags_before, flags_reached;
+	bool arrived;
 	int bad = 0;
 
 	for (size_t i = 0; i < SCRATCH_SIZE; i += 8)
@@ -164,18 +194,24 @@ static int try_once(const char *file, const struct patch_plan *p, uint64_t stub,
 	start_flags = (greg_t)(random64() & FLAGS);
 	entry_result = random64() % 3 ? random64() % 3 ? 0 - random64() % 200 : random64() % 4 : random64();
 	memcpy(before, start, sizeof(before));
+	flags_before = start_flags;
 
 	for (size_t i = 0; i < n; i++)
 		under[i] = *(unsigned char *)exits[i];
 	for (size_t i = 0; i < n; i++)
 		*(unsigned char *)exits[i] = 0xcc;
 	fill_scratch(bytes);
+	arrived = run_front(p, at, site, &outcome[0]);
+	memcpy(reached, start, sizeof(reached));
+	flags_reached = start_flags;
 	start[REG_RAX] = (greg_t)entry_result;
 	start[REG_RCX] = (greg_t)(site + 2);
 	start[REG_R11] = 0;
-	run(&outcome[0], site + 2);
+	if (arrived)
+		run(&outcome[0], site + 2);
 
 	memcpy(start, before, sizeof(before));
+	start_flags = flags_before;
 	fill_scratch(bytes);
 	memcpy((void *)stub, p->stub, p->stub_length);
 	memcpy((void *)at, p->jump, p->length);
@@ -184,7 +220,10 @@ static int try_once(const char *file, const struct patch_plan *p, uint64_t stub,
 	for (size_t i = n; i-- > 0;)
 		*(unsigned char *)exits[i] = under[i];
 
-	bad |= compare_entry(file, p);
+	if (arrived && patch_is_around(p->before, p->length))
+		bad |= compare_around(file, p, reached, flags_reached);
+	else if (arrived)
+		bad |= compare_entry(file, p);
 	outcome[0].reg[REG_R11] = outcome[1].reg[REG_R11]; /* all flags, this program's own among them */
 	if (outcome[0].sig != outcome[1].sig)
 		bad |= differ("another signal", file, p);
