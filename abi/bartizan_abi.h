@@ -233,7 +233,8 @@ enum bz_scheme {
 			 *			gives a stream of its own for the same queue */
 	BZ_UDP = 4,	/* udp:ADDR:PORT	by stream_connect.  udp:ROOT: what comes to bz_start's port number `root`, from anybody; who sent
 			 *			what the next read gives is told by BZ_PEER.  Nothing can be written */
-	BZ_UNIX = 5,	/* unix:ROOT		(later) */
+	BZ_UNIX = 5,	/* unix:ROOT		by stream_connect: to->port is the number of a granted socket of the host's, in bz_start's ports.  Bytes
+			 *			alone pass: descriptors that the other end sends are closed by the host */
 	BZ_ASK = 6,	/* ask:			the operator's stream that BZ_CTL_ASK announced; BZ_EAGAIN: none waits */
 	BZ_CHANGES = 7,	/* changes:		what changes to watched names is told here: struct bz_change */
 	BZ_WATCH = 8,	/* watch:ROOT/PATH	a watch of what has that name, until it is closed; see struct bz_change */
@@ -439,9 +440,9 @@ struct bz_mount {		/* a granted volume */
 #define BZ_MOUNT_SYMLINK 64u	/* no volume: a symbolic link with the text at string offset `option` */
 #define BZ_MOUNT_NOEXEC 128u	/* with TMPFS: nothing of it can be executed */
 
-struct bz_port {		/* a published port: the host's connections to `host` may be accepted */
-	uint32_t scheme;	/* BZ_TCP, BZ_UDP */
-	uint32_t guest;		/* the port that the guest listens on to get them */
+struct bz_port {		/* a published port: the host's connections to `host` may be accepted.  Or a socket of the host's */
+	uint32_t scheme;	/* BZ_TCP, BZ_UDP; BZ_UNIX */
+	uint32_t guest;		/* the port that the guest listens on to get them; BZ_UNIX: offset of a string, the path in the guest */
 	struct bz_address host;
 };
 

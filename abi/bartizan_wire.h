@@ -79,7 +79,7 @@ enum bz_op {
 	BZ_REQ_UNWATCH,	  /* flags = that number.  No reply */
 	BZ_REQ_CONNECT,	  /* flags = BZ_TCP or BZ_UDP; off, len = the two halves of the address; mode = port -> descriptor,
 			   * payload: struct bz_address of this end.  flags = BZ_PEER: mode = number of a published port; payload:
-			   * the other end */
+			   * the other end.  flags = BZ_UNIX: mode = number of a granted socket -> connected to it */
 	BZ_REQ_LISTEN,	  /* flags = number of a published port; mode = backlog -> listening descriptor */
 	BZ_REQ_NAMES,	  /* -> descriptor of the table of granted names */
 	BZ_OP_COUNT

@@ -63,7 +63,11 @@ static void print_network(const struct run *r)
 	if (!n->rule_count && !n->port_count)
 		printf("  network                      none\n");
 	for (size_t i = 0; i < n->port_count; i++)
-		printf("  network                      %s leads to the guest's port %u%s\n",
+		if (n->ports[i].scheme == BZ_UNIX)
+			printf("  %-28s %s: a socket of this host; whoever serves it does what the guest asks (by the operator)\n",
+			       shown(n->port_paths[i]), shown(n->host_paths[i]));
+		else
+			printf("  network                      %s leads to the guest's port %u%s\n",
 		       network_show_address(&n->ports[i].host), n->ports[i].guest, n->ports[i].scheme == BZ_UDP ? "/udp" : "");
 	for (size_t i = 0; i < n->rule_count; i++)
 		printf("  network                      connect to %s\n", network_show_rule(n, &n->rules[i]));

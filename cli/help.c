@@ -32,6 +32,7 @@ static const struct {
      "                                host.bartizan.internal, this host's own loopback; /udp behind it for UDP\n"
      "      --add-host NAME:ADDR      a line of its /etc/hosts\n"
      "      --dns ADDR[:PORT]         ask this name server for the names of --allow, not the host's\n"
+     "      --unix PATH[:GUESTPATH]   it may connect to this socket of the host's\n"
      "How it runs\n"
      "  -e, --env NAME[=VALUE]        set a variable; without a value, pass yours on\n"
      "      --env-file FILE           the same, a line each\n"

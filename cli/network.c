@@ -5,16 +5,19 @@
 #define _GNU_SOURCE
 #include <arpa/inet.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <netinet/in.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "cli/network.h"
 #include "cli/options.h"
+#include "cli/view.h"
 #include "monitor/server.h"
 
 static const uint8_t mapped[12] = {[10] = 0xff, [11] = 0xff};
@@ -290,6 +293,37 @@ static socklen_t fill(const struct bz_address *a, union name *name)
 	return v4 ? sizeof(name->in) : sizeof(name->in6);
 }
 
+/* --- --unix --- */
+
+void options_unix(struct run_options *o, const char *what, const char *text)
+{
+	struct net_option *n = &o->net;
+	char *host = must_dup(text), *guest = strchr(host, ':');
+
+	if (n->port_count == SANDBOX_PORTS_MAX)
+		fail(EXIT_BARTIZAN, "%s: more than %d ports and sockets", what, SANDBOX_PORTS_MAX);
+	if (guest)
+		*guest++ = 0;
+	n->host_paths[n->port_count] = host;
+	n->port_paths[n->port_count] = clean_path(guest ? guest : host);
+	if (*host != '/' || !n->port_paths[n->port_count])
+		fail(EXIT_BARTIZAN, "%s: '%s' is not PATH or HOSTPATH:GUESTPATH, both absolute", what, text);
+	n->ports[n->port_count++] = (struct bz_port){.scheme = BZ_UNIX};
+}
+
+/* The socket that has this name now: one that a server makes anew later is another. */
+static int open_socket(const char *path)
+{
+	int fd = open(path, O_PATH | O_CLOEXEC);
+	struct stat st;
+
+	if (fd < 0 || fstat(fd, &st) < 0)
+		fail(EXIT_BARTIZAN, "--unix: %s: %s", path, strerror(errno));
+	if (!S_ISSOCK(st.st_mode))
+		fail(EXIT_BARTIZAN, "--unix: %s: is no socket", path);
+	return fd;
+}
+
 static int bind_one(const struct bz_address *a, bool udp)
 {
 	union name name;
@@ -372,7 +406,8 @@ void network_bind(struct net_option *n)
 	memset(n->peer_fds, -1, sizeof(n->peer_fds));
 	for (size_t i = 0; i < n->port_count; i++) {
 		const struct bz_address *a = &n->ports[i].host;
-		const int fd = n->ports[i].scheme == BZ_UDP ? bind_udp(n, i) : bind_one(a, false);
+		const uint32_t scheme = n->ports[i].scheme;
+		const int fd = scheme == BZ_UNIX ? open_socket(n->host_paths[i]) : scheme == BZ_UDP ? bind_udp(n, i) : bind_one(a, false);
 
 		n->port_fds[i] = fd;
 		if (fd < 0)

@@ -9,6 +9,7 @@ struct net_option {
 	struct net_rule rules[NET_RULES_MAX];
 	size_t rule_count;
 	struct bz_port ports[SANDBOX_PORTS_MAX];
+	const char *port_paths[SANDBOX_PORTS_MAX], *host_paths[SANDBOX_PORTS_MAX]; /* of sockets of the host's */
 	int port_fds[SANDBOX_PORTS_MAX], peer_fds[SANDBOX_PORTS_MAX * NET_PEERS];
 	size_t port_count;
 	struct names *names; /* NULL: none */
@@ -21,6 +22,7 @@ struct run_options;
 void options_publish(struct run_options *o, const char *what, const char *text);  /* [ADDR:]HOST:GUEST[/udp] */
 void options_allow(struct run_options *o, const char *what, const char *text);	  /* HOST|CIDR:PORT[,PORT...][/udp] */
 void options_add_host(struct run_options *o, const char *what, const char *text); /* NAME:ADDR */
+void options_unix(struct run_options *o, const char *what, const char *text);	  /* HOSTPATH[:GUESTPATH] */
 void options_dns(struct run_options *o, const char *what, const char *text);	  /* ADDR of a name server */
 
 /* Make and bind the sockets of published ports; ends the command where one cannot be had. */

@@ -45,6 +45,7 @@ enum option_id {
 	OPT_ALLOW,
 	OPT_ADD_HOST,
 	OPT_DNS,
+	OPT_UNIX,
 	OPT_HELP,
 };
 
@@ -89,6 +90,7 @@ static const struct option long_options[] = {
     {"allow", required_argument, NULL, OPT_ALLOW},
     {"add-host", required_argument, NULL, OPT_ADD_HOST},
     {"dns", required_argument, NULL, OPT_DNS},
+    {"unix", required_argument, NULL, OPT_UNIX},
     {"help", no_argument, NULL, OPT_HELP},
     {0},
 };
@@ -399,6 +401,9 @@ static void set_option(struct run_options *o, int id, const char *arg)
 		break;
 	case OPT_DNS:
 		options_dns(o, "--dns", arg);
+		break;
+	case OPT_UNIX:
+		options_unix(o, "--unix", arg);
 		break;
 	case OPT_USR_LOCAL:
 		o->usr_local = true;

@@ -100,6 +100,8 @@ static void take_key(struct run_options *o, const struct place *p, int value)
 		each(o, p, value, options_add_host);
 	else if (!strcmp(key, "dns"))
 		each(o, p, value, options_dns);
+	else if (!strcmp(key, "unix"))
+		each(o, p, value, options_unix);
 	else if (!strcmp(key, "env"))
 		take_env(o, p, value);
 	else if (!strcmp(key, "memory"))
@@ -124,7 +126,7 @@ static void take_key(struct run_options *o, const struct place *p, int value)
 		o->verify = text(p, value);
 	else
 		fail(EXIT_BARTIZAN,
-		     "--policy: %s: unknown key '%s'; known: volumes, tmpfs, publish, allow, add_host, dns, ulimits, env, memory, pids, "
+		     "--policy: %s: unknown key '%s'; known: volumes, tmpfs, publish, allow, add_host, dns, unix, ulimits, env, memory, pids, "
 		     "cpus, timeout, "
 		     "workdir, user, hostname, read_only, usr_local, verify, blocks, block_sector_sizes, nets, net_macs, exec_heap",
 		     p->file, key);

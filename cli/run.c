@@ -195,6 +195,7 @@ static void prepare(struct run *r)
 		network_bind(&r->options.net);
 	spec->ports = o->net.ports;
 	spec->port_fds = o->net.port_fds;
+	spec->port_paths = o->net.port_paths;
 	spec->peer_fds = o->net.peer_fds;
 	spec->port_count = o->net.port_count;
 	spec->argv = r->argv.item;

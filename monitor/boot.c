@@ -161,6 +161,12 @@ static void fill_start(struct monitor *m, struct writer *w, struct bz_start *sta
 	start->generation = now.tv_sec * 1000000000ull + now.tv_nsec;
 	memcpy(start->stdio, m->stdio, sizeof(start->stdio));
 	start->ports = put(w, spec->ports, spec->port_count * sizeof(struct bz_port), 4);
+	for (size_t i = 0; i < spec->port_count && !w->full; i++)
+		if (spec->ports[i].scheme == BZ_UNIX) {
+			uint32_t path = put_string(w, spec->port_paths[i]);
+
+			((struct bz_port *)(w->base + start->ports))[i].guest = path;
+		}
 	start->port_count = spec->port_count;
 	start->size = w->used;
 }
@@ -170,6 +176,8 @@ static size_t start_size_bound(const struct sandbox_spec *spec)
 	size_t n = 16384 + spec->group_count * 4 + spec->rlimit_count * sizeof(struct bz_rlimit) +
 		   spec->port_count * sizeof(struct bz_port);
 
+	for (size_t i = 0; i < spec->port_count; i++)
+		n += spec->ports[i].scheme == BZ_UNIX ? strlen(spec->port_paths[i]) + 1 : 0;
 	for (const char *const *s = spec->argv; s && *s; s++)
 		n += strlen(*s) + 16;
 	for (const char *const *s = spec->envp; s && *s; s++)
@@ -183,6 +191,14 @@ static size_t start_size_bound(const struct sandbox_spec *spec)
 	return n;
 }
 
+static bool accepts(const struct sandbox_spec *spec)
+{
+	for (size_t i = 0; i < spec->port_count; i++)
+		if (spec->ports[i].scheme == BZ_TCP)
+			return true;
+	return false;
+}
+
 static void fill_boot(struct monitor *m, struct bz_boot *boot)
 {
 	*boot = (struct bz_boot){
@@ -190,7 +206,7 @@ static void fill_boot(struct monitor *m, struct bz_boot *boot)
 	    .version = BZ_ABI_VERSION,
 	    .flags = (m->plan.notify ? BZ_BOOT_NOTIFY : 0) |
 		     (m->spec->flags & SANDBOX_STATS ? BZ_BOOT_STATS : 0) |
-		     (m->spec->port_count ? BZ_BOOT_ACCEPT : 0) |
+		     (accepts(m->spec) ? BZ_BOOT_ACCEPT : 0) |
 		     (m->spec->port_count || m->spec->rule_count ? BZ_BOOT_NETWORK : 0) |
 		     (m->spec->flags & SANDBOX_NO_DISPATCH ? BZ_BOOT_NO_DISPATCH : 0),
 	    .libos_offset = m->spec->libos_offset,
@@ -206,7 +222,7 @@ static int boot_write(struct monitor *m, int arena)
 	const struct sandbox_guest *guest = m->spec->guest;
 	struct filter_options options = {.notify = m->plan.notify,
 					 .orphans = !m->plan.namespaces,
-					 .accept = m->spec->port_count,
+					 .accept = accepts(m->spec),
 					 .network = m->spec->port_count || m->spec->rule_count,
 					 .rules = guest ? guest->rules : NULL,
 					 .rule_count = guest ? guest->rule_count : 0};

@@ -420,6 +420,10 @@ static int filter_install(struct monitor *m)
 		rules_for_volumes(m, &f);
 	for (size_t i = 0; m->server.rule_count && i < sizeof(for_rules) / sizeof(for_rules[0]); i++)
 		allow_arg(&f, for_rules[i][0], for_rules[i][1], for_rules[i][2]);
+	if (m->server.unix_ports) {
+		allow_arg(&f, SYS_socket, 0, AF_UNIX);
+		allow_arg(&f, SYS_fcntl, 1, F_SETFL);
+	}
 	if (m->server.port_count) {
 		allow_arg(&f, SYS_listen, -1, 0);
 		for (size_t i = 0; i < sizeof(for_peers) / sizeof(for_peers[0]); i++)
@@ -480,8 +484,8 @@ void confine_monitor(struct monitor *m)
 	monitor_must(m, error, "cannot confine the monitor to the granted trees");
 	monitor_must(m, ids_drop(m), "cannot drop the monitor's user id");
 	monitor_must(m, capabilities_drop(keep), "cannot drop the monitor's capabilities");
-	/* Where inotify_add_watch begins: as `openat` on proc_fd does. */
-	if (m->server.watches && fchdir(m->server.proc_fd) < 0)
+	/* Where inotify_add_watch begins, and connecting to a socket that was granted: as `openat` on proc_fd does. */
+	if ((m->server.watches || m->server.unix_ports) && fchdir(m->server.proc_fd) < 0)
 		monitor_must(m, -errno, "cannot reach /proc/self/fd");
 	prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
 	limit(RLIMIT_NPROC, 0); /* makes no process any more */

@@ -112,6 +112,7 @@ struct sandbox_spec {
 	int names_fd;		/* sealed memfd of BZ_NAMES_MAX struct bz_host, which the caller writes as they change; 0: none */
 	const struct bz_port *ports; /* at most SANDBOX_PORTS_MAX */
 	const int *port_fds;	/* sockets bound to them, that do not listen yet; stay the caller's */
+	const char *const *port_paths; /* of BZ_UNIX: the guest's path; port_fds has an O_PATH descriptor of the host's socket */
 	const int *peer_fds;	/* NET_PEERS a port: for UDP bound to it, too, and connected to nobody who matters; else -1 */
 	size_t port_count;
 

@@ -11,6 +11,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/un.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -222,15 +223,42 @@ static int meet_peer(struct server *server, uint32_t port, struct bz_address *pe
 	return error;
 }
 
+/* A socket of the host's that was granted: found by its descriptor, in /proc/self/fd, which is where we are.  Never waits. */
+static int meet_socket(struct server *server, uint32_t port, int *fd)
+{
+	struct sockaddr_un name = {.sun_family = AF_UNIX};
+	int error = 0;
+
+	if (port >= server->port_count || !(server->unix_ports >> port & 1))
+		return -EINVAL;
+	snprintf(name.sun_path, sizeof(name.sun_path), "%d", server->ports[port]);
+	*fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	if (*fd < 0)
+		return -errno;
+	if (connect(*fd, (struct sockaddr *)&name, sizeof(name)) < 0 || fcntl(*fd, F_SETFL, 0) < 0)
+		error = errno == EACCES || errno == EPERM ? -ECONNREFUSED : -errno; /* no refusal of ours */
+	if (error)
+		close(*fd);
+	return error;
+}
+
 int network_connect(struct server *server, const struct bz_request *request, struct answer *answer)
 {
 	struct bz_address to, from;
-	int fd, error;
+	int fd = -1, error;
 
+	if (request->flags == BZ_UNIX) {
+		from = (struct bz_address){.port = 0};
+		error = meet_socket(server, request->mode, &fd);
+		if (error)
+			return error;
+		goto made;
+	}
 	if (request->flags == BZ_PEER) {
-		error = meet_peer(server, request->mode, &from, &answer->fd);
+		error = meet_peer(server, request->mode, &from, &fd);
+		if (error)
+			return error;
 		answer->keep = true;
-		answer->fd = error ? -1 : answer->fd;
 		goto made;
 	}
 	if (request->flags != BZ_TCP && request->flags != BZ_UDP)
@@ -251,16 +279,18 @@ int network_connect(struct server *server, const struct bz_request *request, str
 		close(fd);
 		return error == -EACCES || error == -EPERM ? -ENETUNREACH : error; /* no refusal of ours */
 	}
-	answer->fd = fd;
 made:
+	answer->fd = fd;
 	memcpy(answer->payload, &from, sizeof(from));
-	answer->reply.payload_len = error ? 0 : sizeof(from);
-	return error;
+	answer->reply.payload_len = sizeof(from);
+	return 0;
 }
 
 int network_listen(struct server *server, const struct bz_request *request, struct answer *answer)
 {
 	if (request->flags >= server->port_count)
+		return -EINVAL;
+	if (server->unix_ports >> request->flags & 1)
 		return -EINVAL;
 	if (server->peers[request->flags][0].fd < 0 && listen(server->ports[request->flags], request->mode) < 0) /* the kernel bounds the backlog */
 		return -errno;

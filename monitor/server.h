@@ -76,6 +76,7 @@ struct server {
 		int fd; /* [0] < 0: it is no UDP port */
 		struct bz_address address;
 	} peers[SANDBOX_PORTS_MAX][NET_PEERS]; /* of UDP ports: sockets for those who send to them */
+	uint64_t unix_ports; /* bits: those of `ports` that are O_PATH descriptors of sockets of the host's */
 	uint32_t peer_next[SANDBOX_PORTS_MAX];
 	uint32_t port_count;
 

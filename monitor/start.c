@@ -122,6 +122,8 @@ static void keep_needed(struct monitor *m)
 	}
 	for (; m->server.port_count < spec->port_count; m->server.port_count++) {
 		m->server.ports[m->server.port_count] = keep(m, &list, spec->port_fds[m->server.port_count]);
+		if (spec->ports[m->server.port_count].scheme == BZ_UNIX)
+			m->server.unix_ports |= 1ull << m->server.port_count;
 		for (int i = 0; i < NET_PEERS; i++)
 			m->server.peers[m->server.port_count][i].fd = keep(m, &list, spec->peer_fds[m->server.port_count * NET_PEERS + i]);
 	}

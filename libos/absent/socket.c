@@ -1,5 +1,6 @@
 /* In place of libos/socket: families have nobody to register with, and no open file is a socket. */
 #include "libos/socket/dgram.h"
+#include "libos/socket/stream.h"
 
 void socket_register(const struct socket_family *f)
 {
@@ -72,6 +73,26 @@ u32 dgram_first_size(struct dgram_queue *q)
 }
 
 u32 dgram_poll(struct socket *s, struct dgram_queue *q)
+{
+	return 0;
+}
+
+int stream_socket_sleep(bz_stream s, u32 events, i64 deadline)
+{
+	return -ENOTSOCK;
+}
+
+ssize_t stream_socket_send(struct socket *s, bz_stream stream, struct socket_msg *m, i64 deadline)
+{
+	return -ENOTSOCK;
+}
+
+ssize_t stream_socket_receive(bz_stream stream, struct socket_msg *m, i64 deadline)
+{
+	return -ENOTSOCK;
+}
+
+u32 stream_socket_unread(bz_stream stream)
 {
 	return 0;
 }

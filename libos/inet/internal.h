@@ -133,7 +133,6 @@ bool outside_may(const struct inet_addr *to); /* is it worth asking the monitor?
 bz_stream outside_connect(u32 scheme, const struct inet_addr *to, struct inet_addr *from);
 #define OUTSIDE_HOST 0xc0000008u /* 192.0.0.8: host.bartizan.internal */
 int outside_port(const struct inet_sock *i, u32 scheme); /* which of bz_start's ports leads to it, or -1 */
-int outside_sleep(bz_stream s, u32 events, i64 deadline); /* 0, -ETIMEDOUT, -EINTR */
 
 /* --- options.c --- */
 int inet_setsockopt(struct socket *s, int level, int name, const void *uval, int len);
@@ -208,7 +207,6 @@ void tcp_outside_unlisten(struct tcp_sock *t);
 struct tcp_sock *tcp_outside_accept(struct tcp_sock *t); /* or null */
 ssize_t tcp_outside_send(struct tcp_sock *t, struct socket_msg *m);
 ssize_t tcp_outside_receive(struct tcp_sock *t, struct socket_msg *m);
-u32 tcp_outside_unread(struct tcp_sock *t); /* FIONREAD */
 u32 tcp_outside_poll(struct tcp_sock *t, struct file *f, struct poll_table *pt);
 ssize_t tcp_send(struct socket *s, struct socket_msg *m);
 ssize_t tcp_receive(struct socket *s, struct socket_msg *m);

@@ -3,13 +3,10 @@
  * streams, and nothing of them is kept here.
  */
 #include "libos/inet/internal.h"
-#include "libos/signal/signal.h"
+#include "libos/socket/stream.h"
 #include "libos/vfs/poll.h"
 #include <linux/tcp.h>
 
-#define BATCH 8 /* pieces of a guest's memory a host call */
-#define PEEK_MAX 65536u
-#define UNREAD_MOST (1u << 30)
 
 /* --- streams --- */
 
@@ -40,55 +37,6 @@ bz_stream outside_connect(u32 scheme, const struct inet_addr *to, struct inet_ad
 	if (s >= 0)
 		from_host(&local, from);
 	return s;
-}
-
-int outside_sleep(bz_stream s, u32 events, i64 deadline)
-{
-	struct thread *t = current;
-	int ret = -EINTR;
-
-	WRITE_ONCE(current_tcb()->interrupted, 0);
-	__atomic_store_n(&t->sleep_kind, SLEEP_HOST, __ATOMIC_SEQ_CST);
-	if (!signal_is_pending())
-		ret = host->stream_wait(s, events, deadline);
-	__atomic_store_n(&t->sleep_kind, SLEEP_NONE, __ATOMIC_SEQ_CST);
-	if (ret == -EINTR)
-		return signal_is_pending() ? -EINTR : 0;
-	return ret == 0 ? -ETIMEDOUT : min(ret, 0);
-}
-
-/* One host call; it waits unless it must not, or there is a deadline, which is kept by waiting for the stream. */
-static ssize_t transfer(struct tcp_sock *s, struct iov_iter *it, bool write, bool nowait, i64 deadline)
-{
-	struct thread *t = current;
-	struct bz_iov iov[BATCH];
-	u32 n = iov_host(it, iov, BATCH, it->left);
-	u32 flags = nowait || deadline != BZ_NO_DEADLINE ? BZ_IO_NOWAIT : 0;
-	ssize_t ret;
-
-	for (;;) {
-		ret = -EINTR;
-		WRITE_ONCE(current_tcb()->interrupted, 0);
-		__atomic_store_n(&t->sleep_kind, SLEEP_HOST, __ATOMIC_SEQ_CST);
-		if (!signal_is_pending())
-			ret = write ? host->stream_write(s->stream, iov, n, BZ_OFFSET_NONE, flags)
-				    : host->stream_read(s->stream, iov, n, BZ_OFFSET_NONE, flags);
-		__atomic_store_n(&t->sleep_kind, SLEEP_NONE, __ATOMIC_SEQ_CST);
-		if (ret == -EINTR && signal_is_pending())
-			return socket_interrupted(-EINTR, deadline);
-		if (ret == -EAGAIN && !nowait) {
-			int err = outside_sleep(s->stream, write ? BZ_WAIT_OUT : BZ_WAIT_IN, deadline);
-
-			if (err)
-				return socket_interrupted(err, deadline);
-			continue;
-		}
-		if (ret != -EINTR)
-			break;
-	}
-	if (ret > 0)
-		iov_advance(it, ret);
-	return ret;
 }
 
 /* --- connecting --- */
@@ -222,106 +170,30 @@ static int await_connection(struct tcp_sock *t, bool nowait, i64 deadline)
 			break;
 		if (nowait)
 			return -EAGAIN;
-		err = outside_sleep(t->stream, BZ_WAIT_OUT, deadline);
+		err = stream_socket_sleep(t->stream, BZ_WAIT_OUT, deadline);
 		if (err)
 			return socket_interrupted(err, deadline);
 	}
 	return 0;
 }
 
-/* One piece with MSG_OOB or MSG_MORE. */
-static ssize_t send_flagged(struct tcp_sock *t, struct socket_msg *m, i64 deadline)
-{
-	size_t room = min(m->it.left, (size_t)PEEK_MAX);
-	bool last = room == m->it.left;
-	u32 flags = (m->flags & MSG_MORE ? BZ_IO_MORE : 0) | (m->flags & MSG_OOB && last ? BZ_IO_URGENT : 0);
-	struct iov_iter at = m->it;
-	char *buf = kmalloc(room);
-	struct bz_iov iov = {buf, buf ? iov_copy_from(&at, buf, room) : 0};
-	ssize_t n = !buf ? -ENOBUFS : iov.len < room ? -EFAULT : -EAGAIN;
-
-	while (n == -EAGAIN) {
-		n = host->stream_write(t->stream, &iov, 1, BZ_OFFSET_NONE, flags ? flags : BZ_IO_MORE);
-		if (n != -EAGAIN || m->nowait)
-			break;
-		n = outside_sleep(t->stream, BZ_WAIT_OUT, deadline);
-		n = n ? socket_interrupted(n, deadline) : -EAGAIN;
-	}
-	kfree(buf);
-	if (n > 0)
-		iov_advance(&m->it, n);
-	return n;
-}
-
 ssize_t tcp_outside_send(struct tcp_sock *t, struct socket_msg *m)
 {
 	i64 deadline = socket_deadline(t->inet.socket.sndtimeo);
-	ssize_t done = 0, n = await_connection(t, m->nowait, deadline);
+	ssize_t n = await_connection(t, m->nowait, deadline);
 
 	if (n)
 		return n;
 	if (READ_ONCE(t->inet.socket.error) || (READ_ONCE(t->inet.socket.shutdown) & SHUT_SEND))
 		return tcp_broken(t, m);
-	while (m->it.left) {
-		n = m->flags & (MSG_OOB | MSG_MORE) ? send_flagged(t, m, deadline) : transfer(t, &m->it, true, m->nowait, deadline);
-		if (n == -EPIPE && !done)
-			return tcp_broken(t, m);
-		if (n < 0)
-			return done ? done : n;
-		done += n;
-	}
-	return done;
-}
-
-/* Looking, urgent data, throwing away: by a buffer in between, and without waiting in the host. */
-static ssize_t receive_flagged(struct tcp_sock *t, struct socket_msg *m, i64 deadline)
-{
-	u32 flags = (m->flags & MSG_PEEK ? BZ_IO_PEEK : 0) | (m->flags & MSG_OOB ? BZ_IO_URGENT : 0);
-	size_t room = m->it.left ? min(m->it.left, (size_t)PEEK_MAX) : 1;
-	char *buf = kmalloc(room);
-	struct bz_iov iov = {buf, room};
-	ssize_t n;
-
-	if (!buf)
-		return -ENOBUFS;
-	if (!m->it.left)
-		flags |= BZ_IO_PEEK; /* who asks for nothing waits for something, as on Linux */
-	for (;;) {
-		n = flags ? host->stream_read(t->stream, &iov, 1, BZ_OFFSET_NONE, flags)
-			  : host->stream_read(t->stream, &iov, 1, BZ_OFFSET_NONE, BZ_IO_NOWAIT);
-		if (n == -EINTR)
-			continue;
-		if (n != -EAGAIN || m->nowait || (m->flags & MSG_OOB))
-			break;
-		n = outside_sleep(t->stream, BZ_WAIT_IN, deadline);
-		if (n) {
-			n = socket_interrupted(n, deadline);
-			break;
-		}
-	}
-	if (n > 0 && (m->flags & MSG_OOB))
-		m->out_flags |= MSG_OOB;
-	n = n > 0 ? min(n, (ssize_t)m->it.left) : n;
-	if (n > 0 && (m->flags & MSG_TRUNC))
-		iov_advance(&m->it, n);
-	else if (n > 0 && !iov_copy_to(&m->it, buf, n))
-		n = -EFAULT;
-	kfree(buf);
-	return n;
-}
-
-static ssize_t receive_some(struct tcp_sock *t, struct socket_msg *m, i64 deadline)
-{
-	if ((m->flags & (MSG_PEEK | MSG_TRUNC | MSG_OOB)) || !m->it.left)
-		return receive_flagged(t, m, deadline);
-	return transfer(t, &m->it, false, m->nowait, deadline);
+	n = stream_socket_send(&t->inet.socket, t->stream, m, deadline);
+	return n == -EPIPE ? tcp_broken(t, m) : n;
 }
 
 ssize_t tcp_outside_receive(struct tcp_sock *t, struct socket_msg *m)
 {
 	i64 deadline = socket_deadline(t->inet.socket.rcvtimeo);
-	bool all = (m->flags & MSG_WAITALL) && !(m->flags & (MSG_PEEK | MSG_OOB));
-	ssize_t total = 0, n = await_connection(t, m->nowait, deadline);
+	ssize_t n = await_connection(t, m->nowait, deadline);
 
 	if (n)
 		return n;
@@ -330,13 +202,7 @@ ssize_t tcp_outside_receive(struct tcp_sock *t, struct socket_msg *m)
 		return n;
 	if (READ_ONCE(t->inet.socket.shutdown) & SHUT_RECEIVE)
 		return 0;
-	do {
-		n = receive_some(t, m, deadline);
-		if (n < 0)
-			return total ? total : n;
-		total += n;
-	} while (n && all && m->it.left);
-	return total;
+	return stream_socket_receive(t->stream, m, deadline);
 }
 
 u32 tcp_outside_poll(struct tcp_sock *t, struct file *f, struct poll_table *pt)
@@ -352,11 +218,3 @@ u32 tcp_outside_poll(struct tcp_sock *t, struct file *f, struct poll_table *pt)
 	return mask | (mask & EPOLLIN ? EPOLLRDNORM : 0) | (mask & EPOLLOUT ? EPOLLWRNORM : 0);
 }
 
-u32 tcp_outside_unread(struct tcp_sock *t)
-{
-	char byte; /* nothing is stored */
-	struct bz_iov iov = {&byte, UNREAD_MOST};
-	i64 n = host->stream_read(t->stream, &iov, 1, BZ_OFFSET_NONE, BZ_IO_COUNT);
-
-	return max(n, 0ll);
-}

@@ -5,6 +5,7 @@
  * would show over a network without delay.
  */
 #include "libos/inet/internal.h"
+#include "libos/socket/stream.h"
 #include "libos/vfs/poll.h"
 #include <linux/sockios.h>
 #include <linux/tcp.h>
@@ -488,7 +489,7 @@ static int await_outcome(struct tcp_sock *t, i64 deadline)
 			return 0;
 		if (err)
 			return err;
-		err = outside_sleep(t->stream, BZ_WAIT_OUT, deadline);
+		err = stream_socket_sleep(t->stream, BZ_WAIT_OUT, deadline);
 	}
 }
 
@@ -737,7 +738,7 @@ static long tcp_ioctl(struct socket *s, u32 cmd, u64 arg)
 		if (READ_ONCE(t->inet.state) == TCP_LISTEN)
 			return -EINVAL;
 		if (t->stream >= 0)
-			return put_user((int)tcp_outside_unread(t), (int *)arg);
+			return put_user((int)stream_socket_unread(t->stream), (int *)arg);
 		mutex_lock(&t->inet.lock);
 		n = tcp_unread(t);
 		mutex_unlock(&t->inet.lock);

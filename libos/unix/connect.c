@@ -204,6 +204,12 @@ int unix_connect(struct socket *s, const struct socket_name *name, bool nowait)
 	if (s->type == SOCK_DGRAM)
 		return connect_datagram(u, name);
 	err = unix_name_check(name);
+	if (!err && s->type == SOCK_STREAM) {
+		int number = unix_beyond(name);
+
+		if (number >= 0)
+			return unix_beyond_connect(u, number, nowait);
+	}
 	return err ? err : connect_stream(u, name, nowait);
 }
 

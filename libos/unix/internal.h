@@ -52,6 +52,7 @@ struct unix_sock {
 	u32 queued, backlog;
 	u32 with_rights;	/* of those queued: they are put there and taken with unix_lock held, too */
 	u64 bytes;
+	bz_stream stream;	/* of the host, beyond.c; -1: none; set once */
 	struct unix_addr *addr;	/* set once, under unix_lock */
 	struct path path;	/* of a name in a file system; unix_lock */
 	struct list node;	/* in a bucket of names, or among the nameless; unix_lock */
@@ -103,6 +104,13 @@ int unix_listen(struct socket *s, int backlog);
 int unix_accept(struct socket *s, struct socket **out, bool nowait);
 int unix_connect(struct socket *s, const struct socket_name *name, bool nowait);
 int unix_pair(u32 type, int protocol, struct socket *out[2]);
+
+/* --- beyond.c: a socket of the host's is the peer --- */
+int unix_beyond(const struct socket_name *name);	/* its number, or -1 */
+int unix_beyond_connect(struct unix_sock *u, int number, bool nowait);
+ssize_t unix_beyond_send(struct unix_sock *u, struct socket_msg *m);
+ssize_t unix_beyond_receive(struct unix_sock *u, struct socket_msg *m);
+int unix_beyond_unread(struct unix_sock *u);
 
 /* --- queue.c --- */
 ssize_t unix_send(struct socket *s, struct socket_msg *m);

@@ -337,6 +337,8 @@ ssize_t unix_send(struct socket *s, struct socket_msg *m)
 	}
 	if (m->flags & MSG_OOB)
 		ret = -EOPNOTSUPP;
+	else if (u->stream >= 0)
+		ret = c.rights ? -EPERM : unix_beyond_send(u, m);
 	else
 		ret = s->type == SOCK_STREAM ? send_stream(u, m, &c) : send_datagram(u, m, &c);
 	if (c.rights)
@@ -552,5 +554,7 @@ ssize_t unix_receive(struct socket *s, struct socket_msg *m)
 {
 	if (m->flags & (MSG_OOB | MSG_ERRQUEUE))
 		return m->flags & MSG_OOB ? -EOPNOTSUPP : -EAGAIN;
+	if (unix_of(s)->stream >= 0)
+		return unix_beyond_receive(unix_of(s), m);
 	return s->type == SOCK_STREAM ? receive_stream(unix_of(s), m) : receive_datagram(unix_of(s), m);
 }

@@ -39,6 +39,8 @@ void unix_put(struct unix_sock *u)
 	if (__atomic_sub_fetch(&u->wmem, 1, __ATOMIC_ACQ_REL))
 		return;
 	unix_addr_put(u->addr);
+	if (u->stream >= 0)
+		host->stream_close(u->stream, 0);
 	kfree(u);
 }
 
@@ -53,6 +55,8 @@ static int unix_shutdown(struct socket *s, u32 how)
 	if (peer)
 		ref_get(&peer->refs);
 	mutex_unlock(&u->lock);
+	if (u->stream >= 0)
+		host->stream_close(u->stream, how);
 	if (peer && s->type != SOCK_DGRAM) {
 		mutex_lock(&peer->lock);
 		peer->socket.shutdown |= mirrored;
@@ -145,6 +149,10 @@ static u32 unix_poll(struct socket *s, struct file *f, struct poll_table *pt)
 		poll_wait(pt, f, &unix_room);
 	down = READ_ONCE(s->shutdown);
 	state = READ_ONCE(u->state);
+	if (u->stream >= 0) {
+		mask = poll_stream(pt, f, u->stream, BZ_WAIT_IN | BZ_WAIT_OUT | BZ_WAIT_RDHUP);
+		return mask | (mask & EPOLLIN ? EPOLLRDNORM : 0) | (mask & EPOLLOUT ? EPOLLWRNORM : 0);
+	}
 	if (READ_ONCE(s->error))
 		mask |= EPOLLERR;
 	if (down == SHUT_BOTH)
@@ -172,6 +180,8 @@ static long unix_ioctl(struct socket *s, u32 cmd, u64 arg)
 	case FIONREAD:
 		if (READ_ONCE(u->state) == UNIX_LISTENING)
 			return -EINVAL;
+		if (u->stream >= 0)
+			return put_user(unix_beyond_unread(u), (int *)arg);
 		mutex_lock(&u->lock);
 		n = u->bytes;
 		if (s->type == SOCK_DGRAM)
@@ -215,6 +225,7 @@ int unix_create(u32 type, int protocol, struct socket **out)
 	list_init(&u->queue);
 	list_init(&u->in_flight);
 	u->refs = u->wmem = 1;
+	u->stream = -1;
 	u->backlog = DATAGRAM_BACKLOG;
 	unix_name_init(u);
 	*out = &u->socket;

@@ -38,7 +38,7 @@ static struct mount *mount_new(struct super *sb, u32 flags)
 }
 
 /* The mount point, made in the file system above if it is missing and can be made. */
-static int make_point(const char *path, bool directory, struct path *out)
+static int make_point(const char *path, u32 mode, struct path *out)
 {
 	char *copy = kstrdup(path), *s;
 	int err = -ENOMEM;
@@ -61,7 +61,7 @@ static int make_point(const char *path, bool directory, struct path *out)
 				mutex_lock(&p.dir.dentry->inode->lock);
 				d = child_lookup_locked(p.dir.dentry, p.name, p.len);
 				err = IS_ERR(d) ? PTR_ERR(d) :
-				      vfs_create(&p.dir, d, c || directory ? S_IFDIR | 0755 : S_IFREG | 0644, 0);
+				      vfs_create(&p.dir, d, c ? S_IFDIR | 0755 : mode, 0);
 				mutex_unlock(&p.dir.dentry->inode->lock);
 				if (!err) {
 					*out = (struct path){p.dir.mount, d};
@@ -118,7 +118,7 @@ static void mount_text(const struct bz_mount *b, const char *path)
 
 	/* Its directory first: a text may be the first thing in /etc. */
 	if (IS_ERR(f)) {
-		if (make_point(path, false, &at))
+		if (make_point(path, S_IFREG | 0644, &at))
 			return;
 		path_put(&at);
 		f = file_open(AT_FDCWD, path, O_WRONLY | O_CREAT | O_TRUNC, 0644);
@@ -144,7 +144,7 @@ static void mount_symlink(const struct bz_mount *b, const char *path)
 	slash = strrchr(up, '/');
 	if (slash && slash != up) {
 		*slash = 0;
-		if (!make_point(up, true, &dir))
+		if (!make_point(up, S_IFDIR | 0755, &dir))
 			path_put(&dir);
 	}
 	kfree(up);
@@ -252,12 +252,41 @@ static void make_tmp(void)
 		path_put(&p);
 		return;
 	}
-	if (make_point("/tmp", true, &p))
+	if (make_point("/tmp", S_IFDIR | 0755, &p))
 		return;
 	mutex_lock(&p.dentry->inode->lock);
 	p.dentry->inode->ops->setattr(p.dentry->inode, &sticky);
 	mutex_unlock(&p.dentry->inode->lock);
 	path_put(&p);
+}
+
+/* --- sockets of the host's: a name each, by which unix(7) finds which one it is --- */
+
+#define HOST_SOCKETS 64
+static const struct inode *host_sockets[HOST_SOCKETS]; /* referenced */
+
+static void make_host_sockets(void)
+{
+	const struct bz_port *ports = (const void *)((const char *)boot + boot->ports);
+	struct path p;
+
+	for (u32 i = 0; i < min(boot->port_count, (u32)HOST_SOCKETS); i++) {
+		if (ports[i].scheme != BZ_UNIX)
+			continue;
+		if (make_point(text_at(ports[i].guest), S_IFSOCK | 0777, &p) || !S_ISSOCK(p.dentry->inode->mode))
+			printk(BZ_LOG_WARN, "%s: cannot be made: something is there, or its directory cannot be written",
+			       text_at(ports[i].guest));
+		else
+			host_sockets[i] = p.dentry->inode;
+	}
+}
+
+int host_socket_number(const struct inode *inode)
+{
+	for (int i = 0; i < HOST_SOCKETS; i++)
+		if (host_sockets[i] == inode)
+			return i;
+	return -1;
 }
 
 static void mount_all(void)
@@ -292,6 +321,7 @@ static void mount_all(void)
 		else
 			mount_volume(b, path);
 	}
+	make_host_sockets();
 	if (boot->flags & BZ_START_ROOT_READONLY)
 		root_mount->flags |= MNT_RDONLY;
 }

@@ -382,6 +382,8 @@ void inode_touch_mtime(struct inode *i);		/* mtime and ctime; also IN_MODIFY whe
 
 /* --- mounts (vfs/mount.c): built from bz_start at boot --- */
 struct mount *mount_at(struct super *sb, const char *guest_path, u32 flags);
+/* Which of bz_start's ports this is, a socket of the host's; or -1. */
+int host_socket_number(const struct inode *inode);
 extern struct mount *root_mount;
 extern bool mounts_failed;	/* something was granted and could not be mounted: nothing is to run without it */
 extern bool mounts_failed;				/* a grant could not be mounted: nothing is to run without it */
