@@ -227,7 +227,7 @@ void args_parse(struct args *a, const char *command, int argc, char **argv, int 
 	    {"all", no_argument, NULL, 'a'},
 	    {"archive", no_argument, NULL, 'a'},	      {"follow", no_argument, NULL, 'f'},
 	    {"force", no_argument, NULL, 'f'},	      {"raw", no_argument, NULL, 'R'},
-	    {"denied", no_argument, NULL, 'D'},
+	    {"denied", optional_argument, NULL, 'D'},
 	    {"tail", required_argument, NULL, 'n'},   {"time", required_argument, NULL, 't'},
 	    {"signal", required_argument, NULL, 's'}, {0},
 	};
@@ -264,6 +264,9 @@ void args_parse(struct args *a, const char *command, int argc, char **argv, int 
 		a->force |= id == 'f';
 		a->raw |= id == 'R';
 		a->denied |= id == 'D';
+		if (id == 'D' && optarg && strcmp(optarg, "grants"))
+			fail(EXIT_BARTIZAN, "%s: --denied=%s: there is --denied and --denied=grants", command, optarg);
+		a->grants |= id == 'D' && optarg;
 		a->tail = id == 'n' ? optarg : a->tail;
 		a->time = id == 't' ? optarg : a->time;
 		a->signal = id == 's' ? optarg : a->signal;

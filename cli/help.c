@@ -77,11 +77,12 @@ static const struct {
      "  bartizan run -v $PWD/data:/data:ro -e TOKEN ./app.img\n"},
     {"ps", "Usage: bartizan ps [-a] [--json]\n\nLists sandboxes that run; with -a those that ended too.\n\n"
 	   "Examples:\n  bartizan ps -a\n  bartizan ps --json | jq -r '.[].name'\n"},
-    {"logs", "Usage: bartizan logs [-f] [--tail N] [--raw] NAME\n       bartizan logs --denied NAME\n\nShows what "
+    {"logs", "Usage: bartizan logs [-f] [--tail N] [--raw] NAME\n       bartizan logs --denied[=grants] NAME\n\nShows what "
 	     "a sandbox that was started with -d wrote.  The\n"
 	     "log is rotated at 10 MB; one older part is kept.  A terminal gets control characters escaped, "
 	     "but with --raw.\n--denied lists what its monitor refused, and the names that it did not find "
-	     "because they\nwere not granted.\n\n"
+	     "because they\nwere not granted; with =grants as options of 'run' that would grant them.  Read them before you add them: a\n"
+	     "guest can look for what it likes.\n\n"
 	     "Examples:\n  bartizan logs --tail 20 web\n  bartizan logs -f web\n"},
     {"wait",
      "Usage: bartizan wait [--json] NAME...\n\nWaits until sandboxes end and prints their exit codes.\n\n"

@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include "cli/manage.h"
+#include "cli/session.h"
 #include "monitor/escape.h"
 
 static void put(const char *text, size_t len, bool escape)
@@ -114,6 +115,67 @@ static void show_denied(int dir, const char *name)
 	close(fd);
 }
 
+/* A word for a shell. */
+static void print_word(const char *before, const char *text, const char *behind)
+{
+	static const char plain[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_./:,=@%+-";
+	char *word = must_format("%s%s", text, behind);
+
+	printf("%s", before);
+	if (word[strspn(word, plain)]) {
+		putchar('\'');
+		for (const char *c = word; *c; c++)
+			printf(*c == '\'' ? "'\\''" : "%c", *c);
+		putchar('\'');
+	} else {
+		printf("%s", word);
+	}
+	putchar('\n');
+	free(word);
+}
+
+/* What a line asks for, as an option of `run`; what none would grant, as a comment. */
+static void print_grant(char *line)
+{
+	const size_t prefix = strlen(DENIED_MISSING);
+	char *allow = strstr(line, "(--allow "), *end = allow ? strchr(allow, ')') : NULL;
+
+	if (end) {
+		*end = 0;
+		print_word("--allow ", allow + strlen("(--allow "), "");
+	} else if (!strncmp(line, DENIED_MISSING, prefix) && line[prefix] == '/' && !strchr(line, '\\') &&
+		   access(line + prefix, F_OK) == 0) {
+		const char *path = line + prefix;
+		char *again = must_format(":%s:ro", path);
+
+		print_word("-v ", path, again);
+		free(again);
+	} else if (strncmp(line, DENIED_MISSING, prefix)) {
+		printf("# %s\n", line);
+	}
+}
+
+/* Each once: they were noted so. */
+static void show_grants(int dir, const char *name)
+{
+	char file[80], *line = NULL;
+	size_t room = 0;
+	ssize_t n;
+	FILE *in;
+	int fd;
+
+	snprintf(file, sizeof(file), "%s.denied", name);
+	fd = openat(dir, file, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+	in = fd < 0 ? NULL : fdopen(fd, "r");
+	while (in && (n = getline(&line, &room, in)) > 0) {
+		line[n - (line[n - 1] == '\n')] = 0;
+		print_grant(line);
+	}
+	free(line);
+	if (in)
+		fclose(in);
+}
+
 int command_logs(int argc, char **argv)
 {
 	int dir = state_open(), fd;
@@ -128,7 +190,10 @@ int command_logs(int argc, char **argv)
 		lines = parse_count("--tail", a.tail, UINT32_MAX);
 	entry_find(&e, dir, a.rest[0]);
 	if (a.denied) {
-		show_denied(dir, e.name);
+		if (a.grants)
+			show_grants(dir, e.name);
+		else
+			show_denied(dir, e.name);
 		return 0;
 	}
 	snprintf(file, sizeof(file), "%s.log", e.name);

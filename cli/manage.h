@@ -34,7 +34,7 @@ bool entry_wait(int dir, struct entry *e, int fd, int64_t milliseconds, int *cod
 /* The options of these commands.  Each takes those that its help names;
  * another, or too few or many names, ends the command. */
 struct args {
-	bool json, all, follow, force, raw, denied;
+	bool json, all, follow, force, raw, denied, grants;
 	const char *tail, *time, *signal;
 	char **rest;
 	int count;

@@ -44,6 +44,22 @@ code 0 "$B" wait one; out 3
 code 0 "$B" logs one; has "not granted: $D/file2; add -v"
 code 0 "$B" logs --denied one; has "not granted: $D/file2"; has 'b\x1b[2J'
 LC_ALL=C grep -qP '\x1b' "$T/out" && not_ok "an escape sequence in what was denied"
+# As options; what the host has not is left out, and what is no grant is a comment.
+code 0 "$B" run -d --name grants -v "$D/dir:/d:ro" sh -c "cat $D/file3; cat $D/none; echo x >/d/y; exit 3"
+code 0 "$B" wait grants
+code 0 "$B" logs --denied=grants grants; has "-v $D/file3:$D/file3:ro"
+grep -qF "$D/none" "$T/out" && not_ok "what is not there is offered"
+code 125 "$B" logs --denied=x grants; err "there is --denied and --denied=grants"
+code 0 "$B" run -d --name net /usr/bin/python3 -c '
+import socket
+for host in ("192.0.2.1", "2001:db8::1"):
+    try: socket.create_connection((host, 443), 5)
+    except OSError: pass
+try: socket.getaddrinfo("api.example.org", 443)
+except OSError: pass'
+code 0 "$B" wait net
+code 0 "$B" logs --denied=grants net; has "--allow 192.0.2.1:443"; has "--allow '[2001:db8:0:0:0:0:0:1]:443'"; has "--allow api.example.org:PORT"
+code 0 "$B" rm net; code 0 "$B" rm grants
 # Nothing of it is in --stats.
 code 3 "$B" run --stats="$T/stats" sh -c "cat $D/file1; exit 3"
 /usr/bin/python3 -m json.tool "$T/stats" >/dev/null || not_ok "--stats is no JSON"
