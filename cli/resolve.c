@@ -132,6 +132,23 @@ static void look_in_hosts(const char *name, struct dns_found *found)
 	found->ttl = 0; /* somebody may edit it */
 }
 
+/* RFC 6761, 6.3: whatever the files say of it. */
+static bool is_localhost(const char *name)
+{
+	size_t n = strlen(name);
+
+	n -= n && name[n - 1] == '.';
+	return n >= 9 && !strncasecmp(name + n - 9, "localhost", 9) && (n == 9 || name[n - 10] == '.');
+}
+
+static void loopback(struct dns_found *found)
+{
+	parse_ip("127.0.0.1", found->ip[0]);
+	parse_ip("::1", found->ip[1]);
+	found->count = 2;
+	found->ttl = 0;
+}
+
 /* --- Giving up --------------------------------------------------------------------------------------------------- */
 
 static void connect_servers(const struct conf *c, int fds[], size_t *count)
@@ -283,6 +300,8 @@ static void answer(const char *name, const struct name_servers *given)
 	int64_t until = now_ms() + RESOLVE_MS;
 
 	look_in_hosts(name, &found);
+	if (!found.count && is_localhost(name))
+		loopback(&found);
 	read_conf(&conf, given);
 	connect_servers(&conf, fds, &count);
 	give_up();

@@ -148,8 +148,9 @@ static void upcall_thread_start(void *arg, struct bz_context *ctx)
 		t = template_parked(service);
 	tcb->libos = t;
 	tcb->resume_flag = (u64)&t->in_guest;
+	/* Before it looks for signals: who sends one from now on interrupts it. */
+	__atomic_store_n(&t->host_tid, (i32)tcb->tid, __ATOMIC_SEQ_CST);
 	__atomic_store_n(&t->begun, 1, __ATOMIC_SEQ_CST);
-	t->host_tid = tcb->tid;
 	t->ctx = ctx;
 	if (t->process->image) {
 		launch_enter(t, ctx);

@@ -67,7 +67,7 @@ int tenants_begin(struct process *p, struct thread *t, struct process *parent, c
 		__atomic_fetch_sub(&p->mm->tenants->count, 1, __ATOMIC_SEQ_CST);
 		return -EAGAIN;
 	}
-	WRITE_ONCE(t->host_tid, ret); /* it may have begun by now, and sets the same number itself */
+	/* It sets its host_tid itself: by now it may have another, of the picoprocess that it executes a program in. */
 	return 0;
 }
 
