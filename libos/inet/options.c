@@ -198,7 +198,30 @@ static int set_congestion(const void *uval, int len)
 }
 
 /* Options that are no number of the table. */
-static int set_other(int level, int name, const void *uval, int len)
+/* A connection to an AF_INET address by an AF_INET6 socket becomes one of AF_INET (ipv6(7)). */
+static int set_form(struct inet_sock *i, const void *uval, int len)
+{
+	int err = 0;
+	i32 val;
+
+	if (len < (int)sizeof(val))
+		return -EINVAL;
+	if (get_user(val, (const i32 *)uval))
+		return -EFAULT;
+	if (val != AF_INET)
+		return -EINVAL;
+	mutex_lock(&inet_lock);
+	if (i->state != TCP_ESTABLISHED)
+		err = -ENOTCONN;
+	else if (inet_v6only(i) || !addr_is_v4(&i->remote))
+		err = -EADDRNOTAVAIL;
+	else
+		i->socket.family = AF_INET;
+	mutex_unlock(&inet_lock);
+	return err;
+}
+
+static int set_other(struct inet_sock *i, int level, int name, const void *uval, int len)
 {
 	if (level == IPPROTO_TCP) {
 		switch (name) {
@@ -223,6 +246,8 @@ static int set_other(int level, int name, const void *uval, int len)
 		}
 	} else if (level == IPPROTO_IPV6) {
 		switch (name) {
+		case IPV6_ADDRFORM:
+			return set_form(i, uval, len);
 		case IPV6_ADD_MEMBERSHIP:
 			return -ENODEV;
 		case IPV6_DROP_MEMBERSHIP:
@@ -256,7 +281,7 @@ int inet_setsockopt(struct socket *s, int level, int name, const void *uval, int
 	if (!has_level(i, level))
 		return -ENOPROTOOPT;
 	if (n < 0)
-		return set_other(level, name, uval, len);
+		return set_other(i, level, name, uval, len);
 	o = &options[n];
 	err = get_number(level, uval, len, &val);
 	if (err)

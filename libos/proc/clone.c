@@ -3,6 +3,7 @@
  * made under mm->lock so that the copied vma list is what the copied address space has (section 4 of the design).
  */
 #include "libos/landlock/landlock.h"
+#include "libos/keys/keys.h"
 #include "libos/mm/mm.h"
 #include "libos/proc/internal.h"
 #include "libos/proc/vfork.h"
@@ -65,6 +66,7 @@ static void inherit_thread(struct thread *t, const struct clone_args *a)
 	t->cpu_affinity_set = me->cpu_affinity_set;
 	t->cpu_affinity = me->cpu_affinity;
 	t->mempolicy = me->mempolicy;
+	t->request_keyring = me->request_keyring;
 	t->timer_slack = t->timer_slack_default = me->timer_slack;
 	if (a->flags & CLONE_CHILD_CLEARTID)
 		t->clear_child_tid = (u32 *)a->child_tid;
@@ -215,11 +217,13 @@ static int process_inherit(struct process *p, struct process *parent, u64 flags)
 	p->loaded = true;
 	mutex_unlock(&parent->lock);
 	process_hold_exe(p, parent->exe_inode);
+	keys_fork(p, parent);
 	return 0;
 }
 
 void process_undo(struct process *p)
 {
+	keys_process_exit(p);
 	if (p->files)
 		files_put(p->files);
 	if (p->fs)

@@ -2,6 +2,7 @@
  * execve(2), execveat(2): everything that can fail is done first; then the other threads end, the old memory goes, and
  * what fails from there on kills.  Scripts (#!) follow binfmt_script of Linux.
  */
+#include "libos/keys/keys.h"
 #include "libos/futex/futex.h"
 #include "libos/landlock/landlock.h"
 #include "libos/mm/mm.h"
@@ -412,6 +413,7 @@ static int change_program(struct exec_image *img, struct bz_context *ctx)
 		return -ENOMEM;
 	}
 	thread_become_leader(t);
+	keys_exec(t);
 	if (t->robust_list)
 		futex_exit_robust(t);
 	process_exec_timers(p);

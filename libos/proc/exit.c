@@ -2,6 +2,7 @@
  * The end of threads and processes: exit(2), exit_group(2), zombies, orphans.  Follows the order of Linux's do_exit as
  * far as others can see it: robust futexes, the cleared tid, then the notice to the parent.
  */
+#include "libos/keys/keys.h"
 #include "libos/futex/futex.h"
 #include "libos/mm/mm.h"
 #include "libos/proc/internal.h"
@@ -218,6 +219,7 @@ static void process_finish(struct process *p)
 	ptrace_tracer_ends(p);
 	if (p->exit_undo)
 		p->exit_undo(p);
+	keys_process_exit(p);
 	/* Closing may wait for others (a pipe's reader is woken, a lock is released): before the parent hears of it. */
 	p->files = NULL;
 	files_put(files);
@@ -282,6 +284,7 @@ void thread_exit(u32 code)
 		trace_exit(t, code);
 	release_user_state(t, v || READ_ONCE(p->thread_count) > 1 || tenants_others(p->mm));
 	collect_times(t);
+	keys_thread_exit(t);
 	if (t->waitset >= 0)
 		host->stream_close(t->waitset, 0);
 	t->waitset = -1;
@@ -291,7 +294,7 @@ void thread_exit(u32 code)
 	last = --p->thread_count == 0;
 	if (!last)
 		__atomic_add_fetch(&p->leaving, 1, __ATOMIC_SEQ_CST);
-	if (last) {
+	if (last || t->tid == p->pid) {
 		p->dead_policy = t->sched_policy;
 		p->dead_priority = t->sched_priority;
 	}

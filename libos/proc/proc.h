@@ -104,6 +104,8 @@ struct thread {
 	i32 sched_priority;
 	u64 sched_runtime, sched_deadline, sched_period; /* SCHED_DEADLINE */
 	u32 mempolicy;		/* numa/ */
+	i32 request_keyring;	/* keys/: where request_key puts what it makes */
+	struct key *thread_keyring; /* keys/ has its lock */
 	u64 timer_slack, timer_slack_default;
 	i32 pdeathsig;
 	struct trace *trace;	  /* --trace: its line */
@@ -169,6 +171,7 @@ struct process {
 	u64 child_utime, child_stime; /* ns, of waited-for children */
 	u64 child_maxrss;
 	struct list pid_hash;	  /* tasklist lock */
+	struct key *process_keyring, *session_keyring; /* keys/ has their lock */
 	u32 dead_policy;	  /* of its last thread, for who asks before it is waited for */
 	i32 dead_priority;
 	u32 zombie;		  /* ended, not waited for; tasklist lock */

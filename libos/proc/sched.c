@@ -31,12 +31,14 @@ static long policy_of(i32 pid, u32 *policy, i32 *priority)
 	struct thread *t = target(pid);
 	struct process *p;
 
-	if (t) {
+	if (t && READ_ONCE(t->state) != THREAD_DEAD) {
 		*policy = t->sched_policy;
 		*priority = t->sched_priority;
 		thread_put(t);
 		return 0;
 	}
+	if (t)
+		thread_put(t);
 	p = process_find(pid);
 	if (!p)
 		return -ESRCH;

@@ -3,6 +3,7 @@
  * tables and the tree.  A process is referenced by the tree until it is reaped and by each of its threads; a thread
  * by itself until it ends.
  */
+#include "libos/keys/keys.h"
 #include "libos/landlock/landlock.h"
 #include "libos/kernel/sysctl.h"
 #include "libos/mm/mm.h"

@@ -232,7 +232,7 @@ static int root_list(const struct pnode *dir, i64 *pos, pseudo_emit emit, void *
 
 /* Some room at the end for what other components register. */
 #define OWN_ENTRIES 23
-#define MAX_REGISTERED 4
+#define MAX_REGISTERED 8
 static struct pseudo_entry root_entries[OWN_ENTRIES + MAX_REGISTERED + 1] = {
 	{.name = "cgroups", .mode = S_IFREG | 0444, .show = text_show},
 	{.name = "cmdline", .mode = S_IFREG | 0444, .show = text_show},

@@ -202,6 +202,7 @@ static const struct pseudo_entry kernel_entries[] = {
 	{.name = "ostype", .mode = S_IFREG | 0444, .show = uts_show},
 	{.name = "version", .mode = S_IFREG | 0444, .show = uts_show},
 	{.name = "random", DYNAMIC_DIR, .children = random_entries},
+	{.name = "keys", DYNAMIC_DIR},
 	{0}};
 static const struct pseudo_entry fs_entries[] = {
 	{.name = "inotify", DYNAMIC_DIR}, {.name = "epoll", DYNAMIC_DIR}, {.name = "mqueue", DYNAMIC_DIR}, {0}};
@@ -228,7 +229,7 @@ static const char *dir_path(const struct pseudo_entry *e)
 	} dirs[] = {
 		{&proc_sys_entries[0], "fs"}, {&proc_sys_entries[1], "kernel"}, {&proc_sys_entries[3], "vm"},
 		{&fs_entries[0], "fs/inotify"}, {&fs_entries[1], "fs/epoll"}, {&fs_entries[2], "fs/mqueue"},
-		{&kernel_entries[5], "kernel/random"}, {&net_entries[0], "net/core"}, {&net_entries[1], "net/ipv4"},
+		{&kernel_entries[5], "kernel/random"}, {&kernel_entries[6], "kernel/keys"}, {&net_entries[0], "net/core"}, {&net_entries[1], "net/ipv4"},
 		{&ipv6_all[0], "net/ipv6/conf/all"},
 	};
 
