@@ -174,6 +174,9 @@ struct tcp_sock {
 	bz_stream stream; /* of the host: the connection's, or a published port's; -1: none; inet_lock */
 	int port;	  /* which of bz_start's ports */
 	bool resolver;	  /* nobody's: dns.c answers what is sent to it */
+	struct tcp_chunk *held;		   /* what MSG_MORE keeps back, and until when at the latest; lock */
+	struct ktimer held_timer;
+	bool held_once;			   /* the timer was set once, and may be running */
 	bool starved;			   /* the peer found no room */
 	bool urgent_pending, urgent_taken; /* there is an urgent byte at urgent_at; recv(MSG_OOB) had it */
 	u64 urgent_at;
@@ -210,6 +213,7 @@ ssize_t tcp_outside_receive(struct tcp_sock *t, struct socket_msg *m);
 u32 tcp_outside_poll(struct tcp_sock *t, struct file *f, struct poll_table *pt);
 ssize_t tcp_send(struct socket *s, struct socket_msg *m);
 ssize_t tcp_receive(struct socket *s, struct socket_msg *m);
+void tcp_let_go(struct tcp_sock *t);	/* nothing locked: what MSG_MORE kept back goes */
 bool tcp_readable(const struct tcp_sock *t);
 bool tcp_writable(struct tcp_sock *t); /* false: it will be woken */
 void tcp_queue_free(struct tcp_sock *t);

@@ -9,6 +9,7 @@
 
 #define CHUNK_SMALL (1024u - sizeof(struct tcp_chunk))
 #define CHUNK_LARGE (65536u - sizeof(struct tcp_chunk))
+#define HOLD_NS (NSEC_PER_SEC / 5)
 #define MSG_FASTOPEN 0x20000000u
 
 bool tcp_readable(const struct tcp_sock *t)
@@ -217,6 +218,70 @@ static ssize_t send_piece(struct tcp_sock *from, struct tcp_sock *to, struct soc
 	return n;
 }
 
+/* Nothing locked: what is held back becomes the peer's. */
+static void let_go(struct tcp_sock *t)
+{
+	struct tcp_sock *peer = tcp_peer(t);
+	struct tcp_chunk *c;
+
+	mutex_lock(&t->inet.lock);
+	c = t->held;
+	t->held = NULL;
+	mutex_unlock(&t->inet.lock);
+	if (c && c->len && peer) {
+		mutex_lock(&peer->inet.lock);
+		if (!peer->dead && t->peer == peer) {
+			link_chunk(peer, c);
+			arrived(peer, c->len);
+			c = NULL;
+		}
+		mutex_unlock(&peer->inet.lock);
+		waitq_wake_all(&peer->inet.socket.waitq, EPOLLIN | EPOLLRDNORM);
+	}
+	kfree(c);
+	if (peer)
+		tcp_put(peer);
+}
+
+static void held_long(struct ktimer *k)
+{
+	let_go(container_of(k, struct tcp_sock, held_timer));
+}
+
+/*
+ * MSG_MORE: a small piece waits for the next, for 200 ms at most (tcp(7), TCP_CORK).  False: it is none that waits.
+ */
+static bool hold_back(struct tcp_sock *t, struct socket_msg *m, ssize_t *n)
+{
+	u32 want = m->it.left;
+	bool fits = want && want <= CHUNK_SMALL, first;
+
+	mutex_lock(&t->inet.lock);
+	if (fits && !t->held)
+		t->held = chunk_alloc(CHUNK_SMALL);
+	fits = fits && t->held && t->held->room - t->held->len >= want;
+	if (fits) {
+		first = !t->held->len;
+		*n = iov_copy_from(&m->it, t->held->data + t->held->len, want);
+		t->held->len += *n;
+		*n = *n ? *n : -EFAULT;
+		t->held_once = true;
+		t->held_timer.fn = held_long;
+		if (first)
+			ktimer_set(&t->held_timer, now_mono() + HOLD_NS);
+	}
+	mutex_unlock(&t->inet.lock);
+	return fits;
+}
+
+void tcp_let_go(struct tcp_sock *t)
+{
+	if (likely(!READ_ONCE(t->held_once)))
+		return;
+	ktimer_cancel(&t->held_timer);
+	let_go(t);
+}
+
 static bool may_send_more(struct tcp_sock *t)
 {
 	return READ_ONCE(t->inet.state) == TCP_CLOSE || READ_ONCE(t->inet.socket.error) ||
@@ -295,6 +360,9 @@ ssize_t tcp_send(struct socket *s, struct socket_msg *m)
 	n = await_connection(t, m, deadline);
 	if (n)
 		return n;
+	if (unlikely((m->flags & (MSG_MORE | MSG_OOB)) == MSG_MORE) && hold_back(t, m, &n))
+		return n;
+	tcp_let_go(t);
 	to = tcp_peer(t);
 	if (!to)
 		return tcp_broken(t, m);

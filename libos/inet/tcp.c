@@ -457,6 +457,7 @@ static void disconnect(struct tcp_sock *t)
 		tcp_put(embryo);
 		tcp_put(t);
 	}
+	tcp_let_go(t);	/* nobody is there to have it */
 	wake(t, ~0u);
 }
 
@@ -618,6 +619,8 @@ static int tcp_shutdown(struct socket *s, u32 how)
 	}
 	if (state == TCP_CLOSE)
 		err = -ENOTCONN;
+	if (how & SHUT_SEND)
+		tcp_let_go(t);
 	mutex_lock(&t->inet.lock);
 	WRITE_ONCE(s->shutdown, s->shutdown | how);
 	mutex_unlock(&t->inet.lock);
@@ -642,6 +645,7 @@ static void tcp_release(struct socket *s)
 
 	list_init(&queue);
 	list_init(&pending);
+	tcp_let_go(t);
 	mutex_lock(&inet_lock);
 	t->inet.file = NULL;
 	take_waiting(t, &queue, &pending);

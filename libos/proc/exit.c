@@ -138,6 +138,7 @@ void process_end_info(struct siginfo_kernel *info, const struct process *p)
 	info->chld.uid = p->cred.uid;
 	info->chld.status = code & 0x7f ? (i32)(code & 0x7f) : (i32)(code >> 8 & 0xff);
 	info->chld.utime = p->utime_dead / 10000000;
+	info->chld.stime = p->stime_dead / 10000000;
 }
 
 /* The parent does not want to hear: no zombie remains. */

@@ -1,6 +1,7 @@
 /* Resource limits and usage: getrlimit(2), getrusage(2), times(2). */
 #include "libos/mm/mm.h"
 #include "libos/proc/internal.h"
+#include "libos/time/time.h"
 #include <linux/capability.h>
 #include <linux/resource.h>
 #include <linux/times.h>
@@ -41,7 +42,7 @@ u64 process_cpu(const struct process *p)
 	i64 ns = current && p == current->process ? host->clock_read(BZ_CLOCK_PROCESS_CPU) :
 		 p->thread_count && p->host_pid > 0 ? host->clock_read(BZ_CLOCK_CPU_OF((u32)p->host_pid)) : -EINVAL;
 
-	return ns < 0 ? p->utime_dead : (u64)ns;
+	return ns < 0 ? p->utime_dead + p->stime_dead : (u64)ns;
 }
 
 SYSCALL(getrlimit, unsigned int res, struct rlimit64 *ulimit)
@@ -106,15 +107,17 @@ static void set_time(struct __kernel_old_timeval *tv, u64 ns)
 	tv->tv_usec = ns % NSEC_PER_SEC / 1000;
 }
 
-/* The host tells processor time in one sum; it is all told as user time, since the library OS runs as user code. */
 SYSCALL(getrusage, int who, struct rusage *uru)
 {
 	struct process *p = current->process;
 	struct rusage ru = {0};
+	u64 user, system;
 
 	switch (who) {
 	case RUSAGE_SELF:
-		set_time((void *)&ru.ru_utime, host->clock_read(BZ_CLOCK_PROCESS_CPU));
+		cpu_times(p, &user, &system);
+		set_time((void *)&ru.ru_utime, user);
+		set_time((void *)&ru.ru_stime, system);
 		break;
 	case RUSAGE_CHILDREN:
 		set_time((void *)&ru.ru_utime, p->child_utime);
@@ -144,12 +147,12 @@ SYSCALL(getrusage, int who, struct rusage *uru)
 SYSCALL(times, struct tms *utms)
 {
 	struct process *p = current->process;
-	struct tms tms = {
-		.tms_utime = host->clock_read(BZ_CLOCK_PROCESS_CPU) / TICK_NS,
-		.tms_cutime = p->child_utime / TICK_NS,
-		.tms_cstime = p->child_stime / TICK_NS,
-	};
+	struct tms tms = {.tms_cutime = p->child_utime / TICK_NS, .tms_cstime = p->child_stime / TICK_NS};
+	u64 user, system;
 
+	cpu_times(p, &user, &system);
+	tms.tms_utime = user / TICK_NS;
+	tms.tms_stime = system / TICK_NS;
 	if (utms && copy_to_user(utms, &tms, sizeof(tms)))
 		return -EFAULT;
 	return host->clock_read(BZ_CLOCK_MONOTONIC) / TICK_NS;

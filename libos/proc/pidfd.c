@@ -240,9 +240,11 @@ SYSCALL(kcmp, int pid1, int pid2, int type, unsigned long idx1, unsigned long id
 		case KCMP_SIGHAND:
 			ret = order(a->sighand, b->sighand);
 			break;
-		case KCMP_IO:
-		case KCMP_SYSVSEM:
-			ret = order(a, b);
+		case KCMP_IO:	/* who set no priority has none of its own */
+			ret = t1->ioprio || t2->ioprio ? order(a, b) : 0;
+			break;
+		case KCMP_SYSVSEM:	/* ... and who has nothing to undo no list */
+			ret = a->exit_undo || b->exit_undo ? order(a, b) : 0;
 			break;
 		default:
 			ret = -EINVAL;

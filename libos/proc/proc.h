@@ -168,6 +168,7 @@ struct process {
 	struct inode *exe_inode;  /* referenced, and held against writing: process_hold_exe */
 	char *exe_path;
 	u64 utime_dead, stime_dead; /* ns, of threads that are gone */
+	struct cpu_split *cpu_split; /* time/cputime.c; null: nobody asked */
 	u64 child_utime, child_stime; /* ns, of waited-for children */
 	u64 child_maxrss;
 	struct list pid_hash;	  /* tasklist lock */

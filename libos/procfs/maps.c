@@ -232,6 +232,58 @@ int proc_smaps_rollup_show(struct seq *s, const struct pnode *n)
 	return 0;
 }
 
+/*
+ * pagemap (Documentation/admin-guide/mm/pagemap.rst): a word a page, without page frame numbers, as without CAP_SYS_ADMIN.  As
+ * mincore(2) does, it tells all that is mapped and can be touched as present.
+ */
+#define PAGE_PRESENT (1ull << 63)
+#define PAGE_OF_FILE (1ull << 61)
+#define PAGEMAP_STEP 128
+
+static void pagemap_fill(struct mm *mm, u64 addr, u64 *words, u32 n)
+{
+	struct vma *v = vma_find(mm, addr);
+
+	for (u32 i = 0; i < n; i++, addr += PAGE_SIZE) {
+		while (v && v->end <= addr)
+			v = v->node.next == &mm->vmas ? NULL : list_entry(v->node.next, struct vma, node);
+		words[i] = !v || v->start > addr || !v->prot || (v->file && addr >= v->backed_end) ? 0
+			   : PAGE_PRESENT | (v->file ? PAGE_OF_FILE : 0);
+	}
+}
+
+static ssize_t pagemap_read(struct file *f, struct iov_iter *it, i64 *pos)
+{
+	struct process *p = pnode_process(pseudo_node(f->inode));
+	u64 words[PAGEMAP_STEP], limit = BZ_GUEST_HIGH / PAGE_SIZE * sizeof(words[0]);
+	ssize_t done = 0;
+
+	if (!p)
+		return 0;
+	if (*pos < 0 || *pos % sizeof(words[0]) || it->left % sizeof(words[0]))
+		done = -EINVAL;
+	while (done >= 0 && it->left && (u64)*pos < limit && p->mm) {
+		size_t n = min(it->left, sizeof(words)), got;
+
+		mutex_lock(&p->mm->lock);
+		pagemap_fill(p->mm, (u64)*pos / sizeof(words[0]) * PAGE_SIZE, words, n / sizeof(words[0]));
+		mutex_unlock(&p->mm->lock);
+		got = iov_copy_to(it, words, n);
+		*pos += got;
+		done += got;
+		if (got < n) {
+			done = done ? done : -EFAULT;
+			break;
+		}
+	}
+	process_put(p);
+	return done;
+}
+
+static i64 mem_llseek(struct file *f, i64 off, int whence);
+
+const struct file_ops proc_pagemap_fops = {.read = pagemap_read, .llseek = mem_llseek};
+
 /* mem: as a tracer's PTRACE_PEEKDATA and PTRACE_POKEDATA; other address spaces serve it themselves (mm/remote.c). */
 static size_t remote(struct process *p, void *addr, void *buf, size_t n, bool write)
 {

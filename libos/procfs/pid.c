@@ -588,6 +588,7 @@ static int task_list(const struct pnode *dir, i64 *pos, pseudo_emit emit, void *
 	{.name = "oom_adj", .mode = S_IFREG | 0444, .show = const_show},                                     \
 	{.name = "oom_score", .mode = S_IFREG | 0444, .show = const_show},                                   \
 	{.name = "oom_score_adj", .mode = S_IFREG | 0644, .show = oom_show, .store = oom_store},             \
+	{.name = "pagemap", .mode = S_IFREG | 0400, .fops = &proc_pagemap_fops},                             \
 	{.name = "personality", .mode = S_IFREG | 0400, .show = const_show},                                 \
 	{.name = "root", .mode = S_IFLNK | 0777, .readlink = root_readlink, .follow = root_follow},          \
 	{.name = "schedstat", .mode = S_IFREG | 0444, .show = const_show},                                   \

@@ -22,7 +22,7 @@ long proc_maps_ioctl(const struct pnode *n, u32 cmd, u64 arg);
 int proc_smaps_show(struct seq *s, const struct pnode *n);
 int proc_smaps_rollup_show(struct seq *s, const struct pnode *n);
 int proc_numa_maps_show(struct seq *s, const struct pnode *n);
-extern const struct file_ops proc_mem_fops;
+extern const struct file_ops proc_mem_fops, proc_pagemap_fops;
 
 int proc_mounts_show(struct seq *s, const struct pnode *n);	/* mounts.c */
 int proc_mountinfo_show(struct seq *s, const struct pnode *n);

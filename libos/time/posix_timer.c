@@ -389,4 +389,5 @@ void process_exit_timers(struct process *p)
 {
 	process_exec_timers(p);
 	itimers_free(p);
+	cpu_times_end(p);
 }

@@ -19,6 +19,9 @@ i64 deadline_after(i64 timeout);
 /* Sleep until then: 0, or -EINTR. */
 int sleep_until(i64 mono_deadline);
 
+/* Of a living process, the current one or one that cannot end meanwhile: its processor time, in two parts. */
+void cpu_times(struct process *p, u64 *user, u64 *system);	/* cputime.c */
+void cpu_times_end(struct process *p);
 void itimers_free(struct process *p);	/* itimer.c */
 
 bool process_is_running(struct process *p);	/* one of its threads, just now; p->lock held (itimer.c) */
