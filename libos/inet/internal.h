@@ -207,7 +207,7 @@ ssize_t tcp_read_queue(struct tcp_sock *t, struct socket_msg *m);    /* what is 
 void tcp_outside_check(struct tcp_sock *t);
 void tcp_outside_listen(struct tcp_sock *t);   /* inet_lock held, as for the next */
 void tcp_outside_unlisten(struct tcp_sock *t);
-struct tcp_sock *tcp_outside_accept(struct tcp_sock *t); /* or null */
+struct tcp_sock *tcp_outside_accept(struct tcp_sock *t); /* null: nobody is there; or an error */
 ssize_t tcp_outside_send(struct tcp_sock *t, struct socket_msg *m);
 ssize_t tcp_outside_receive(struct tcp_sock *t, struct socket_msg *m);
 u32 tcp_outside_poll(struct tcp_sock *t, struct file *f, struct poll_table *pt);

@@ -136,12 +136,12 @@ struct tcp_sock *tcp_outside_accept(struct tcp_sock *t)
 	bz_stream s = host->stream_accept(t->stream, &peer);
 	struct inet_addr to;
 
-	if (s < 0)
-		return NULL;
+	if (s < 0) /* descriptors may have run out; or whoever it was has gone again */
+		return s == -EMFILE || s == -ENOMEM ? ERR_PTR(s) : NULL;
 	end = tcp_make_accepted(t);
 	if (!end) {
 		host->stream_close(s, 0);
-		return NULL;
+		return ERR_PTR(-ENOBUFS);
 	}
 	end->stream = s;
 	from_host(&peer, &end->inet.remote);

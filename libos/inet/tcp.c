@@ -233,6 +233,8 @@ static int tcp_accept(struct socket *s, struct socket **out, bool nowait)
 			return 0;
 		}
 		embryo = t->stream >= 0 ? tcp_outside_accept(t) : NULL;
+		if (IS_ERR(embryo))
+			return PTR_ERR(embryo);
 		if (embryo) {
 			*out = &embryo->inet.socket;
 			return 0;
