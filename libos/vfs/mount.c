@@ -94,7 +94,7 @@ struct mount *mount_at(struct super *sb, const char *guest_path, u32 flags)
 		m->at = m->root;
 		return root_mount = m;
 	}
-	err = make_point(guest_path, S_ISDIR(sb->root->mode), &at);
+	err = make_point(guest_path, S_ISDIR(sb->root->mode) ? S_IFDIR | 0755 : S_IFREG | 0644, &at);
 	if (err) {
 		printk(BZ_LOG_WARN, "%s: cannot be mounted: %s", guest_path,
 		       err == -EROFS ? "the directory is missing, and what is above it is read-only" : errno_name(-err));
