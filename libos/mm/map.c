@@ -326,9 +326,9 @@ void mm_give_back(struct mm *mm)
 	mutex_lock(&mm->lock);
 	host->mem_unmap(BZ_GUEST_LOW, BZ_RESERVED_LOW - BZ_GUEST_LOW);
 	host->mem_unmap(BZ_RESERVED_HIGH, BZ_GUEST_HIGH - BZ_RESERVED_HIGH);
-	/* Who waits for the process finds its shared memory detached. */
+	/* Who waits for the process finds its shared memory detached, and the room of files given back that have no name any more. */
 	list_for_each_safe(v, next, &mm->vmas, node) {
-		if (!v->file || !v->file->ops->mapped)
+		if (!v->file)
 			continue;
 		vma_erase(mm, v);
 		vma_free(v);
