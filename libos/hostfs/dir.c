@@ -6,6 +6,7 @@
  * What is cached is true while the directory's times stay as they were (they are compared at most once in ttl).
  */
 #include "libos/hostfs/hostfs.h"
+#include "libos/vfs/dcache.h"
 
 #define SINGLES_MAX 32
 #define LISTING_MAX 16384		/* longer ones are not kept */
@@ -369,9 +370,9 @@ static int dir_readdir(struct file *f, i64 *pos,
 		*pos = 1;
 	}
 	if (*pos == 1) {
-		struct inode *up = f->path.dentry ? f->path.dentry->parent->inode : f->inode;
+		u64 up = f->path.dentry ? dentry_parent_ino(f->path.dentry) : f->inode->ino;
 
-		if (!emit(arg, "..", 2, up->ino, 4, 2))
+		if (!emit(arg, "..", 2, up, 4, 2))
 			return 0;
 		*pos = 2;
 	}

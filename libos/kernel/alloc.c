@@ -187,7 +187,7 @@ void *kmalloc(size_t n)
 	} else {
 		p = pages_alloc(order_for(n));
 		if (p)
-			page_of(p)->state = PAGE_LARGE;
+			WRITE_ONCE(page_of(p)->state, PAGE_LARGE); /* who frees its neighbour looks at it */
 	}
 	return p;
 }
@@ -202,7 +202,7 @@ void *kzalloc(size_t n)
 	}
 	p = pages_alloc_zero(order_for(n));
 	if (p)
-		page_of(p)->state = PAGE_LARGE;
+		WRITE_ONCE(page_of(p)->state, PAGE_LARGE); /* who frees its neighbour looks at it */
 	return p;
 }
 

@@ -3,6 +3,7 @@
  * start and kept by the open file until it is rewound.  A position is an index.
  */
 #include "libos/overlay/overlay.h"
+#include "libos/vfs/dcache.h"
 
 struct entry {
 	struct entry *chain;	/* by hash, while it is gathered */
@@ -190,9 +191,9 @@ static int dir_readdir(struct file *f, i64 *pos,
 		*pos = 1;
 	}
 	if (*pos == 1) {
-		struct inode *up = f->path.dentry ? f->path.dentry->parent->inode : f->inode;
+		u64 up = f->path.dentry ? dentry_parent_ino(f->path.dentry) : f->inode->ino;
 
-		if (!emit(arg, "..", 2, up->ino, BZ_KIND_DIR, 2))
+		if (!emit(arg, "..", 2, up, BZ_KIND_DIR, 2))
 			return 0;
 		*pos = 2;
 	}

@@ -115,7 +115,7 @@ static int charge(struct inode *inode, i64 pages)
 		__atomic_sub_fetch(&sb->used_pages, pages, __ATOMIC_RELAXED);
 		return -ENOSPC;
 	}
-	inode->blocks += pages * (i64)(PAGE_SIZE / 512);
+	WRITE_ONCE(inode->blocks, inode->blocks + pages * (i64)(PAGE_SIZE / 512));
 	return 0;
 }
 
@@ -286,7 +286,7 @@ int tmpfs_file_resize(struct inode *inode, u64 size)
 
 	if (size > SIZE_LIMIT)
 		return -EFBIG;
-	inode->size = size;
+	WRITE_ONCE(inode->size, size);
 	if (size <= old)	/* an equal size too: what fallocate put behind the end goes */
 		drop_behind(inode, size);
 	else if (tmpfs_node(inode)->file.mapped && (old & (PAGE_SIZE - 1)))
@@ -367,7 +367,7 @@ static ssize_t write_locked(struct inode *inode, struct iov_iter *it, i64 *pos)
 		n += iov_copy_from(it, p + n, len - n);
 		done += n;
 		*pos += n;
-		inode->size = max(inode->size, (u64)*pos);
+		WRITE_ONCE(inode->size, max(inode->size, (u64)*pos));
 		if (n < len)
 			return done ? done : -EFAULT;
 	}

@@ -3,6 +3,7 @@
  * stays true while names come and go.  The directory inode's lock protects both.
  */
 #include "libos/tmpfs/tmpfs.h"
+#include "libos/vfs/dcache.h"
 #include <linux/fs.h>
 
 #define FIRST_BUCKETS 8
@@ -88,9 +89,9 @@ static void entry_add(struct inode *dir, struct tmpfs_entry *e, struct inode *in
 		rehash(n);
 	list_add(&e->hash, &n->dir.buckets[e->hash_value & (n->dir.bucket_count - 1)]);
 	list_add_tail(&e->order, &n->dir.order);
-	dir->size += 20;
+	WRITE_ONCE(dir->size, dir->size + 20);
 	if (S_ISDIR(inode->mode)) {
-		dir->nlink++;
+		WRITE_ONCE(dir->nlink, dir->nlink + 1);
 		tmpfs_node(inode)->dir.parent = dir;
 	}
 	inode_touch_mtime(dir);
@@ -101,9 +102,9 @@ static void entry_remove(struct inode *dir, struct tmpfs_entry *e)
 	list_del(&e->hash);
 	list_del(&e->order);
 	tmpfs_node(dir)->dir.count--;
-	dir->size -= 20;
+	WRITE_ONCE(dir->size, dir->size - 20);
 	if (S_ISDIR(e->inode->mode))
-		dir->nlink--;
+		WRITE_ONCE(dir->nlink, dir->nlink - 1);
 	inode_touch_mtime(dir);
 }
 
@@ -117,6 +118,12 @@ void tmpfs_dir_free(struct inode *inode)
 		kfree(e);
 	}
 	kfree(n->dir.buckets);
+}
+
+/* No name is added any more, whoever has it open. */
+static bool is_removed(const struct inode *dir)
+{
+	return !dir->nlink;
 }
 
 static int dir_lookup(struct inode *dir, const char *name, u32 len, struct inode **out)
@@ -151,17 +158,23 @@ static int add_new(struct inode *dir, const char *name, u32 len, struct inode *i
 
 static int dir_create(struct inode *dir, const char *name, u32 len, u32 mode, u64 rdev, struct inode **out)
 {
-	struct inode *inode = dir->nlink ? tmpfs_inode(dir->sb, mode, rdev) : NULL;
+	struct inode *inode;
 
+	if (is_removed(dir))
+		return -ENOENT;
+	inode = tmpfs_inode(dir->sb, mode, rdev);
 	if (!inode)
-		return dir->nlink ? -ENOSPC : -ENOENT;
+		return -ENOSPC;
 	return add_new(dir, name, len, inode, out);
 }
 
 static int dir_symlink(struct inode *dir, const char *name, u32 len, const char *target, struct inode **out)
 {
-	struct inode *inode = tmpfs_inode(dir->sb, S_IFLNK | 0777, 0);
+	struct inode *inode;
 
+	if (is_removed(dir))
+		return -ENOENT;
+	inode = tmpfs_inode(dir->sb, S_IFLNK | 0777, 0);
 	if (!inode)
 		return -ENOSPC;
 	tmpfs_node(inode)->link = kstrdup(target);
@@ -175,15 +188,37 @@ static int dir_symlink(struct inode *dir, const char *name, u32 len, const char 
 
 static int dir_link(struct inode *dir, const char *name, u32 len, struct inode *inode)
 {
-	struct tmpfs_entry *e = entry_new(name, len);
+	struct tmpfs_entry *e;
 
+	if (is_removed(dir))
+		return -ENOENT;
+	e = entry_new(name, len);
 	if (!e)
 		return -ENOSPC;
 	inode_get(inode);
+	/* Without the file's lock: other names of it are in other directories. */
 	__atomic_add_fetch(&inode->nlink, 1, __ATOMIC_RELAXED);
-	inode->ctime = now_real();
+	WRITE_ONCE(inode->ctime, now_real());
 	entry_add(dir, e, inode);
 	return 0;
+}
+
+/*
+ * A directory goes only if it is empty, and gets no name from then on: both are said under its own lock, behind its parent's.
+ * `locked`: that is held already, for it is the other directory of a rename.
+ */
+static bool dir_goes(struct inode *dir, bool locked)
+{
+	bool empty;
+
+	if (!locked)
+		mutex_lock(&dir->lock);
+	empty = !tmpfs_node(dir)->dir.count;
+	if (empty)
+		WRITE_ONCE(dir->nlink, 0);
+	if (!locked)
+		mutex_unlock(&dir->lock);
+	return empty;
 }
 
 static void drop(struct inode *dir, struct tmpfs_entry *e)
@@ -191,8 +226,9 @@ static void drop(struct inode *dir, struct tmpfs_entry *e)
 	struct inode *inode = e->inode;
 
 	entry_remove(dir, e);
-	inode->nlink -= S_ISDIR(inode->mode) ? 2 : 1;
-	inode->ctime = now_real();
+	if (!S_ISDIR(inode->mode))
+		__atomic_sub_fetch(&inode->nlink, 1, __ATOMIC_RELAXED);
+	WRITE_ONCE(inode->ctime, now_real());
 	kfree(e);
 	inode_put(inode);
 }
@@ -213,7 +249,7 @@ static int dir_rmdir(struct inode *dir, const char *name, u32 len, struct inode 
 
 	if (!e)
 		return -ENOENT;
-	if (tmpfs_node(inode)->dir.count)
+	if (!dir_goes(inode, false))
 		return -ENOTEMPTY;
 	drop(dir, e);
 	return 0;
@@ -231,27 +267,32 @@ static int dir_rename(struct inode *olddir, const char *oldname, u32 oldlen, str
 
 		if (!b)
 			return -ENOENT;
-		olddir->nlink += S_ISDIR(b->mode) - S_ISDIR(a->mode);
-		newdir->nlink += S_ISDIR(a->mode) - S_ISDIR(b->mode);
+		WRITE_ONCE(olddir->nlink, olddir->nlink + S_ISDIR(b->mode) - S_ISDIR(a->mode));
+		WRITE_ONCE(newdir->nlink, newdir->nlink + S_ISDIR(a->mode) - S_ISDIR(b->mode));
 		e->inode = b;
 		t->inode = a;
 		if (S_ISDIR(a->mode))
 			tmpfs_node(a)->dir.parent = newdir;
 		if (S_ISDIR(b->mode))
 			tmpfs_node(b)->dir.parent = olddir;
-		a->ctime = b->ctime = now_real();
+		WRITE_ONCE(a->ctime, now_real());
+		WRITE_ONCE(b->ctime, a->ctime);
 		return 0;
 	}
-	if (t && S_ISDIR(t->inode->mode) && tmpfs_node(t->inode)->dir.count)
-		return -ENOTEMPTY;
+	if (is_removed(newdir))
+		return -ENOENT;
 	fresh = entry_new(newname, newlen);
 	if (!fresh)
 		return -ENOSPC;
+	if (t && S_ISDIR(t->inode->mode) && !dir_goes(t->inode, t->inode == olddir)) {
+		kfree(fresh);
+		return -ENOTEMPTY;
+	}
 	if (t)
 		drop(newdir, t);
 	entry_remove(olddir, e);
 	entry_add(newdir, fresh, e->inode);
-	inode->ctime = now_real();
+	WRITE_ONCE(inode->ctime, now_real());
 	kfree(e);
 	return 0;
 }
@@ -294,11 +335,10 @@ static int dir_readdir(struct file *f, i64 *pos,
 		       bool (*emit)(void *arg, const char *name, u32 len, u64 ino, u32 dtype, i64 next), void *arg)
 {
 	struct inode *dir = f->inode;
+	u64 up = f->path.dentry ? dentry_parent_ino(f->path.dentry) : dir->ino;
 	struct tmpfs_entry *e;
-	u64 up;
 
 	mutex_lock(&dir->lock);
-	up = f->path.dentry && f->path.dentry->parent->inode ? f->path.dentry->parent->inode->ino : dir->ino;
 	if (*pos == 0) {
 		if (!emit(arg, ".", 1, dir->ino, 4, 1))
 			goto out;

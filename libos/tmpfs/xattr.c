@@ -62,7 +62,7 @@ int tmpfs_setxattr(struct inode *inode, const char *name, const void *val, size_
 		if (old)
 			remove(old);
 		list_add_tail(&x->node, &tmpfs_node(inode)->xattrs);
-		inode->ctime = now_real();
+		WRITE_ONCE(inode->ctime, now_real());
 	}
 	mutex_unlock(&inode->lock);
 	if (err) {

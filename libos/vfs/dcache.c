@@ -264,7 +264,33 @@ void dcache_unhash(struct dentry *d)
 
 bool dentry_unhashed(const struct dentry *d)
 {
-	return d->parent != d && list_empty(&d->hash);
+	return READ_ONCE(d->parent) != d && READ_ONCE(d->hash.next) == &d->hash; /* as it is just now: no lock is held */
+}
+
+struct inode *dentry_directory(struct dentry *d, char *name)
+{
+	struct inode *dir;
+
+	mutex_lock(&dcache_lock);
+	dir = d->parent->inode;
+	if (dir)
+		inode_get(dir);
+	if (name)
+		strlcpy(name, d->name, NAME_MAX + 1);
+	mutex_unlock(&dcache_lock);
+	return dir;
+}
+
+u64 dentry_parent_ino(struct dentry *d)
+{
+	struct inode *dir;
+	u64 ino;
+
+	mutex_lock(&dcache_lock);
+	dir = d->parent->inode ? d->parent->inode : d->inode;
+	ino = dir->ino;
+	mutex_unlock(&dcache_lock);
+	return ino;
 }
 
 void dcache_instantiate(struct dentry *d, struct inode *inode)

@@ -82,7 +82,7 @@ static long do_getdents(int fd, void *ubuf, unsigned int n, bool old)
 		return -ENOTDIR;
 	}
 	mutex_lock(&f->lock);
-	if (!f->inode->nlink) {
+	if (!READ_ONCE(f->inode->nlink)) {
 		err = -ENOENT;
 	} else {
 		pos = f->pos;
@@ -235,12 +235,13 @@ static long link_in(struct parent *p, const struct path *from)
 		err = may_create(&p->dir);
 	if (!err && (S_ISDIR(inode->mode) || inode_is_fixed(inode)))
 		err = -EPERM;
-	if (!err && !inode->nlink && !(inode->flags & INODE_LINKABLE))
+	if (!err && !READ_ONCE(inode->nlink) && !(READ_ONCE(inode->flags) & INODE_LINKABLE))
 		err = -ENOENT;
 	if (!err)
 		err = dir->ops->link ? dir->ops->link(dir, p->name, p->len, inode) : -EPERM;
 	if (!err) {
-		inode->flags &= ~INODE_LINKABLE;
+		if (READ_ONCE(inode->flags) & INODE_LINKABLE)
+			__atomic_and_fetch(&inode->flags, ~INODE_LINKABLE, __ATOMIC_RELAXED);
 		inode_get(inode);
 		dcache_instantiate(d, inode);
 		fsnotify(inode, NULL, IN_ATTRIB, 0);
@@ -306,7 +307,7 @@ static void forget(struct dentry *d, bool directory)
 	dcache_unhash(d);
 	if (!directory)
 		fsnotify(inode, NULL, IN_ATTRIB, 0);	/* its count of links */
-	if (directory || !inode->nlink)
+	if (directory || !READ_ONCE(inode->nlink))
 		fsnotify(inode, NULL, IN_DELETE_SELF, 0);
 	fsnotify(inode, d, IN_DELETE, 0);
 }

@@ -37,6 +37,7 @@ static void drop(struct dnotify **at)
 	struct dnotify *d = *at;
 
 	WRITE_ONCE(*at, d->next);
+	__atomic_sub_fetch(&fsnotify_watchers, 1, __ATOMIC_RELAXED);
 	kfree(d);
 }
 
@@ -76,6 +77,7 @@ long dnotify_set(struct file *f, int fd, u32 dn)
 		d->mask |= fresh->mask;
 	} else {
 		fresh->next = f->inode->dnotify;
+		__atomic_add_fetch(&fsnotify_watchers, 1, __ATOMIC_RELAXED);
 		WRITE_ONCE(f->inode->dnotify, fresh);
 		fresh = NULL;
 	}

@@ -49,12 +49,15 @@ void inode_touch_atime(struct inode *inode)
 		return;
 	if (inode->atime <= inode->mtime || inode->atime <= inode->ctime ||
 	    clock_ns(BZ_CLOCK_REALTIME_COARSE) - inode->atime > 86400 * NSEC_PER_SEC)
-		inode->atime = now_real();
+		WRITE_ONCE(inode->atime, now_real());
 }
 
 void inode_touch_mtime(struct inode *inode)
 {
-	inode->mtime = inode->ctime = now_real();
+	i64 now = now_real();
+
+	WRITE_ONCE(inode->mtime, now);
+	WRITE_ONCE(inode->ctime, now);
 }
 
 static bool in_group(const struct cred *c, u32 gid)
@@ -115,7 +118,7 @@ int inode_getattr(struct inode *inode, struct kstat *st)
 		return inode->ops->getattr(inode, st);
 	*st = (struct kstat){
 		.ino = inode->ino, .dev = inode->sb ? inode->sb->dev : 0, .rdev = inode->rdev, .size = inode->size,
-		.blocks = inode->blocks, .mode = inode->mode, .nlink = inode->nlink, .uid = inode->uid, .gid = inode->gid,
+		.blocks = inode->blocks, .mode = inode->mode, .nlink = READ_ONCE(inode->nlink), .uid = inode->uid, .gid = inode->gid,
 		.blksize = PAGE_SIZE, .atime = inode->atime, .mtime = inode->mtime, .ctime = inode->ctime,
 		.btime = inode->btime,
 	};
@@ -134,15 +137,15 @@ int vfs_getattr(const struct path *p, struct kstat *st)
 void inode_apply(struct inode *inode, const struct iattr *attr)
 {
 	if (attr->valid & ATTR_MODE)
-		inode->mode = (inode->mode & S_IFMT) | (attr->mode & 07777);
+		WRITE_ONCE(inode->mode, (inode->mode & S_IFMT) | (attr->mode & 07777));
 	if (attr->valid & ATTR_UID)
-		inode->uid = attr->uid;
+		WRITE_ONCE(inode->uid, attr->uid);
 	if (attr->valid & ATTR_GID)
-		inode->gid = attr->gid;
+		WRITE_ONCE(inode->gid, attr->gid);
 	if (attr->valid & ATTR_ATIME)
-		inode->atime = attr->atime;
+		WRITE_ONCE(inode->atime, attr->atime);
 	if (attr->valid & ATTR_MTIME)
-		inode->mtime = attr->mtime;
+		WRITE_ONCE(inode->mtime, attr->mtime);
 	if (attr->valid & ATTR_CTIME)
-		inode->ctime = attr->ctime;
+		WRITE_ONCE(inode->ctime, attr->ctime);
 }

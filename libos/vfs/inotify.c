@@ -57,6 +57,7 @@ struct inotify_marks {
 
 static struct mutex inotify_lock = MUTEX_INIT(RANK_OBJECT);
 static u32 instance_count, cookie_serial;
+u32 fsnotify_watchers; /* all marks, those on the next list among them, and dnotify.c's */
 static struct list dead_marks = LIST_INIT(dead_marks); /* by of_inode: fsnotify_reap lets go of their inodes */
 void (*fsnotify_collect)(void);
 
@@ -139,6 +140,7 @@ void fsnotify_reap(void)
 			m->inode->ops->watch(m->inode, false);
 		inode_put(m->inode);
 		kfree(m);
+		__atomic_sub_fetch(&fsnotify_watchers, 1, __ATOMIC_RELAXED);
 	}
 }
 
@@ -204,14 +206,28 @@ static void notify_own(struct inode *inode, u32 mask, u32 cookie, const char *na
 	notify_marks(inode, mask, cookie, name, len, gone);
 }
 
+static void notify_directory(struct dentry *dentry, u32 mask, u32 cookie, bool gone)
+{
+	char name[NAME_MAX + 1];
+	struct inode *dir = dentry_directory(dentry, name);
+
+	if (!dir)
+		return;
+	if (dir != dentry->inode)
+		notify_own(dir, mask, cookie, name, strlen(name), gone);
+	inode_put(dir);
+}
+
 void fsnotify(struct inode *inode, struct dentry *dentry, u32 mask, u32 cookie)
 {
-	struct inode *parent = dentry && dentry->parent != dentry ? dentry->parent->inode : NULL;
 	u32 dir = inode && S_ISDIR(inode->mode) ? IN_ISDIR : 0;
-	bool gone = dentry && (mask & OPEN_EVENTS) && dentry_unhashed(dentry);
+	bool gone;
 
-	if (parent && !(mask & SELF_ONLY))
-		notify_own(parent, mask | dir, cookie, dentry->name, dentry->name_len, gone);
+	if (!READ_ONCE(fsnotify_watchers))
+		return;
+	gone = dentry && (mask & OPEN_EVENTS) && dentry_unhashed(dentry);
+	if (dentry && !(mask & SELF_ONLY))
+		notify_directory(dentry, mask | dir, cookie, gone);
 	/* The deletion of a directory itself does not carry IN_ISDIR; its opening does. */
 	if (inode && !(mask & PARENT_ONLY))
 		notify_own(inode, mask & SELF_ONLY ? mask : mask | dir, cookie, "", 0, gone);
@@ -407,6 +423,7 @@ static long add_locked(struct instance *in, struct inode *inode, u32 mask, struc
 	m->inode = inode;
 	m->mask = mask;
 	m->wd = in->next_wd++;
+	__atomic_add_fetch(&fsnotify_watchers, 1, __ATOMIC_RELAXED);
 	inode_get(inode);
 	in->watch_count++;
 	list_add_tail(&m->of_inode, &inode->marks->list);

@@ -212,7 +212,8 @@ static int step(struct walk *w, const char *name, u32 n, bool last, bool slash)
 	d = child_lookup_for(w, name, n, last && !slash);
 	if (IS_ERR(d))
 		return PTR_ERR(d);
-	if (!d->inode) {
+	/* Who makes the file writes it down last. */
+	if (!__atomic_load_n(&d->inode, __ATOMIC_ACQUIRE)) {
 		dentry_put(d);
 		return -ENOENT;
 	}

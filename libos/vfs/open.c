@@ -157,7 +157,7 @@ static struct file *open_tmpfile(const struct path *dir, u32 flags, u32 mode)
 		return ERR_PTR(-ENOMEM);
 	}
 	if (!(flags & O_EXCL))
-		inode->flags |= INODE_LINKABLE;
+		__atomic_or_fetch(&inode->flags, INODE_LINKABLE, __ATOMIC_RELAXED);
 	p = (struct path){dir->mount, dentry};
 	err = landlock_may_open(&p, flags, false);
 	f = err ? ERR_PTR(err) : file_open_path(&p, flags & ~(O_TMPFILE | O_CREAT | O_TRUNC));

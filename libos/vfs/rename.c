@@ -59,7 +59,7 @@ static void rename_done(struct parent *from, struct dentry *old, struct parent *
 	fsnotify(inode, NULL, IN_MOVE_SELF, 0);
 	if (victim)
 		fsnotify(victim, NULL, IN_ATTRIB, 0);
-	if (victim && (S_ISDIR(victim->mode) || !victim->nlink))
+	if (victim && (S_ISDIR(victim->mode) || !READ_ONCE(victim->nlink)))
 		fsnotify(victim, NULL, IN_DELETE_SELF, 0);
 }
 

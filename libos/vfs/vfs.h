@@ -414,5 +414,6 @@ void fsnotify_outside(struct inode *inode, u32 mask, u32 cookie, const char *nam
 void fsnotify_lost(struct inode *inode);	/* they do not know what they missed */
 void fsnotify_reap(void);			/* after either, without locks: lets go of inodes whose marks went */
 extern void (*fsnotify_collect)(void);		/* the file system that hears of changes takes what there is; null: none does */
+extern u32 fsnotify_watchers;			/* who wants to hear of anything at all */
 
 #endif

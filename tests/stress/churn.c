@@ -52,6 +52,7 @@ static uint32_t any(uint32_t n)
 	return (rng >> 20) % n;
 }
 
+/* The first to fail says why; the first process tells it, whoever it was. */
 __attribute__((noreturn, format(printf, 1, 2))) static void fail(const char *format, ...)
 {
 	va_list args;
@@ -61,6 +62,10 @@ __attribute__((noreturn, format(printf, 1, 2))) static void fail(const char *for
 		va_start(args, format);
 		vsnprintf(board->why, sizeof(board->why), format, args);
 		va_end(args);
+	}
+	if (getpid() == 1) {
+		printf("failed: %s\n", board->why);
+		fflush(stdout);
 	}
 	_exit(99);
 }

@@ -224,6 +224,16 @@ void vfs_host_boot(const struct vfs_host_mount *mounts, int n, const char *image
 	tcb.libos = &thread;
 }
 
+void vfs_host_thread(int tid)
+{
+	struct thread *t = calloc(1, sizeof(*t));
+	struct bz_tcb *own = calloc(1, sizeof(*own));
+
+	*t = (struct thread){.process = &process, .tid = tid};
+	*own = (struct bz_tcb){.self = own, .tid = tid, .libos = t};
+	testhost_gs(own);
+}
+
 void vfs_host_setuid(unsigned int uid)
 {
 	struct cred *c = &process.cred;

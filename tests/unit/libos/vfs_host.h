@@ -19,6 +19,8 @@ void vfs_host_boot(const struct vfs_host_mount *mounts, int n, const char *image
 /* As overlay mounts of the operator: lower and upper are both host directories. */
 void vfs_host_overlay(const char *lower, const char *upper, const char *guest);
 long libos_call(long nr, long a, long b, long c, long d, long e, long f);
+/* The calling thread becomes a further one of the guest's process; tid: above 1, its own. */
+void vfs_host_thread(int tid);
 /* The guest goes on as this user, without capabilities. */
 void vfs_host_setuid(unsigned int uid);
 /* Requests that the monitor served so far. */

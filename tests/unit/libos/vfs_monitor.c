@@ -8,6 +8,7 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/random.h>
+#include <linux/futex.h>
 #include <sys/syscall.h>
 #include <sys/uio.h>
 #include <time.h>
@@ -240,13 +241,24 @@ static void h_random(void *buf, size_t len)
 		abort();
 }
 
+/* Only threads of this program wait, and none dies: a lock's owner is not probed. */
+static int h_wait(uint32_t *word, uint32_t expected, uint32_t mask, uint32_t flags, uint32_t clock, int64_t deadline)
+{
+	return syscall(SYS_futex, word, FUTEX_WAIT, expected, NULL) < 0 ? -errno : 0;
+}
+
+static int h_wake(uint32_t *word, uint32_t n, uint32_t mask, uint32_t flags)
+{
+	return syscall(SYS_futex, word, FUTEX_WAKE, n);
+}
+
 static struct bz_abi table = {
 	.version = BZ_ABI_VERSION, .size = sizeof(table), .mem_advise = h_advise, .stream_open = h_open,
 	.stream_close = h_close, .stream_read = h_read, .stream_write = h_write, .stream_map = h_map,
 	.stream_getattr = h_getattr, .stream_setattr = h_setattr, .stream_resize = h_resize, .stream_flush = h_flush,
 	.stream_rename = h_rename, .stream_link = h_link, .stream_remove = h_remove, .stream_readlink = h_readlink,
 	.stream_enumerate = h_enumerate, .stream_lock = h_lock, .stream_xattr = h_xattr, .clock_read = h_clock,
-	.random_bytes = h_random,
+	.random_bytes = h_random, .wait = h_wait, .wake = h_wake,
 };
 
 void *testhost_table(void);
