@@ -489,27 +489,27 @@ void exec_image_start(struct exec_image *img, struct bz_context *ctx)
 		process_exit_group(STATUS_NOT_EXECUTABLE); /* it was killed before it began */
 }
 
-static long do_exec(int dirfd, char *name, const char *const *uargv, const char *const *uenvp, int flags)
+/* An image with its file and arguments, or an ERR_PTR. */
+static struct exec_image *exec_image_open(int dirfd, const char *name, const char *const *uargv, const char *const *uenvp, int flags)
 {
 	u32 lookup = (flags & AT_SYMLINK_NOFOLLOW ? 0 : LOOKUP_FOLLOW) | (flags & AT_EMPTY_PATH ? LOOKUP_EMPTY : 0);
 	struct exec_image *img;
-	char *told = name;
 	size_t size = strlen(name) + 32;
 	bool told_by_fd = dirfd != AT_FDCWD && name[0] != '/';
+	char *told = NULL;
 	long ret;
 
 	/* What the program and a script's interpreter are told of a file that was named relative to a descriptor. */
 	if (told_by_fd) {
 		told = kmalloc(size);
 		if (!told)
-			return -ENOMEM;
+			return ERR_PTR(-ENOMEM);
 		snprintf(told, size, name[0] ? "/dev/fd/%d/%s" : "/dev/fd/%d", dirfd, name);
 	}
-	img = exec_image_new(told);
-	if (told_by_fd)
-		kfree(told);
+	img = exec_image_new(told ? told : name);
+	kfree(told);
 	if (!img)
-		return -ENOMEM;
+		return ERR_PTR(-ENOMEM);
 	img->file = exec_open(dirfd, name, lookup);
 	if (IS_ERR(img->file)) {
 		ret = PTR_ERR(img->file);
@@ -523,17 +523,17 @@ static long do_exec(int dirfd, char *name, const char *const *uargv, const char 
 		ret = exec_args_add(&img->args, "", false);
 	if (!ret)
 		ret = args_add_vector(&img->args, uenvp, true);
-	if (ret)
-		goto fail;
-	return exec_image_run(img, current->ctx);
+	if (!ret)
+		return img;
 fail:
 	exec_image_free(img);
-	return ret;
+	return ERR_PTR(ret);
 }
 
 static long exec_user(int dirfd, const char *uname, const char *const *uargv, const char *const *uenvp, int flags)
 {
 	char *name = kmalloc(PATH_MAX);
+	struct exec_image *img = NULL;
 	long ret;
 
 	if (!name)
@@ -542,9 +542,11 @@ static long exec_user(int dirfd, const char *uname, const char *const *uargv, co
 	if (!ret && !(flags & AT_EMPTY_PATH))
 		ret = -ENOENT;
 	if (ret >= 0)
-		ret = do_exec(dirfd, name, uargv, uenvp, flags);
-	kfree(name);
-	return ret;
+		img = exec_image_open(dirfd, name, uargv, uenvp, flags);
+	kfree(name); /* what follows may not return here */
+	if (ret < 0)
+		return ret;
+	return IS_ERR(img) ? PTR_ERR(img) : exec_image_run(img, current->ctx);
 }
 
 SYSCALL(execve, const char *name, const char *const *argv, const char *const *envp)
