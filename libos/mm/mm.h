@@ -40,7 +40,7 @@ struct vma {
 #define VMA_DONTDUMP 0x08000000u
 #define VMA_SPECIAL 0x10000000u	 /* vDSO: as VM_SPECIAL, not to be expanded, advised or locked */
 #define VMA_SEALED 0x40000000u	 /* mseal: stays as it is until exec or exit */
-#define VMA_ACCOUNTED 0x20000000u /* private and writable once: counts towards RLIMIT_DATA */
+#define VMA_WRITTEN 0x20000000u	 /* a file's, private, and writable once: a core file has it */
 
 struct mm {
 	ref_t refs;

@@ -19,6 +19,8 @@ static int protect_piece(struct mm *mm, struct vma *v, u32 prot)
 			return err;
 	}
 	mm_account(mm, v, false);
+	if (v->file && data_like(v->prot, v->flags))
+		v->flags |= VMA_WRITTEN;
 	v->prot = prot;
 	mm_account(mm, v, true);
 	return 0;

@@ -328,7 +328,7 @@ static void change_cred(struct exec_image *img)
 		c->cap_effective = c->cap_ambient;
 	}
 	c->securebits &= ~(1u << SECURE_KEEP_CAPS);
-	p->dumpable = 1;
+	p->dumpable = !img->secure; /* suid_dumpable is 0 */
 	p->membarrier_registered = 0;
 	mutex_unlock(&p->lock);
 }

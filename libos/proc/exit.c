@@ -2,6 +2,7 @@
  * The end of threads and processes: exit(2), exit_group(2), zombies, orphans.  Follows the order of Linux's do_exit as
  * far as others can see it: robust futexes, the cleared tid, then the notice to the parent.
  */
+#include "libos/coredump/coredump.h"
 #include "libos/keys/keys.h"
 #include "libos/futex/futex.h"
 #include "libos/mm/mm.h"
@@ -283,6 +284,9 @@ void thread_exit(u32 code)
 
 	if (tracing())
 		trace_exit(t, code);
+	t->exiting = true;
+	if (unlikely(READ_ONCE(p->core)))
+		core_park(t);
 	release_user_state(t, v || READ_ONCE(p->thread_count) > 1 || tenants_others(p->mm));
 	collect_times(t);
 	keys_thread_exit(t);

@@ -19,6 +19,7 @@ struct path;
 struct tty;
 struct seccomp_filter;
 struct landlock_domain;
+struct core_dump;
 struct ptrace;
 
 #include "libos/signal/sigtypes.h"
@@ -69,6 +70,7 @@ struct thread {
 	sigset_kernel blocked;	  /* written by the thread itself only, under sighand->lock */
 	sigset_kernel real_blocked; /* sigtimedwait: what counts as blocked while it waits for some of it */
 	sigset_kernel saved_mask; /* restored after sigsuspend, ppoll, ... */
+	bool exiting;		/* it runs guest code no more */
 	bool stop_taken;	/* a stop signal was taken, and nothing has undone it since; sighand->lock, p->lock */
 	bool restore_mask;
 	u32 signal_pending;	  /* something for this thread to look at before it goes on */
@@ -178,6 +180,8 @@ struct process {
 	u32 zombie;		  /* ended, not waited for; tasklist lock */
 	u32 wait_events;	  /* PROC_WAIT_*: stopped or continued, not yet reported; tasklist lock */
 	i32 stop_signal;
+	struct core_dump *core;	  /* its memory is being written to a core file; under lock, then fixed */
+	u32 core_filter;	  /* what of it: core(5), coredump_filter */
 	struct exec_image *image; /* of a process without parent: what it is to load */
 	struct launched *launched; /* who started it from outside, and hears of its end; null */
 	bool loaded;		  /* an executable is in its memory: threads begin with start_ctx */

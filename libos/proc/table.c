@@ -3,6 +3,7 @@
  * tables and the tree.  A process is referenced by the tree until it is reaped and by each of its threads; a thread
  * by itself until it ends.
  */
+#include "libos/coredump/coredump.h"
 #include "libos/keys/keys.h"
 #include "libos/landlock/landlock.h"
 #include "libos/kernel/sysctl.h"
@@ -148,6 +149,7 @@ void process_put(struct process *p)
 	if (p->sighand)
 		sighand_put(p->sighand);
 	process_hold_exe(p, NULL);
+	core_forget(p);
 	if (p->exe)
 		dentry_put(p->exe);
 	kfree(p->cmdline);
@@ -234,6 +236,7 @@ struct process *process_create_struct(struct process *parent)
 	sigpending_init(&p->shared_pending);
 	p->start_time = now_mono();
 	p->dumpable = 1;
+	p->core_filter = CORE_FILTER_DEFAULT;
 	p->exit_signal = SIGCHLD;
 	if (parent) {
 		mutex_lock(&parent->lock);
@@ -242,6 +245,7 @@ struct process *process_create_struct(struct process *parent)
 		p->dumpable = parent->dumpable;
 		p->membarrier_registered = parent->membarrier_registered;
 		p->thp_disable = parent->thp_disable;
+		p->core_filter = parent->core_filter;
 		p->oom_score_adj = parent->oom_score_adj;
 		mutex_unlock(&parent->lock);
 	}

@@ -530,6 +530,34 @@ static ssize_t slack_store(const struct pnode *n, char *text, size_t len)
 	return len;
 }
 
+static int core_filter_show(struct seq *s, const struct pnode *n)
+{
+	struct process *p = pnode_process(n);
+
+	if (!p)
+		return -ESRCH;
+	seq_printf(s, "%08x\n", p->core_filter);
+	process_put(p);
+	return 0;
+}
+
+static ssize_t core_filter_store(const struct pnode *n, char *text, size_t len)
+{
+	bool hex = text[0] == '0' && (text[1] | 32) == 'x';
+	const char *end, *digits = hex ? text + 2 : text;
+	u64 v = parse_u64(digits, &end, hex ? 16 : text[0] == '0' ? 8 : 10);
+	struct process *p;
+
+	if (end == digits)
+		return -EINVAL;
+	p = pnode_process(n);
+	if (!p)
+		return -ESRCH;
+	p->core_filter = v & 0x1ff;
+	process_put(p);
+	return len;
+}
+
 static const struct pseudo_entry task_dir;
 
 static int task_find(const struct pnode *dir, const char *name, u32 len, struct pnode *child)
@@ -572,6 +600,7 @@ static int task_list(const struct pnode *dir, i64 *pos, pseudo_emit emit, void *
 	{.name = "cgroup", .mode = S_IFREG | 0444, .show = const_show},                                      \
 	{.name = "cmdline", .mode = S_IFREG | 0444, .show = cmdline_show},                                   \
 	{.name = "comm", .mode = S_IFREG | 0644, .show = comm_show, .store = comm_store},                    \
+	{.name = "coredump_filter", .mode = S_IFREG | 0644, .show = core_filter_show, .store = core_filter_store}, \
 	{.name = "cwd", .mode = S_IFLNK | 0777, .readlink = cwd_readlink, .follow = cwd_follow},             \
 	{.name = "environ", .mode = S_IFREG | 0400, .show = environ_show},                                   \
 	{.name = "exe", .mode = S_IFLNK | 0777, .readlink = exe_readlink, .follow = exe_follow},             \

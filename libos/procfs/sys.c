@@ -2,6 +2,7 @@
  * /proc/sys: the settings that programs read, as numbers and texts of the library OS.  What a program could change on
  * Linux as root can be written here too where the library OS has the setting; the rest is read-only.
  */
+#include "libos/coredump/coredump.h"
 #include "libos/procfs/procfs.h"
 #include "libos/kernel/sysctl.h"
 #include "libos/kernel/uts.h"
@@ -12,7 +13,6 @@ struct setting {
 
 static const struct setting settings[] = {
 	{"kernel", "cap_last_cap", "40\n"},
-	{"kernel", "core_pattern", "core\n"},
 	{"kernel", "msgmax", "8192\n"},
 	{"kernel", "msgmnb", "16384\n"},
 	{"kernel", "ngroups_max", "65536\n"},
@@ -169,6 +169,25 @@ static ssize_t uts_store(const struct pnode *n, char *text, size_t len)
 	return len;
 }
 
+static int pattern_show(struct seq *s, const struct pnode *n)
+{
+	seq_printf(s, "%s\n", core_pattern);
+	return 0;
+}
+
+/* No program can be told of a core: one behind a pipe is refused. */
+static ssize_t pattern_store(const struct pnode *n, char *text, size_t len)
+{
+	char *end = strchr(text, '\n');
+
+	if (end)
+		*end = 0;
+	if (text[0] == '|')
+		return -EINVAL;
+	strlcpy(core_pattern, text, sizeof(core_pattern));
+	return len;
+}
+
 static int uuid_show(struct seq *s, const struct pnode *n)
 {
 	static u8 boot_id[16];
@@ -203,6 +222,7 @@ static const struct pseudo_entry kernel_entries[] = {
 	{.name = "version", .mode = S_IFREG | 0444, .show = uts_show},
 	{.name = "random", DYNAMIC_DIR, .children = random_entries},
 	{.name = "keys", DYNAMIC_DIR},
+	{.name = "core_pattern", .mode = S_IFREG | 0644, .show = pattern_show, .store = pattern_store},
 	{0}};
 static const struct pseudo_entry fs_entries[] = {
 	{.name = "inotify", DYNAMIC_DIR}, {.name = "epoll", DYNAMIC_DIR}, {.name = "mqueue", DYNAMIC_DIR}, {0}};

@@ -8,13 +8,7 @@
 #ifndef LIBOS_PTRACE_H
 #define LIBOS_PTRACE_H
 
-#include "libos/proc/proc.h"
-
-/* As struct user_regs_struct; up to rdi as struct bz_context. */
-struct ptrace_regs {
-	u64 r15, r14, r13, r12, rbp, rbx, r11, r10, r9, r8, rax, rcx, rdx, rsi, rdi;
-	u64 orig_rax, rip, cs, rflags, rsp, ss, fs_base, gs_base, ds, es, fs, gs;
-};
+#include "libos/signal/userregs.h"
 
 enum ptrace_place { PLACE_ELSEWHERE, PLACE_ENTRY, PLACE_EXIT, PLACE_SECCOMP };	/* PTRACE_SYSCALL_INFO_* */
 
@@ -41,7 +35,7 @@ struct ptrace {
 	u32 place;		/* enum ptrace_place */
 	u64 call;		/* the number, as the guest gave it */
 	u32 seccomp_data;
-	struct ptrace_regs regs;
+	struct user_regs regs;
 	void *extended;		/* vector registers; null: no memory for them */
 	bool regs_set, extended_set;
 	u64 debug[8];		/* debug registers: see watch.c */
@@ -106,7 +100,7 @@ void ptrace_put(struct ptrace *pt);
 long ptrace_regset(struct ptrace *pt, u32 type, u64 uiov, bool set);
 long ptrace_peek_user(struct ptrace *pt, u64 addr, u64 *value);
 long ptrace_poke_user(struct ptrace *pt, u64 addr, u64 value);
-long ptrace_set_regs(struct ptrace *pt, const struct ptrace_regs *regs);
+long ptrace_set_regs(struct ptrace *pt, const struct user_regs *regs);
 long ptrace_fpregs(struct ptrace *pt, u64 uaddr, bool set);
 long ptrace_set_debug(struct ptrace *pt, u32 n, u64 value);
 

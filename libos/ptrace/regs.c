@@ -13,12 +13,12 @@
 #define XSTATE_BV 512
 #define XCOMP_BV 520
 
-static bool valid(const struct ptrace_regs *r)
+static bool valid(const struct user_regs *r)
 {
 	return (r->cs & 3) == 3 && (r->ss & 3) == 3 && r->fs_base < BZ_GUEST_HIGH && r->gs_base < BZ_GUEST_HIGH;
 }
 
-long ptrace_set_regs(struct ptrace *pt, const struct ptrace_regs *regs)
+long ptrace_set_regs(struct ptrace *pt, const struct user_regs *regs)
 {
 	u64 keep = pt->regs.rflags & ~FLAGS_SETTABLE;
 
@@ -44,7 +44,7 @@ long ptrace_peek_user(struct ptrace *pt, u64 addr, u64 *value)
 
 long ptrace_poke_user(struct ptrace *pt, u64 addr, u64 value)
 {
-	struct ptrace_regs regs = pt->regs;
+	struct user_regs regs = pt->regs;
 
 	if ((addr & 7) || addr >= USER_SIZE)
 		return -EIO;
@@ -138,7 +138,7 @@ static long xstate(struct ptrace *pt, void *ubuf, size_t *len, bool set)
 
 static long general(struct ptrace *pt, void *ubuf, size_t *len, bool set)
 {
-	struct ptrace_regs regs = pt->regs;
+	struct user_regs regs = pt->regs;
 
 	*len = min(*len, sizeof(regs));
 	if (!set)

@@ -233,7 +233,7 @@ static long peek_siginfo(struct ptrace *pt, u64 uargs, u64 uinfo)
 
 static long syscall_info(struct ptrace *pt, u64 size, u64 uinfo)
 {
-	const struct ptrace_regs *r = &pt->regs;
+	const struct user_regs *r = &pt->regs;
 	struct ptrace_syscall_info info = {
 		.op = pt->place, .arch = AUDIT_ARCH_X86_64, .instruction_pointer = r->rip, .stack_pointer = r->rsp,
 	};
@@ -265,7 +265,7 @@ static long syscall_info(struct ptrace *pt, u64 size, u64 uinfo)
 
 static long arch_prctl(struct ptrace *pt, u64 op, u64 addr)
 {
-	struct ptrace_regs regs = pt->regs;
+	struct user_regs regs = pt->regs;
 
 	switch (op) {
 	case 0x1001: /* ARCH_SET_GS */
@@ -292,7 +292,7 @@ static long set_options(struct ptrace *pt, u64 options)
 
 static long serve(struct ptrace *pt, u32 request, u64 addr, u64 data)
 {
-	struct ptrace_regs regs;
+	struct user_regs regs;
 	u64 word;
 	long err;
 

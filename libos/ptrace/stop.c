@@ -23,22 +23,13 @@ static struct ptrace *mine(struct thread *t)
 static void save(struct ptrace *pt, struct thread *t)
 {
 	const struct bz_context *ctx = t->ctx;
-	struct ptrace_regs *r = &pt->regs;
+	struct user_regs *r = &pt->regs;
 
-	memcpy(r, ctx, offsetof(struct ptrace_regs, orig_rax));
-	r->orig_rax = pt->place == PLACE_EXIT ? pt->call : t->orig_rax;
+	user_regs_fill(r, ctx, pt->place == PLACE_EXIT ? pt->call : t->orig_rax);
 	if (pt->place == PLACE_ENTRY || pt->place == PLACE_SECCOMP) {
 		r->orig_rax = ctx->rax;
 		r->rax = ENOSYS_RESULT;
 	}
-	r->rip = ctx->rip;
-	r->rflags = ctx->rflags;
-	r->rsp = ctx->rsp;
-	r->cs = 0x33;
-	r->ss = 0x2b;
-	r->ds = r->es = r->fs = r->gs = 0;
-	r->fs_base = read_fs_base();
-	r->gs_base = ctx->flags & BZ_CTX_GS ? ctx->gs_base : 0;
 	if (!pt->extended)
 		pt->extended = extended_state_alloc();
 	if (pt->extended)
@@ -48,11 +39,11 @@ static void save(struct ptrace *pt, struct thread *t)
 
 static void load(struct ptrace *pt, struct thread *t)
 {
-	const struct ptrace_regs *r = &pt->regs;
+	const struct user_regs *r = &pt->regs;
 	struct bz_context *ctx = t->ctx;
 
 	if (pt->regs_set) {
-		memcpy(ctx, r, offsetof(struct ptrace_regs, orig_rax));
+		memcpy(ctx, r, offsetof(struct user_regs, orig_rax));
 		ctx->rip = r->rip;
 		ctx->rflags = r->rflags;
 		ctx->rsp = r->rsp;

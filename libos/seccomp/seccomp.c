@@ -71,7 +71,7 @@ static void __noreturn end_thread(struct thread *t, u32 status)
 {
 	if (status == SIGKILL || t->process->thread_count > 1)
 		thread_exit(status);
-	signal_die(status);
+	signal_die(status, NULL);
 }
 
 static long strict(struct thread *t, u64 nr)
@@ -150,7 +150,7 @@ enum seccomp_verdict seccomp_check(struct thread *t, struct bz_context *ctx, lon
 	case SECCOMP_RET_KILL_THREAD:
 		end_thread(t, SIGSYS);
 	default:
-		signal_die(SIGSYS);
+		signal_die(SIGSYS, NULL);
 	}
 }
 
@@ -208,7 +208,7 @@ static bool too_long(const struct seccomp_filter *f, u32 more)
 /* t has nothing that `mine` does not have. */
 static bool can_follow(const struct thread *t, const struct seccomp_filter *mine)
 {
-	if (!t->seccomp_mode)
+	if (!t->seccomp_mode || READ_ONCE(t->exiting))
 		return true;
 	if (t->seccomp_mode != SECCOMP_MODE_FILTER)
 		return false;
@@ -225,7 +225,7 @@ static void all_follow(struct thread *t)
 	list_for_each(other, &t->process->threads, node) {
 		struct seccomp_filter *old = other->seccomp;
 
-		if (other == t)
+		if (other == t || READ_ONCE(other->exiting))
 			continue;
 		ref_get(&t->seccomp->refs);
 		WRITE_ONCE(other->seccomp, t->seccomp);

@@ -2,6 +2,7 @@
  * Delivery: what happens between a system call (or a fault, or an interrupt) and the guest's next instruction.  Restart rules
  * of signal(7), default actions, job control stops.
  */
+#include "libos/coredump/coredump.h"
 #include "libos/mm/mm.h"
 #include "libos/ptrace/ptrace.h"
 #include "libos/signal/internal.h"
@@ -126,18 +127,23 @@ static void wait_while_stopped(struct thread *t)
 	t->state = THREAD_RUNNING;
 }
 
+#define CORE_SIGNALS                                                                                         \
+	(SIG_BIT(SIGQUIT) | SIG_BIT(SIGILL) | SIG_BIT(SIGTRAP) | SIG_BIT(SIGABRT) | SIG_BIT(SIGFPE) | SIG_BIT(SIGSEGV) | \
+	 SIG_BIT(SIGBUS) | SIG_BIT(SIGSYS) | SIG_BIT(SIGXCPU) | SIG_BIT(SIGXFSZ))
+
 /*
- * No core is written, so the status has no core bit, whatever RLIMIT_CORE says.  The first process is not spared
- * as Linux's init is: a program that is run in a sandbox ends by SIGTERM as it does natively.
+ * The first process is not spared as Linux's init is: a program that is run in a sandbox ends by SIGTERM as it does natively.
  */
-void signal_die(int sig)
+void signal_die(int sig, const struct siginfo_kernel *info)
 {
+	if (CORE_SIGNALS & SIG_BIT(sig))
+		core_dump(sig, info);
 	if (ptraced(current))
 		ptrace_event(PTRACE_EVENT_EXIT, sig);
 	process_exit_group(sig);
 }
 
-static void default_action(struct thread *t, int sig)
+static void default_action(struct thread *t, int sig, const struct siginfo_kernel *info)
 {
 	if (IGNORED_BY_DEFAULT & SIG_BIT(sig))
 		return;
@@ -145,7 +151,7 @@ static void default_action(struct thread *t, int sig)
 		stop_process(t, sig);
 		return;
 	}
-	signal_die(sig);
+	signal_die(sig, info);
 }
 
 static void run_handler(struct thread *t, struct bz_context *ctx, int sig, const struct sigaction_kernel *act,
@@ -157,7 +163,7 @@ static void run_handler(struct thread *t, struct bz_context *ctx, int sig, const
 	restart_for_handler(t, ctx, act);
 	if (signal_frame_setup(ctx, act, info, mask)) {
 		if (sig == SIGSEGV)
-			process_exit_group(SIGSEGV);
+			signal_die(SIGSEGV, &fault);
 		signal_force(SIGSEGV, &fault);
 		return;
 	}
@@ -203,7 +209,7 @@ static bool deliver_one(struct thread *t, struct bz_context *ctx, bool *handled)
 	if (act.handler == (u64)SIG_IGN)
 		return true;
 	if (act.handler == (u64)SIG_DFL) {
-		default_action(t, sig);
+		default_action(t, sig, &info);
 		return true;
 	}
 	run_handler(t, ctx, sig, &act, &info);

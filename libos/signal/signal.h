@@ -29,8 +29,8 @@ void *extended_state_area(void *area);		/* as XSAVE laid it out */
 u32 extended_state_size(void);
 u64 extended_state_features(void);
 void signal_force(int sig, const struct siginfo_kernel *info);
-/* The current process ends by it, as if it were its default action. */
-void signal_die(int sig) __noreturn;
+/* The current process ends by it, as if it were its default action, with a core file where that is due. */
+void signal_die(int sig, const struct siginfo_kernel *info) __noreturn;
 
 /* On the way back to the guest: restart or EINTR of the interrupted call, then frames for what is pending; stops and
  * ends as actions say.  `ret` in ctx->rax.  Called with no lock held, whenever current->signal_pending. */

@@ -4,7 +4,7 @@ P=$2
 # An image's library OS has the components that were asked for, and what is left out is as on a kernel without it.
 image() { code 0 "$B" build -o "$T/image" ${1:+--components="$1"} "$P"; sleep 0.1; }
 all=$("$B" build --components=none -o "$T/none" "$P" 2>&1 | sed -n 's/.*there are: core, //p' | tr -d ,)
-[ "$(echo "$all" | wc -w)" -eq 21 ] || not_ok "components: '$all'"
+[ "$(echo "$all" | wc -w)" -eq 22 ] || not_ok "components: '$all'"
 [ ! -e "$T/none" ] || not_ok "an image with an unknown component was made"
 everything="epoll yes
 event yes
