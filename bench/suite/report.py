@@ -117,6 +117,10 @@ def tables(result):
         two = [r for r in result["processes"] if "image" not in r["places"]]
         made.append(("processes", "Making processes", timing_columns(one, three)))
         made.append(("wakeups", "Two processes that wake each other", timing_columns(two, ("native", "host"))))
+    if "network" in result:
+        made.append(("network", "Servers with clients outside", timing_columns(result["network"], ("native", "host"))))
+        made.append(("network-calls", "Host system calls a request", (["", "native", "host"], [
+            [r["name"], f"{r['calls']['native']:.2f}", f"{r['calls']['host']:.2f}"] for r in result["network"] if r.get("calls")])))
     if "applications" in result:
         rows = [r for r in result["applications"] if "failed" not in r]
         made.append(("applications", "Applications", timing_columns(rows, three)))

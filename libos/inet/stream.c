@@ -8,7 +8,8 @@
 #include "libos/signal/signal.h"
 
 #define CHUNK_SMALL (1024u - sizeof(struct tcp_chunk))
-#define CHUNK_LARGE (65536u - sizeof(struct tcp_chunk))
+#define CHUNK_LARGE (65536u + 4096 - sizeof(struct tcp_chunk)) /* what programs write at once, most of all */
+#define SPARES_MAX 64
 #define HOLD_NS (NSEC_PER_SEC / 5)
 #define MSG_FASTOPEN 0x20000000u
 
@@ -42,16 +43,6 @@ bool tcp_writable(struct tcp_sock *t)
 	return ret;
 }
 
-void tcp_queue_free(struct tcp_sock *t)
-{
-	while (!list_empty(&t->chunks)) {
-		struct tcp_chunk *c = list_first(&t->chunks, struct tcp_chunk, node);
-
-		list_del(&c->node);
-		kfree(c);
-	}
-}
-
 /* --- sending --- */
 
 static struct tcp_chunk *chunk_alloc(u32 room)
@@ -63,6 +54,52 @@ static struct tcp_chunk *chunk_alloc(u32 room)
 		c->room = room;
 	}
 	return c;
+}
+
+/*
+ * Large chunks are used again, for a conversation in which each is mapped and given back spends its time on that.  Those of all
+ * connections together, so that idle ones hold nothing.
+ */
+static struct mutex spares_lock = MUTEX_INIT(RANK_ALLOC);
+static struct tcp_chunk *spares[SPARES_MAX];
+static u32 spare_count;
+
+static struct tcp_chunk *large_alloc(void)
+{
+	struct tcp_chunk *c = NULL;
+
+	mutex_lock(&spares_lock);
+	if (spare_count)
+		c = spares[--spare_count];
+	mutex_unlock(&spares_lock);
+	if (c)
+		c->offset = c->len = 0;
+	return c ? c : chunk_alloc(CHUNK_LARGE);
+}
+
+static void chunk_free(struct tcp_chunk *c)
+{
+	bool kept = false;
+
+	if (c->room == CHUNK_LARGE) {
+		mutex_lock(&spares_lock);
+		kept = spare_count < SPARES_MAX;
+		if (kept)
+			spares[spare_count++] = c;
+		mutex_unlock(&spares_lock);
+	}
+	if (!kept)
+		kfree(c);
+}
+
+void tcp_queue_free(struct tcp_sock *t)
+{
+	while (!list_empty(&t->chunks)) {
+		struct tcp_chunk *c = list_first(&t->chunks, struct tcp_chunk, node);
+
+		list_del(&c->node);
+		chunk_free(c);
+	}
 }
 
 static struct tcp_chunk *last_chunk(struct tcp_sock *to)
@@ -77,7 +114,7 @@ static void link_chunk(struct tcp_sock *to, struct tcp_chunk *c)
 
 	if (last && last->offset == last->len) {
 		list_del(&last->node);
-		kfree(last);
+		chunk_free(last);
 	}
 	list_add_tail(&c->node, &to->chunks);
 }
@@ -127,14 +164,14 @@ static ssize_t room_for(struct tcp_sock *from, struct tcp_sock *to, size_t want)
 
 static ssize_t put_large(struct tcp_sock *from, struct tcp_sock *to, struct iov_iter *it, u32 n)
 {
-	struct tcp_chunk *c = chunk_alloc(n);
+	struct tcp_chunk *c = large_alloc();
 	ssize_t ret;
 
 	if (!c)
 		return -ENOMEM;
 	c->len = iov_copy_from(it, c->data, n);
 	if (!c->len) {
-		kfree(c);
+		chunk_free(c);
 		return -EFAULT;
 	}
 	mutex_lock(&to->inet.lock);
@@ -145,7 +182,7 @@ static ssize_t put_large(struct tcp_sock *from, struct tcp_sock *to, struct iov_
 	}
 	mutex_unlock(&to->inet.lock);
 	if (ret < 0)
-		kfree(c);
+		chunk_free(c);
 	return ret;
 }
 
@@ -457,7 +494,7 @@ static void free_used(struct list *used)
 		struct tcp_chunk *c = list_first(used, struct tcp_chunk, node);
 
 		list_del(&c->node);
-		kfree(c);
+		chunk_free(c);
 	}
 }
 

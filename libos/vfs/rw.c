@@ -265,6 +265,32 @@ SYSCALL(lseek, int fd, i64 off, unsigned int whence)
 
 #define COPY_CHUNK 65536
 
+/* A few buffers are used again: mapping one and giving it back for each small file costs more than moving the bytes. */
+#define COPY_BUFFERS 8
+static char *copy_buffers[COPY_BUFFERS];
+
+static char *copy_buffer_take(void)
+{
+	for (u32 i = 0; i < COPY_BUFFERS; i++) {
+		char *buf = READ_ONCE(copy_buffers[i]) ? __atomic_exchange_n(&copy_buffers[i], NULL, __ATOMIC_ACQ_REL) : NULL;
+
+		if (buf)
+			return buf;
+	}
+	return kmalloc(COPY_CHUNK);
+}
+
+static void copy_buffer_give(char *buf)
+{
+	for (u32 i = 0; i < COPY_BUFFERS && buf; i++) {
+		char *none = NULL;
+
+		if (__atomic_compare_exchange_n(&copy_buffers[i], &none, buf, false, __ATOMIC_ACQ_REL, __ATOMIC_RELAXED))
+			return;
+	}
+	kfree(buf);
+}
+
 static ssize_t copy_chunk(struct file *in, i64 *ipos, struct file *out, i64 *opos, char *buf, size_t n)
 {
 	struct bz_iov iov = {buf, n};
@@ -297,7 +323,7 @@ static ssize_t copy_chunk(struct file *in, i64 *ipos, struct file *out, i64 *opo
 ssize_t vfs_copy(struct file *in, i64 *ipos, struct file *out, i64 *opos, size_t n)
 {
 	size_t done = 0;
-	char *buf = kmalloc(COPY_CHUNK);
+	char *buf = copy_buffer_take();
 	ssize_t ret = 0;
 
 	if (!buf)
@@ -313,7 +339,7 @@ ssize_t vfs_copy(struct file *in, i64 *ipos, struct file *out, i64 *opos, size_t
 		if ((size_t)ret < want || signal_is_pending())
 			break;
 	}
-	kfree(buf);
+	copy_buffer_give(buf);
 	return done ? (ssize_t)done : ret;
 }
 

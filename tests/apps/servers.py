@@ -20,7 +20,7 @@ import traceback
 B = os.path.abspath(sys.argv[1])
 HOST = "host.bartizan.internal"
 CASES = []
-LIMIT = 120
+LIMIT = int(os.environ.get("SERVERS_LIMIT", "120"))
 
 
 def case(*needs):
@@ -52,7 +52,7 @@ def until(what, f, limit=LIMIT):
 
 
 def path(program):
-    return shutil.which(program, path="/usr/local/bin:/usr/bin:/bin:/usr/sbin:/sbin:/usr/lib/postgresql/15/bin")
+    return shutil.which(program, path="/usr/lib/postgresql/15/bin:/usr/bin:/bin:/usr/sbin:/sbin")
 
 
 def run(*args, limit=LIMIT, input=None, check=True, cwd=None):
@@ -373,7 +373,7 @@ PermitRootLogin yes
 Subsystem sftp internal-sftp
 """)
     write(d + "/passwd", "root:x:0:0:root:/root:/bin/sh\nsshd:x:100:65534::/run/sshd:/usr/sbin/nologin\n")
-    with Server(d, ["-p", f"{port}:2222", "-v", f"{d}/passwd:/etc/passwd:ro", "--tmpfs", "/run/sshd", "--tmpfs", "/root", "-u", "0"], path("sshd"), "-D", "-e", "-f", d + "/conf"):
+    with Server(d, ["-p", f"{port}:2222", "-v", f"{d}/passwd:/etc/passwd:ro", "--tmpfs", "/run/sshd:mode=0755", "--tmpfs", "/root", "-u", "0"], path("sshd"), "-D", "-e", "-f", d + "/conf"):
         accepts(port)
         how = ["-q", "-i", d + "/user", "-o", "StrictHostKeyChecking=no", "-o", "UserKnownHostsFile=/dev/null", "-o", "IdentitiesOnly=yes"]
         assert run("ssh", *how, "-p", str(port), "root@127.0.0.1", "echo $((6 * 7))") == "42\n"
@@ -389,7 +389,7 @@ def postgresql(d):
     os.chmod(d, 0o777)
     bin = os.path.dirname(path("initdb"))
     write(d + "/start.sh", f"""set -e
-{bin}/initdb -D {d}/data -A trust --no-sync -U me >{d}/init.log 2>&1
+{bin}/initdb -D {d}/data -A trust --no-sync -U me >{d}/init.log 2>&1 || {{ cat {d}/init.log; exit 1; }}
 echo 'host all all all trust' >>{d}/data/pg_hba.conf
 exec {bin}/postgres -D {d}/data -c listen_addresses='*' -c unix_socket_directories=''
 """)
