@@ -23,6 +23,7 @@ for line in open(sys.argv[1]):
         for text in (test["result"], test.get("stdout"), test.get("stderr")):
             print("|", (text or "")[-1500:].replace("\n", "\n| "))
 PYTHON
+	grep -q '^Ok: ' "$T/meson" || { failed "meson test, as $who" "it ended before its tests did" && tail -n 20 "$T/meson"; }
 	[ -s "$T/results" ] || { failed "meson test, as $who" "it ran nothing" && tail -n 20 "$T/meson"; }
 	grep -av '^|' "$T/results" >/dev/ttyS1
 	grep -av '^ok' "$T/results"
