@@ -157,8 +157,10 @@ bool network_name_grants(const uint8_t ip[16])
 
 static void add_fixed(struct run_options *o, const char *what, const char *name, const uint8_t ip[16])
 {
+	uint16_t number = names_add(&o->net.names, what, name);
+
 	add_line(o, name, ip);
-	names_fix(o->net.names, names_add(&o->net.names, what, name), ip);
+	names_fix(o->net.names, number, ip);
 }
 
 /* Which addresses `host` means, as a rule without ports. */
