@@ -30,6 +30,7 @@
 
 #define CREW_MAX 64
 #define LONG_MS 60000
+#define LOST_KIB 8192 /* partly used pages of the library OS, after what was the most at once */
 
 enum deed { FORKS, EXECS, SIGNALS, PIPES, THREADS, FAULTS, SPAWNS, GROUPS, DEEDS };
 static const char *const deed_names[] = {"forks", "execs", "signals", "pipes", "threads", "faults", "spawns", "groups"};
@@ -459,10 +460,13 @@ int main(int argc, char **argv)
 	after = count_in("/proc", 1);
 	for (int i = 0; i < DEEDS; i++)
 		printf("%s %llu\n", deed_names[i], (unsigned long long)board->done[i]);
-	printf("free memory %ld KiB less\n", memory - free_memory());
+	memory -= free_memory();
+	printf("free memory %ld KiB less\n", memory);
 	printf("killed %llu\n", (unsigned long long)board->killed);
 	if (after != before)
 		fail("%d processes, %d at the beginning", after, before);
+	if (memory > LOST_KIB)
+		fail("%ld KiB of memory are lost", memory);
 	if (count_in("/proc/self/fd", 1) != descriptors)
 		fail("%d descriptors, %d at the beginning", count_in("/proc/self/fd", 1), descriptors);
 	if (board->failed)
