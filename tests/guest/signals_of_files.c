@@ -52,7 +52,7 @@ static void owners(int fd)
 	CHECK(!fcntl(fd, F_SETOWN, getpid()));
 	CHECK_EQ(fcntl(fd, F_GETOWN), getpid());
 	CHECK(!fcntl(fd, F_SETOWN, -getpgrp()));
-	CHECK_EQ(syscall(SYS_fcntl, fd, F_GETOWN), -getpgrp());
+	CHECK_EQ(fcntl(fd, F_GETOWN), -getpgrp());
 	CHECK(!fcntl(fd, F_GETOWN_EX, &o));
 	CHECK(o.type == F_OWNER_PGRP && o.pid == getpgrp());
 	o = (struct f_owner_ex){F_OWNER_TID, getpid()};
