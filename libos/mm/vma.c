@@ -82,10 +82,17 @@ static void update(struct vma *v)
 	v->max_gap = m;
 }
 
+/* Of v something changed, of those above nothing else: they need not be looked at where this one's maximum stays. */
 static void update_up(struct vma *v)
 {
-	for (; v; v = v->up)
+	u64 before;
+
+	for (; v; v = v->up) {
+		before = v->max_gap;
 		update(v);
+		if (v->max_gap == before)
+			return;
+	}
 }
 
 static void replace_child(struct mm *mm, struct vma *parent, struct vma *old, struct vma *new)
@@ -146,6 +153,7 @@ void vma_insert(struct mm *mm, struct vma *v)
 	}
 	list_add(&v->node, prev ? &prev->node : &mm->vmas);
 	v->left = v->right = NULL;
+	v->max_gap = 0;
 	v->priority = next_priority();
 	v->up = parent;
 	if (!parent)
