@@ -553,8 +553,10 @@ struct bz_abi {
 	int (*process_clone)(void);
 	/* From the template only: clone the template into a process whose only thread starts with thread_start(arg). */
 	int (*process_create)(void *arg);
-	/* End the calling process, all its threads; its status lives in the library OS.  From the template it ends the
-	 * sandbox with `status`, as wait(2) encodes it (exit code << 8, or a signal number). */
+	/* End the calling process, all its threads; its status lives in the library OS.  From the template, and from any
+	 * other with BZ_EXIT_SANDBOX set, it ends the sandbox with `status`, as wait(2) encodes it (exit code << 8, or a
+	 * signal number). */
+#define BZ_EXIT_SANDBOX 0x10000u
 	void (*process_exit)(uint32_t status) __attribute__((noreturn));
 
 	/* --- streams ------------------------------------------------------------------------------- */

@@ -88,7 +88,7 @@ int process_create(void *arg)
 
 void process_exit(uint32_t status)
 {
-	struct bz_request request = {.op = BZ_REQ_EXIT, .flags = status};
+	struct bz_request request = {.op = BZ_REQ_EXIT, .flags = status & 0xffff};
 
 	if (host.is_template) {
 		log_stats();
@@ -96,6 +96,8 @@ void process_exit(uint32_t status)
 		for (;;)
 			SYS(exit, status >> 8 & 255);
 	}
+	if (status & BZ_EXIT_SANDBOX)
+		control_send(&request);
 	/* A request of another thread of this process must not be cut in two. */
 	__atomic_store_n(&host.exiting, 1, __ATOMIC_SEQ_CST);
 	control_quiesce();

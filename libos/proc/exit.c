@@ -231,7 +231,7 @@ static void process_finish(struct process *p)
 	vfork_release(p);
 	if (p == init_process) {
 		/* The sandbox ends with its first process, as a container does; the template ends all others. */
-		sandbox_end(p->exit_code);
+		sandbox_end_here(p->exit_code);
 	}
 	process_exit_session(p);
 	/* Who waits for this process may count on its memory, and on the room of files that it had mapped. */

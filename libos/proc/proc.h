@@ -340,5 +340,6 @@ struct thread *template_parked(struct service *s);
 
 /* Set once, when the sandbox is to end: status as wait(2) encodes it. */
 void sandbox_end(u32 wait_status);
+void sandbox_end_here(u32 wait_status);
 
 #endif
