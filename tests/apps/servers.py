@@ -175,10 +175,10 @@ def nginx_10000(d):
     port = free_port()
     os.mkdir(d + "/www")
     write(d + "/www/index.html", "hello\n")
-    write(d + "/conf", NGINX.format(d=d, tls="").replace("4096", "12000"))
+    write(d + "/conf", NGINX.format(d=d, tls="").replace("4096", "16000").replace("daemon off;", "daemon off; worker_rlimit_nofile 16000;"))
     with Server(d, ["-p", f"{port}:80"], path("nginx"), "-c", d + "/conf", "-e", d + "/error.log"):
         accepts(port)
-        out = run("sh", "-c", f"ulimit -n 20000 && exec wrk -t 2 -c 8000 -d 10s --timeout 30s http://127.0.0.1:{port}/")
+        out = run("sh", "-c", f"ulimit -n 20000 && exec wrk -t 2 -c 10000 -d 10s --timeout 30s http://127.0.0.1:{port}/")
         assert "Non-2xx" not in out and "requests in" in out, out
         m = re.search(r"Socket errors: connect (\d+), read (\d+), write (\d+), timeout (\d+)", out)
         assert not m or m.groups()[:3] == ("0", "0", "0"), out
@@ -373,7 +373,8 @@ PermitRootLogin yes
 Subsystem sftp internal-sftp
 """)
     write(d + "/passwd", "root:x:0:0:root:/root:/bin/sh\nsshd:x:100:65534::/run/sshd:/usr/sbin/nologin\n")
-    with Server(d, ["-p", f"{port}:2222", "-v", f"{d}/passwd:/etc/passwd:ro", "--tmpfs", "/run/sshd:mode=0755", "--tmpfs", "/root", "-u", "0"], path("sshd"), "-D", "-e", "-f", d + "/conf"):
+    write(d + "/shadow", "root:*:19000:0:99999:7:::\nsshd:*:19000:0:99999:7:::\n")
+    with Server(d, ["-p", f"{port}:2222", "-v", f"{d}/passwd:/etc/passwd:ro", "-v", f"{d}/shadow:/etc/shadow:ro", "--tmpfs", "/run/sshd:mode=0755", "--tmpfs", "/root", "-u", "0"], path("sshd"), "-D", "-e", "-f", d + "/conf"):
         accepts(port)
         how = ["-q", "-i", d + "/user", "-o", "StrictHostKeyChecking=no", "-o", "UserKnownHostsFile=/dev/null", "-o", "IdentitiesOnly=yes"]
         assert run("ssh", *how, "-p", str(port), "root@127.0.0.1", "echo $((6 * 7))") == "42\n"
@@ -409,7 +410,10 @@ def mariadb(d):
     port = free_port()
     write(d + "/start.sh", f"""set -e
 mariadb-install-db --no-defaults --force --user=root --datadir={d}/data --auth-root-authentication-method=normal --skip-test-db >{d}/install.log 2>&1
-echo "create user me@'%'; grant all on *.* to me@'%';" >{d}/init.sql
+cat >{d}/init.sql <<'E'
+create user me@'%';
+grant all on *.* to me@'%';
+E
 exec mariadbd --no-defaults --user=root --datadir={d}/data --socket={d}/s --port=3306 --bind-address=0.0.0.0 --skip-name-resolve \
   --innodb-buffer-pool-size=32M --init-file={d}/init.sql
 """)

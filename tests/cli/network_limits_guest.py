@@ -20,7 +20,7 @@ def flooded():
     s = socket.socket()
     s.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     s.bind(("0.0.0.0", 80))
-    s.listen(16)
+    s.listen(128)   # who finds it full may believe to be connected, by a cookie, and never come again: more than are to be accepted
     print("listening", flush=True)
     sys.stdin.readline()
     s.settimeout(60)
