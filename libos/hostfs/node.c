@@ -14,6 +14,7 @@
 struct mutex hostfs_lock = MUTEX_INIT(RANK_OBJECT);
 static struct list table[BUCKETS];
 static bool table_ready;
+static struct identity_watch watch;
 
 static struct list *bucket(u64 dev, u64 ino)
 {
@@ -91,6 +92,20 @@ void hnode_changed(struct inode *inode)
 		hostfs_dir_spoil(n->parent, n->name, n->name_len);
 	for (struct halias *a = n->aliases; a; a = a->next)
 		hostfs_dir_spoil(a->parent, a->name, a->len);
+	mutex_unlock(&hostfs_lock);
+}
+
+/* Volumes are mounted before the guest's /etc/passwd can be read. */
+static void name_owners(struct identity_watch *w)
+{
+	struct hnode *n;
+
+	mutex_lock(&hostfs_lock);
+	for (u32 i = 0; i < BUCKETS; i++)
+		list_for_each(n, &table[i], hash) {
+			n->inode->uid = identity_uid(n->inode->uid);
+			n->inode->gid = identity_gid(n->inode->gid);
+		}
 	mutex_unlock(&hostfs_lock);
 }
 
@@ -421,6 +436,10 @@ struct super *hostfs_create(u32 root, u32 flags, bool is_file, const struct bz_a
 		sb->flags = flags & (BZ_MOUNT_READONLY | BZ_MOUNT_OVERLAY) ? SB_RDONLY : 0;
 		sb->priv = fs;
 		mutex_init(&sb->rename_lock, RANK_RENAME);
+		if (!watch.known) {
+			watch.known = name_owners;
+			identity_watch(&watch);
+		}
 		sb->root = hnode_get(sb, NULL, "", 0, &a, now_mono());
 		err = sb->root ? 0 : -ENOMEM;
 	}

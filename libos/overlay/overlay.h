@@ -6,6 +6,7 @@
 #ifndef LIBOS_OVERLAY_H
 #define LIBOS_OVERLAY_H
 
+#include "libos/proc/identity.h"
 #include "libos/vfs/vfs.h"
 
 #define OVERLAY_BUCKETS 1024
@@ -19,6 +20,7 @@ struct overlay {		/* super->priv */
 	struct mutex lock;	/* RANK_DCACHE: table, names and parents of nodes */
 	struct list table[OVERLAY_BUCKETS];
 	u32 serial;		/* of temporary names */
+	struct identity_watch owners;
 };
 
 struct onode {			/* inode->priv */

@@ -216,6 +216,24 @@ static void overlay_sync(struct super *sb)
 static const struct super_ops overlay_super_ops = {
 	.evict = overlay_evict, .statfs = overlay_statfs, .sync = overlay_sync};
 
+/* What was copied of owners before it was known who the guest's user is. */
+static void name_owners(struct identity_watch *w)
+{
+	struct overlay *o = container_of(w, struct overlay, owners);
+	struct inode *top = o->upper->root;
+	struct onode *n;
+
+	top->uid = identity_uid(top->uid);
+	top->gid = identity_gid(top->gid);
+	mutex_lock(&o->lock);
+	for (u32 i = 0; i < OVERLAY_BUCKETS; i++)
+		list_for_each(n, &o->table[i], hash) {
+			n->inode->uid = identity_uid(n->inode->uid);
+			n->inode->gid = identity_gid(n->inode->gid);
+		}
+	mutex_unlock(&o->lock);
+}
+
 struct super *overlay_create(struct super *lower, struct super *upper)
 {
 	struct super *sb = kzalloc(sizeof(*sb));
@@ -250,6 +268,8 @@ struct super *overlay_create(struct super *lower, struct super *upper)
 		upper->root->mtime = lower->root->mtime;
 		upper->root->ctime = lower->root->ctime;
 	}
+	o->owners.known = name_owners;
+	identity_watch(&o->owners);
 	sb->root = onode_get(sb, upper->root, lower->root, NULL, "", 0);
 	return sb->root ? sb : ERR_PTR(-ENOMEM);
 }

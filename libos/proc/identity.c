@@ -140,6 +140,7 @@ int identity_find(struct identity *id, const char *text)
 
 static struct identity first;
 static bool found_first;
+static struct identity_watch *watches;
 
 int identity_first(const struct identity **id)
 {
@@ -150,27 +151,35 @@ int identity_first(const struct identity **id)
 		if (err)
 			return err;
 		found_first = true;
+		for (struct identity_watch *w = watches; w; w = w->next)
+			w->known(w);
 	}
 	*id = &first;
 	return 0;
 }
 
+void identity_watch(struct identity_watch *w)
+{
+	w->next = watches;
+	watches = w;
+}
+
 u32 identity_uid(u32 uid)
 {
-	return uid == BZ_ID_USER && boot->user ? first.uid : uid;
+	return uid == BZ_ID_USER && found_first ? first.uid : uid;
 }
 
 u32 identity_gid(u32 gid)
 {
-	return gid == BZ_ID_USER && boot->user ? first.gid : gid;
+	return gid == BZ_ID_USER && found_first ? first.gid : gid;
 }
 
 u32 identity_host_uid(u32 uid)
 {
-	return boot->user && uid == first.uid ? BZ_ID_USER : uid;
+	return found_first && uid == first.uid ? BZ_ID_USER : uid;
 }
 
 u32 identity_host_gid(u32 gid)
 {
-	return boot->user && gid == first.gid ? BZ_ID_USER : gid;
+	return found_first && gid == first.gid ? BZ_ID_USER : gid;
 }

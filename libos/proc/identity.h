@@ -16,7 +16,13 @@ int identity_find(struct identity *id, const char *text);
 /* The first process's, where the operator said it by boot->user; it is looked up once.  The caller can look names up. */
 int identity_first(const struct identity **id);
 
-/* Owners on volumes: as the guest sees what the host tells, and back. */
+struct identity_watch {
+	struct identity_watch *next;
+	void (*known)(struct identity_watch *w);
+};
+void identity_watch(struct identity_watch *w);	/* `known` is called once it was found; during the mounts, by the template alone */
+
+/* Owners on volumes: as the guest sees what the host tells, and back.  BZ_ID_USER stays until it is known who that is. */
 u32 identity_uid(u32 uid);
 u32 identity_gid(u32 gid);
 u32 identity_host_uid(u32 uid);

@@ -22,6 +22,7 @@ code 0 "$B" run -u 1234:5678 sh -c 'id -u; id -g'; out "$(printf '1234\n5678')"
 code 0 "$B" run -u nobody sh -c 'id -u; id -g; echo $HOME'; out "$(printf '65534\n65534\n/nonexistent')"
 code 0 "$B" run -v "$T:/v" -u nobody sh -c 'stat -c %u /v; echo x >/v/of_nobody; stat -c %u:%g /v/of_nobody'; out "$(printf '65534\n65534:65534')"
 [ "$(stat -c %u "$T/of_nobody")" = "$(id -u)" ] || not_ok "what the guest's user makes on a volume is not the caller's"
+code 0 "$B" run -u nobody sh -c 'stat -c %u:%g / /usr /usr/bin /etc'; grep -q 4294967294 "$T/out" && not_ok "owners that nobody has: $(cat "$T/out")"
 code 0 "$B" run -e HOME=/x -u nobody:root sh -c 'id -u; id -g; echo $HOME'; out "$(printf '65534\n0\n/x')"
 code 0 "$B" run --hostname turret uname -n; out turret
 code 0 "$B" run --tmpfs /scratch sh -c 'echo x >/scratch/f && cat /scratch/f'; out x
