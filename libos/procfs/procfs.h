@@ -24,6 +24,10 @@ int proc_smaps_rollup_show(struct seq *s, const struct pnode *n);
 int proc_numa_maps_show(struct seq *s, const struct pnode *n);
 extern const struct file_ops proc_mem_fops, proc_pagemap_fops;
 
+/* caches.c: what is in /sys/devices/system/cpu/cpuN/cache */
+int sys_cache_find(const struct pnode *dir, const char *name, u32 len, struct pnode *child);
+int sys_cache_list(const struct pnode *dir, i64 *pos, pseudo_emit emit, void *arg);
+
 int proc_mounts_show(struct seq *s, const struct pnode *n);	/* mounts.c */
 int proc_mountinfo_show(struct seq *s, const struct pnode *n);
 int proc_mountstats_show(struct seq *s, const struct pnode *n);

@@ -70,7 +70,8 @@ static const struct pseudo_entry topology_entries[] = {
 	{.name = "core_cpus_list", .mode = S_IFREG | 0444, .show = core_id_show},
 	{0}};
 static const struct pseudo_entry cpu_n_entries[] = {
-	TEXT("online"), {.name = "topology", .mode = S_IFDIR | 0555, .children = topology_entries}, {0}};
+	TEXT("online"), {.name = "topology", .mode = S_IFDIR | 0555, .children = topology_entries},
+	{.name = "cache", .mode = S_IFDIR | 0555, .find = sys_cache_find, .list = sys_cache_list}, {0}};
 static const struct pseudo_entry cpu_n_dir = {.name = "cpuN", .mode = S_IFDIR | 0555, .children = cpu_n_entries};
 
 static int cpu_find(const struct pnode *dir, const char *name, u32 len, struct pnode *child)

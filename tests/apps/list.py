@@ -255,7 +255,7 @@ def tests(quick):
                           "| sha256sum"], needs=["/usr/bin/ffmpeg"])
     # Debuggers inside: what they trace is a process of the same sandbox.
     yield Test("strace", ["/bin/sh", "-c", "strace -f -o log -e trace=execve,write,exit_group sh -c 'echo a; /bin/echo b; exit 3'; echo $?; "
-                          "sed 's/^[0-9]* *//; s/0x[0-9a-f]* /P /; s/si_pid=[0-9]*/si_pid=N/; s/[0-9]* vars/vars/' log | sort"], needs=["/usr/bin/strace"])
+                          "sed 's/^[0-9]* *//; s/0x[0-9a-f]* /P /; s/si_pid=[0-9]*/si_pid=N/; s/[0-9]* vars/vars/; s/  */ /g' log | sort"], needs=["/usr/bin/strace"])
     yield Test("gdb", ["/bin/sh", "-c", "gdb -q -batch -ex 'break add' -ex run -ex bt -ex finish -ex 'delete 1' -ex 'print add(3, 4)' -ex 'watch counter' "
                        "-ex continue -ex 'info registers eflags' -ex 'delete 2' -ex 'thread apply all bt' -ex continue ./debugged 2>&1"],
                needs=["/usr/bin/gdb", "/usr/bin/gcc"], prepare=compiled("debugged.c", DEBUGGED, "gcc -g -O0 -o debugged debugged.c -lpthread"),

@@ -159,7 +159,12 @@ static void calls(void)
 
 /* --- memory and registers --- */
 
-static __attribute__((noinline, noclone)) long plus(long a, long b)
+#ifdef __clang__
+__attribute__((noinline))
+#else
+__attribute__((noinline, noclone))
+#endif
+static long plus(long a, long b)
 {
 	__asm__ volatile("" : "+r"(a));
 	return a + b;

@@ -74,7 +74,8 @@ def main():
         sys.exit(77)
     bartizan, threads = map(os.path.realpath, sys.argv[1:3])
     with open(f"{os.path.dirname(os.path.realpath(__file__))}/../../docs/host-calls.md") as f:
-        allowed = {match.group(1) for match in map(LISTED.match, f) if match}
+        always = f.read().split("\n| call |")[1]  # the second table is of those that come with grants
+    allowed = {match.group(1) for match in map(LISTED.match, always.splitlines()) if match}
     failed = len(allowed) != 20
     if failed:
         print(f"FAIL docs/host-calls.md lists {len(allowed)} calls")
