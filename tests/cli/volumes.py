@@ -155,6 +155,8 @@ X append f more
 A events 0
 A stat f
 X append f evenmore
+# Without the news, what was told holds for some milliseconds.
+.
 A stat f
 A events 0
 X truncate f 3
