@@ -188,15 +188,13 @@ struct bz_upcalls {
 	 * thread_exit. */
 	void (*thread_start)(void *arg, struct bz_context *ctx);
 
-	/* The guest made a system call or faulted.  Runs on the thread's library OS stack. */
-	void (*exception)(struct bz_context *ctx, const struct bz_exception *exc);
+	/* The guest made a system call or faulted.  Runs on the thread's library OS stack.  What it returns counts for one kind alone:
+	 * exc null, when guest code called bz_abi.syscall_entry; the context is as `syscall` would leave it then.  1: nothing but
+	 * rax was changed in the context, and the guest is to go on where that call said; 0: it goes on by the context. */
+	uint32_t (*exception)(struct bz_context *ctx, const struct bz_exception *exc);
 
 	/* thread_interrupt was called for this thread while it was in guest code (or on its way there). */
 	void (*remote)(struct bz_context *ctx);
-
-	/* Guest code called bz_abi.syscall_entry; the context is as `syscall` would leave it.  Returns 1 if it changed nothing
-	 * in the context but rax, and the guest is to go on where that call said; 0: it goes on by the context. */
-	uint32_t (*syscall)(struct bz_context *ctx);
 
 	/* Code of the library OS that guest code may be sent to in place of syscall_entry, on the same terms, for calls that
 	 * need no library OS stack; 0: there is none.  It moves rcx to r11 by its first instruction, writes no other register but rcx
@@ -634,7 +632,7 @@ struct bz_abi {
 	/* Where guest code that the library OS has rewritten jumps to instead of executing `syscall`; 0: not offered.
 	 * There rcx MUST be the address to go on at, and the 8 bytes before that address hold the distance from it to the one that
 	 * the context's rip is to show (the one behind the instruction that was replaced).  r11 is free, GS MUST be as the library OS left it; all
-	 * else is the guest's, flags and stack included.  The upcall is `syscall`, or where the guest's GS or a single step
+	 * else is the guest's, flags and stack included.  The upcall is `exception` without one, or where the guest's GS or a single step
 	 * stands in the way, `exception`. */
 	uint64_t syscall_entry;
 

@@ -41,7 +41,7 @@ _Static_assert(HOST_HANDLES_OFFSET + HOST_STREAMS * 4ul <= BZ_ARENA_HOST, "the t
 #define HWCAP2_FSGSBASE_BIT 2u
 
 struct host host;
-uint32_t (*host_upcall_syscall)(struct bz_context *ctx);
+uint32_t (*host_upcall_exception)(struct bz_context *ctx, const struct bz_exception *exc);
 struct host_stats *host_stats;
 
 static struct bz_abi abi = {
@@ -220,7 +220,7 @@ void boot_main(void)
 	host.upcalls = entry(&abi);
 	if (!host.upcalls || host.upcalls->version != BZ_ABI_VERSION)
 		host_die("the library OS was built for another version of the ABI");
-	host_upcall_syscall = host.upcalls->syscall;
+	host_upcall_exception = host.upcalls->exception;
 	host.upcalls->start(host.start);
 	host_die("the library OS returned from its start");
 }

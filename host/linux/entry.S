@@ -105,7 +105,8 @@ host_syscall_entry_unsaved:
 	jz 2f
 	pushq $0x202
 	popfq
-2:	call *host_upcall_syscall(%rip)
+2:	xor %esi, %esi
+	call *host_upcall_exception(%rip)
 	mov %gs:0, %rdi
 	test %eax, %eax
 	jz host_resume_block

@@ -187,7 +187,7 @@ void host_signal_entry(void);
 void host_restorer(void);
 extern const char host_block_begin[], host_block_end[], host_block_interrupted[];
 extern const char host_resume_begin[], host_resume_end[], host_return_begin[], host_return_end[];
-extern uint32_t (*host_upcall_syscall)(struct bz_context *ctx);
+extern uint32_t (*host_upcall_exception)(struct bz_context *ctx, const struct bz_exception *exc);
 extern const char host_syscall_entry_unsaved[];
 extern const char host_exit_fixup[], host_exit_fixup_end[], host_exit_fixed[];
 extern const char __host_end[];

@@ -204,7 +204,7 @@ static void __noreturn inner_fault(const struct thread *t, const struct bz_conte
 	      (unsigned long)t->ctx->rip, (long)t->orig_rax);
 }
 
-static void upcall_exception(struct bz_context *ctx, const struct bz_exception *exc)
+static void trapped(struct bz_context *ctx, const struct bz_exception *exc)
 {
 	struct thread *t = current;
 
@@ -232,7 +232,7 @@ static void upcall_exception(struct bz_context *ctx, const struct bz_exception *
 }
 
 /* A call from a stub. */
-static u32 upcall_syscall(struct bz_context *ctx)
+static u32 called(struct bz_context *ctx)
 {
 	struct thread *t = current;
 	u64 shown = ctx->rip;
@@ -248,6 +248,14 @@ static u32 upcall_syscall(struct bz_context *ctx)
 	if (likely(!signal_is_pending() && ctx->rip == shown && !(ctx->flags & BZ_CTX_FULL)))
 		return 1;
 	return_to_guest(ctx);
+	return 0;
+}
+
+static u32 upcall_exception(struct bz_context *ctx, const struct bz_exception *exc)
+{
+	if (likely(!exc))
+		return called(ctx);
+	trapped(ctx, exc);
 	return 0;
 }
 
@@ -275,7 +283,6 @@ const struct bz_upcalls *libos_entry(const struct bz_abi *abi)
 		.thread_start = upcall_thread_start,
 		.exception = upcall_exception,
 		.remote = upcall_remote,
-		.syscall = upcall_syscall,
 		.quick_begin = (u64)quick_begin,
 		.quick_commit = (u64)quick_commit,
 		.quick_end = (u64)quick_end,

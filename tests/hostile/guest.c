@@ -156,6 +156,12 @@ __attribute__((weak)) void on_remote(struct bz_context *ctx)
 {
 }
 
+static uint32_t exception(struct bz_context *ctx, const struct bz_exception *exc)
+{
+	on_exception(ctx, exc);
+	return 0;
+}
+
 extern const struct bz_fixup __start_fixups[], __stop_fixups[];
 
 const struct bz_upcalls *libos_entry(const struct bz_abi *abi);
@@ -170,7 +176,7 @@ __attribute__((visibility("default"), used)) const struct bz_upcalls *libos_entr
 		.fixups = __start_fixups,
 		.start = start,
 		.thread_start = on_thread,
-		.exception = on_exception,
+		.exception = exception,
 		.remote = on_remote,
 	};
 	return &upcalls;
