@@ -204,7 +204,7 @@ static void __noreturn inner_fault(const struct thread *t, const struct bz_conte
 	      (unsigned long)t->ctx->rip, (long)t->orig_rax);
 }
 
-static void trapped(struct bz_context *ctx, const struct bz_exception *exc)
+static void upcall_trap(struct bz_context *ctx, const struct bz_exception *exc)
 {
 	struct thread *t = current;
 
@@ -232,7 +232,7 @@ static void trapped(struct bz_context *ctx, const struct bz_exception *exc)
 }
 
 /* A call from a stub. */
-static u32 called(struct bz_context *ctx)
+static u32 upcall_call(struct bz_context *ctx)
 {
 	struct thread *t = current;
 	u64 shown = ctx->rip;
@@ -254,8 +254,8 @@ static u32 called(struct bz_context *ctx)
 static u32 upcall_exception(struct bz_context *ctx, const struct bz_exception *exc)
 {
 	if (likely(!exc))
-		return called(ctx);
-	trapped(ctx, exc);
+		return upcall_call(ctx);
+	upcall_trap(ctx, exc);
 	return 0;
 }
 
