@@ -632,8 +632,8 @@ struct bz_abi {
 	/* Where guest code that the library OS has rewritten jumps to instead of executing `syscall`; 0: not offered.
 	 * There rcx MUST be the address to go on at, and the 8 bytes before that address hold the distance from it to the one that
 	 * the context's rip is to show (the one behind the instruction that was replaced).  r11 is free, GS MUST be as the library OS left it; all
-	 * else is the guest's, flags and stack included.  The upcall is `exception` without one, or where the guest's GS or a single step
-	 * stands in the way, `exception`. */
+	 * else is the guest's, flags and stack included.  The upcall is `exception` with exc null or, where the guest's GS or a single step
+	 * stands in the way, with one of kind BZ_EXC_SYSCALL. */
 	uint64_t syscall_entry;
 
 	/* Functions of the host that guest code may call itself, on its own stack and with pointers of its own: what Linux's
