@@ -179,7 +179,7 @@ void record_must_claim(struct record *record)
 {
 	int error = record_claim(record);
 
-	if (!error || (record->dir < 0 && !record->detached && error != -EEXIST))
+	if (!error || (!record->detached && error != -EEXIST))
 		return; /* in the foreground it goes without */
 	if (error == -EEXIST)
 		fail(EXIT_BARTIZAN, "--name: a sandbox named '%s' exists; see 'bartizan ps -a', 'bartizan rm'",

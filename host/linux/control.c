@@ -7,21 +7,9 @@
 #include "host/linux/host.h"
 
 #define PROBE_AFTER (BILLION / 20)
-#define SOL_SOCKET_LEVEL 1
-#define SCM_RIGHTS_TYPE 1
 #define MSG_TRUNC_FLAG 0x20
 #define MSG_DONTWAIT_FLAG 0x40
 #define MSG_CTRUNC_FLAG 0x08
-
-struct host_msghdr {
-	void *name;
-	uint32_t name_len, pad;
-	struct bz_iov *iov;
-	uint64_t iov_len;
-	void *control;
-	uint64_t control_len;
-	uint64_t flags;
-};
 
 struct control_fd {
 	uint64_t len;

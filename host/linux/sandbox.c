@@ -18,23 +18,11 @@
 #define LISTENER_PENDING (-1)
 #define LISTENER_NONE (-2)
 
-#define SOL_SOCKET_LEVEL 1
-#define SCM_RIGHTS_TYPE 1
 
 struct host_cmsg_fd {
 	uint64_t len;
 	int32_t level, type;
 	int32_t fd, pad;
-};
-
-struct host_msghdr {
-	void *name;
-	uint32_t name_len, pad;
-	struct bz_iov *iov;
-	uint64_t iov_len;
-	void *control;
-	uint64_t control_len;
-	uint64_t flags;
 };
 
 long host_clone_helper(unsigned long flags, void *stack, uint32_t *child_tid, void (*fn)(void));

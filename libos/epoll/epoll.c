@@ -354,7 +354,6 @@ static long create(int flags)
 {
 	struct epoll *ep;
 	struct file *f;
-	int fd;
 
 	if (flags & ~EPOLL_CLOEXEC)
 		return -EINVAL;
@@ -372,10 +371,7 @@ static long create(int flags)
 	ep->file = f;
 	ep->set = -1;
 	ep->free_slot = NO_SLOT;
-	fd = fd_alloc(f, 0, flags & EPOLL_CLOEXEC);
-	if (fd < 0)
-		file_put(f);
-	return fd;
+	return fd_publish(f, flags & EPOLL_CLOEXEC);
 }
 
 SYSCALL(epoll_create, int size)

@@ -126,7 +126,6 @@ static long eventfd_create(unsigned int count, int flags)
 {
 	struct eventfd *e;
 	struct file *f;
-	int fd;
 
 	if (flags & ~(EFD_SEMAPHORE | EFD_CLOEXEC | EFD_NONBLOCK))
 		return -EINVAL;
@@ -140,10 +139,7 @@ static long eventfd_create(unsigned int count, int flags)
 	e->count = count;
 	e->semaphore = flags & EFD_SEMAPHORE;
 	e->id = __atomic_fetch_add(&next_id, 1, __ATOMIC_RELAXED);
-	fd = fd_alloc(f, 0, flags & O_CLOEXEC);
-	if (fd < 0)
-		file_put(f);
-	return fd;
+	return fd_publish(f, flags & O_CLOEXEC);
 }
 
 SYSCALL(eventfd, unsigned int count)

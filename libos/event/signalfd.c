@@ -136,10 +136,7 @@ static long create(int fd, const sigset_kernel *umask, size_t size, int flags)
 		kfree(s);
 		return -ENOMEM;
 	}
-	fd = fd_alloc(f, 0, flags & SFD_CLOEXEC);
-	if (fd < 0)
-		file_put(f);
-	return fd;
+	return fd_publish(f, flags & SFD_CLOEXEC);
 }
 
 SYSCALL(signalfd, int fd, const sigset_kernel *mask, size_t size)

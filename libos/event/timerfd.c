@@ -112,7 +112,6 @@ SYSCALL(timerfd_create, int clock, int flags)
 {
 	struct timerfd *t;
 	struct file *f;
-	int fd;
 
 	if ((flags & ~(TFD_CLOEXEC | TFD_NONBLOCK)) || !clock_can_sleep(clock) || clock == CLOCK_TAI)
 		return -EINVAL;
@@ -126,10 +125,7 @@ SYSCALL(timerfd_create, int clock, int flags)
 	waitq_init(&t->waitq);
 	t->ktimer.fn = fired;
 	t->clock = clock;
-	fd = fd_alloc(f, 0, flags & TFD_CLOEXEC);
-	if (fd < 0)
-		file_put(f);
-	return fd;
+	return fd_publish(f, flags & TFD_CLOEXEC);
 }
 
 static struct file *timerfd_file(int fd, int *err)

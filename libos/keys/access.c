@@ -7,16 +7,6 @@
 #define RING_PERM (POSSESSOR(KEY_ALL) | OWNER(KEY_VIEW))
 #define USER_RING_PERM (POSSESSOR(KEY_ALL & ~KEY_SETATTR) | OWNER(KEY_ALL))
 
-static bool in_group(const struct cred *c, u32 gid)
-{
-	if (c->fsgid == gid)
-		return true;
-	for (u32 i = 0; i < c->ngroups; i++)
-		if (c->groups[i] == gid)
-			return true;
-	return false;
-}
-
 /* As Linux's key_task_permission: one class of users counts, and possession beside it. */
 int key_may(struct key_ref r, u32 right)
 {
@@ -26,7 +16,7 @@ int key_may(struct key_ref r, u32 right)
 
 	if (k->uid == c->fsuid)
 		perm = k->perm >> 16;
-	else if (k->gid != ~0u && (k->perm >> 8 & KEY_ALL) && in_group(c, k->gid))
+	else if (k->gid != ~0u && (k->perm >> 8 & KEY_ALL) && cred_in_group(c, c->fsgid, k->gid))
 		perm = k->perm >> 8;
 	else
 		perm = k->perm;

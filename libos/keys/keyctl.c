@@ -341,36 +341,40 @@ static long clear(i32 id)
 	return ret;
 }
 
-static long link_key(i32 id, i32 ring_id)
+/* How both are looked up, and what is done to the ring with the key. */
+struct ring_change {
+	u32 ring_flags, key_flags, key_right;
+	int (*change)(struct key *ring, struct key *k);
+};
+
+static long change_ring(i32 id, i32 ring_id, const struct ring_change *how)
 {
 	struct key_ref ring, r;
-	long ret = key_lookup(ring_id, LOOKUP_CREATE_RING, KEY_WRITE, &ring);
+	long ret = key_lookup(ring_id, how->ring_flags, KEY_WRITE, &ring);
 
 	if (ret)
 		return ret;
-	ret = key_lookup(id, LOOKUP_CREATE_RING, KEY_LINK, &r);
+	ret = key_lookup(id, how->key_flags, how->key_right, &r);
 	if (!ret) {
-		ret = ring.key->type->is_ring ? ring_link(ring.key, r.key) : -ENOTDIR;
+		ret = ring.key->type->is_ring ? how->change(ring.key, r.key) : -ENOTDIR;
 		key_put(r.key);
 	}
 	key_put(ring.key);
 	return ret;
 }
 
+static long link_key(i32 id, i32 ring_id)
+{
+	static const struct ring_change how = {LOOKUP_CREATE_RING, LOOKUP_CREATE_RING, KEY_LINK, ring_link};
+
+	return change_ring(id, ring_id, &how);
+}
+
 static long unlink_key(i32 id, i32 ring_id)
 {
-	struct key_ref ring, r;
-	long ret = key_lookup(ring_id, 0, KEY_WRITE, &ring);
+	static const struct ring_change how = {0, LOOKUP_ANY_STATE, LOOKUP_NO_RIGHT, ring_unlink};
 
-	if (ret)
-		return ret;
-	ret = key_lookup(id, LOOKUP_ANY_STATE, LOOKUP_NO_RIGHT, &r);
-	if (!ret) {
-		ret = ring.key->type->is_ring ? ring_unlink(ring.key, r.key) : -ENOTDIR;
-		key_put(r.key);
-	}
-	key_put(ring.key);
-	return ret;
+	return change_ring(id, ring_id, &how);
 }
 
 static long move_key(i32 id, i32 from_id, i32 to_id, u32 flags)

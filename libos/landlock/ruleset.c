@@ -45,7 +45,6 @@ SYSCALL(landlock_create_ruleset, const struct landlock_ruleset_attr *uattr, size
 	struct ruleset *r;
 	struct file *f;
 	u8 byte;
-	int fd;
 
 	if (flags)
 		return flags == LANDLOCK_CREATE_RULESET_VERSION && !uattr && !size ? ABI_VERSION : -EINVAL;
@@ -78,10 +77,7 @@ SYSCALL(landlock_create_ruleset, const struct landlock_ruleset_attr *uattr, size
 		ruleset_free(r);
 		return -ENOMEM;
 	}
-	fd = fd_alloc(f, 0, true);
-	if (fd < 0)
-		file_put(f);
-	return fd;
+	return fd_publish(f, true);
 }
 
 /* The file of a descriptor of a ruleset, referenced. */

@@ -88,12 +88,7 @@ SYSCALL(mq_open, const char *uname, int flags, u32 mode, const struct mq_attr *u
 	path = (struct path){mqueue_mount, d};
 	f = file_open_path(&path, flags & (O_ACCMODE | O_NONBLOCK));
 	dentry_put(d);
-	if (IS_ERR(f))
-		return PTR_ERR(f);
-	fd = fd_alloc(f, 0, true);
-	if (fd < 0)
-		file_put(f);
-	return fd;
+	return fd_publish(f, true);
 }
 
 SYSCALL(mq_unlink, const char *uname)

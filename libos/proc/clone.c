@@ -233,6 +233,18 @@ void process_undo(struct process *p)
 	tty_put(p->tty);
 }
 
+/* The caller passes for the child by now, and has its context. */
+static void begin_as_child(struct thread *t, const struct clone_args *a)
+{
+	if (a->stack)
+		t->ctx->rsp = t->start_ctx.rsp;
+	if (a->flags & CLONE_SETTLS)
+		write_fs_base(a->tls);
+	if (a->flags & CLONE_CHILD_SETTID)
+		put_user(t->tid, (i32 *)a->child_tid);
+	t->orig_rax = __NR_clone;
+}
+
 /* Runs in the child, on its copy of the stack, as its first thread. */
 static void child_begin(struct thread *t, const struct clone_args *a)
 {
@@ -246,13 +258,7 @@ static void child_begin(struct thread *t, const struct clone_args *a)
 	t->ctx = tcb->ctx;
 	mm_fork_child(t->process->mm);
 	process_limit_cpu(t->process);
-	if (a->stack)
-		t->ctx->rsp = t->start_ctx.rsp;
-	if (a->flags & CLONE_SETTLS)
-		write_fs_base(a->tls);
-	if (a->flags & CLONE_CHILD_SETTID)
-		put_user(t->tid, (i32 *)a->child_tid);
-	t->orig_rax = __NR_clone;
+	begin_as_child(t, a);
 }
 
 /* Signals wait until the child lets go, but for the end of this process. */
@@ -309,13 +315,7 @@ static int share_memory(struct process *p, struct thread *t, struct process *par
 	if (a->flags & CLONE_PARENT_SETTID)
 		put_user(t->tid, (i32 *)a->parent_tid);
 	vfork_begin(v, t, t->tid);
-	if (a->stack)
-		t->ctx->rsp = t->start_ctx.rsp;
-	if (a->flags & CLONE_SETTLS)
-		write_fs_base(a->tls);
-	if (a->flags & CLONE_CHILD_SETTID)
-		put_user(t->tid, (i32 *)a->child_tid);
-	t->orig_rax = __NR_clone;
+	begin_as_child(t, a);
 	return 0;
 }
 

@@ -35,6 +35,16 @@ struct cred {
 	bool no_new_privs;
 };
 
+/* Whether gid is the group `own` (fsgid, egid) or a supplementary one. */
+static inline bool cred_in_group(const struct cred *c, u32 own, u32 gid)
+{
+	bool in = own == gid;
+
+	for (u32 i = 0; i < c->ngroups && !in; i++)
+		in = c->groups[i] == gid;
+	return in;
+}
+
 struct rlimit_pair {
 	u64 soft, hard;
 };

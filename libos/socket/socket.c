@@ -108,14 +108,9 @@ static struct file *socket_file(struct socket *s, u32 flags)
 
 static int socket_install(struct file *f, u32 flags)
 {
-	int fd;
-
 	if (!f)
 		return -ENFILE;
-	fd = fd_alloc(f, 0, flags & SOCK_CLOEXEC);
-	if (fd < 0)
-		file_put(f);
-	return fd;
+	return fd_publish(f, flags & SOCK_CLOEXEC);
 }
 
 struct socket_use socket_use(int fd)

@@ -19,16 +19,6 @@ void ipc_put(struct ipc_ids *ids, struct ipc_object *o)
 
 /* --- permissions --- */
 
-static bool in_group(const struct cred *c, u32 gid)
-{
-	if (c->egid == gid)
-		return true;
-	for (u32 i = 0; i < c->ngroups; i++)
-		if (c->groups[i] == gid)
-			return true;
-	return false;
-}
-
 int ipc_access(const struct ipc_object *o, u32 want)
 {
 	const struct cred *c = &current->process->cred;
@@ -37,7 +27,7 @@ int ipc_access(const struct ipc_object *o, u32 want)
 	want = (want >> 6 | want >> 3 | want) & 7;
 	if (c->euid == o->cuid || c->euid == o->uid)
 		granted >>= 6;
-	else if (in_group(c, o->cgid) || in_group(c, o->gid))
+	else if (cred_in_group(c, c->egid, o->cgid) || cred_in_group(c, c->egid, o->gid))
 		granted >>= 3;
 	return want & ~granted && !capable(CAP_IPC_OWNER) ? -EACCES : 0;
 }

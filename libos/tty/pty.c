@@ -224,18 +224,12 @@ static long open_peer(struct pty *p, u32 flags)
 {
 	char name[32];
 	struct file *f;
-	int fd;
 
 	if (flags & ~(O_ACCMODE | O_NOCTTY | O_CLOEXEC | O_NONBLOCK))
 		return -EINVAL;
 	snprintf(name, sizeof(name), "/dev/pts/%u", p->index);
 	f = file_open(AT_FDCWD, name, flags, 0);
-	if (IS_ERR(f))
-		return PTR_ERR(f);
-	fd = fd_alloc(f, 0, flags & O_CLOEXEC);
-	if (fd < 0)
-		file_put(f);
-	return fd;
+	return fd_publish(f, flags & O_CLOEXEC);
 }
 
 static long set_packet(struct pty *p, int on)

@@ -228,6 +228,18 @@ int fd_alloc(struct file *f, u32 from, bool cloexec)
 	return err ? err : (int)fd;
 }
 
+int fd_publish(struct file *f, bool cloexec)
+{
+	int fd;
+
+	if (IS_ERR(f))
+		return PTR_ERR(f);
+	fd = fd_alloc(f, 0, cloexec);
+	if (fd < 0)
+		file_put(f);
+	return fd;
+}
+
 int fd_install_at(int fd, struct file *f, bool cloexec)
 {
 	struct files *fs = current->process->files;

@@ -103,7 +103,6 @@ static long open_path(const struct path *p, u32 flags)
 {
 	struct inode *inode = p->dentry->inode;
 	struct file *f;
-	int fd;
 
 	if (!inode || !inode->nlink)
 		return -ESTALE;
@@ -114,12 +113,7 @@ static long open_path(const struct path *p, u32 flags)
 	if (landlock_may_open(p, flags, false))
 		return -EACCES;
 	f = file_open_path(p, flags | O_LARGEFILE);
-	if (IS_ERR(f))
-		return PTR_ERR(f);
-	fd = fd_alloc(f, 0, flags & O_CLOEXEC);
-	if (fd < 0)
-		file_put(f);
-	return fd;
+	return fd_publish(f, flags & O_CLOEXEC);
 }
 
 SYSCALL(open_by_handle_at, int mount_fd, const struct user_handle *uhandle, int flags)

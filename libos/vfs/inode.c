@@ -60,16 +60,6 @@ void inode_touch_mtime(struct inode *inode)
 	WRITE_ONCE(inode->ctime, now);
 }
 
-static bool in_group(const struct cred *c, u32 gid)
-{
-	if (c->fsgid == gid)
-		return true;
-	for (u32 i = 0; i < c->ngroups; i++)
-		if (c->groups[i] == gid)
-			return true;
-	return false;
-}
-
 bool inode_owner_or_capable(const struct inode *inode)
 {
 	return !current || current->process->cred.fsuid == inode->uid || capable(CAP_FOWNER);
@@ -77,7 +67,7 @@ bool inode_owner_or_capable(const struct inode *inode)
 
 bool inode_in_group(const struct inode *inode)
 {
-	return !current || in_group(current_cred(), inode->gid);
+	return !current || cred_in_group(current_cred(), current_cred()->fsgid, inode->gid);
 }
 
 /* path_resolution(7): owner, group or other bits; then the two capabilities. */
@@ -96,7 +86,7 @@ int inode_permission(struct inode *inode, u32 mask)
 	mode = inode->mode;
 	if (c->fsuid == inode->uid)
 		mode >>= 6;
-	else if (in_group(c, inode->gid))
+	else if (cred_in_group(c, c->fsgid, inode->gid))
 		mode >>= 3;
 	if ((mode & mask & 7) == (mask & 7))
 		return 0;

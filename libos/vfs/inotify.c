@@ -352,7 +352,6 @@ static long inotify_create(int flags)
 {
 	struct instance *in;
 	struct file *f;
-	int fd;
 
 	if (flags & ~(IN_CLOEXEC | IN_NONBLOCK))
 		return -EINVAL;
@@ -371,10 +370,7 @@ static long inotify_create(int flags)
 	list_init(&in->events);
 	waitq_init(&in->waitq);
 	in->next_wd = 1;
-	fd = fd_alloc(f, 0, flags & IN_CLOEXEC);
-	if (fd < 0)
-		file_put(f);
-	return fd;
+	return fd_publish(f, flags & IN_CLOEXEC);
 }
 
 SYSCALL0(inotify_init)

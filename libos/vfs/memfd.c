@@ -34,10 +34,7 @@ SYSCALL(memfd_create, const char *uname, unsigned int flags)
 		return PTR_ERR(f);
 	}
 	tmpfs_node(f->inode)->file.seals = flags & MFD_ALLOW_SEALING ? 0 : F_SEAL_SEAL;
-	fd = fd_alloc(f, 0, flags & MFD_CLOEXEC);
-	if (fd < 0)
-		file_put(f);
-	return fd;
+	return fd_publish(f, flags & MFD_CLOEXEC);
 }
 
 static struct tmpfs_node *sealable(struct file *f)

@@ -215,7 +215,7 @@ static long open_fd(int dirfd, const char *uname, u32 flags, u32 mode, u32 resol
 {
 	struct user_name u;
 	struct file *f;
-	int err, fd;
+	int err;
 
 	if ((flags & O_TMPFILE) == O_TMPFILE && (flags & O_ACCMODE) == O_RDONLY)
 		return -EINVAL;
@@ -224,12 +224,7 @@ static long open_fd(int dirfd, const char *uname, u32 flags, u32 mode, u32 resol
 		return err;
 	f = do_open(dirfd, u.name, flags | O_LARGEFILE, mode, resolve);
 	user_name_put(&u);
-	if (IS_ERR(f))
-		return PTR_ERR(f);
-	fd = fd_alloc(f, 0, flags & O_CLOEXEC);
-	if (fd < 0)
-		file_put(f);
-	return fd;
+	return fd_publish(f, flags & O_CLOEXEC);
 }
 
 SYSCALL(open, const char *path, int flags, u32 mode)

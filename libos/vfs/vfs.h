@@ -290,6 +290,7 @@ static inline bool fd_use_alone(struct fd_use u)
 	return !u.counted && READ_ONCE(u.file->refs) == 1;
 }
 int fd_alloc(struct file *f, u32 min, bool cloexec); /* takes the caller's reference on success; -EMFILE */
+int fd_publish(struct file *f, bool cloexec); /* the least free one; takes the reference in any case; f may be an ERR_PTR */
 int fd_install_at(int fd, struct file *f, bool cloexec); /* dup2; takes the reference on success */
 int fd_close(int fd);
 struct files *files_create(void);
@@ -386,7 +387,6 @@ struct mount *mount_at(struct super *sb, const char *guest_path, u32 flags);
 int host_socket_number(const struct inode *inode);
 extern struct mount *root_mount;
 extern bool mounts_failed;	/* something was granted and could not be mounted: nothing is to run without it */
-extern bool mounts_failed;				/* a grant could not be mounted: nothing is to run without it */
 extern struct list all_mounts;			/* mount->node, in the order of mounting */
 struct super *tmpfs_create(u64 size_limit, u32 root_mode);
 /* An unlinked file of `size` zero bytes (memfd, MAP_SHARED|MAP_ANONYMOUS, SysV): open for reading and writing. */

@@ -8,16 +8,10 @@ import sys
 import threading
 import time
 
+from scene import check, finish
+
 B = os.path.abspath(sys.argv[1])
 INNER = os.path.abspath(os.path.join(os.path.dirname(__file__), "names_guest.py"))
-failed = 0
-
-
-def check(what, ok):
-    global failed
-    if not ok:
-        failed += 1
-        print("not ok:", what)
 
 
 class Server:
@@ -184,4 +178,4 @@ else:
     confined()
     policy()
     clients()
-sys.exit(1 if failed else 0)
+finish()

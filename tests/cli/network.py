@@ -8,16 +8,10 @@ import sys
 import threading
 import time
 
+from scene import check, finish
+
 B = os.path.abspath(sys.argv[1])
 INNER = os.path.abspath(os.path.join(os.path.dirname(__file__), "network_guest.py"))
-failed = 0
-
-
-def check(what, ok):
-    global failed
-    if not ok:
-        failed += 1
-        print("not ok:", what)
 
 
 def bartizan(*args, timeout=60):
@@ -252,4 +246,4 @@ published_udp()
 flags()
 published_by_processes()
 options()
-sys.exit(1 if failed else 0)
+finish()

@@ -8,17 +8,11 @@ import sys
 import threading
 import time
 
+from scene import check, finish
+
 B = os.path.abspath(sys.argv[1])
 INNER = os.path.abspath(os.path.join(os.path.dirname(__file__), "network_limits_guest.py"))
 HOST = "host.bartizan.internal"
-failed = 0
-
-
-def check(what, ok):
-    global failed
-    if not ok:
-        failed += 1
-        print("not ok:", what)
 
 
 def command(*args, options=()):
@@ -144,4 +138,4 @@ with Neighbour() as n:
     for test in (accept_flood, just_outside, refusals, ephemeral):
         test(n)
         n.talk("behind " + test.__name__)
-sys.exit(1 if failed else 0)
+finish()

@@ -7,16 +7,10 @@ import sys
 import tempfile
 import threading
 
+from scene import check, finish
+
 B = os.path.abspath(sys.argv[1])
 INNER = os.path.abspath(os.path.join(os.path.dirname(__file__), "unix_grant_guest.py"))
-failed = 0
-
-
-def check(what, ok):
-    global failed
-    if not ok:
-        failed += 1
-        print("not ok:", what)
 
 
 def run(*args, options=(), program=None):
@@ -76,4 +70,4 @@ idle = socket.socket(socket.AF_UNIX)
 idle.bind(d.name + "/idle.sock")
 r = run("refused", d.name + "/idle.sock", options=["--unix", d.name + "/idle.sock"])
 check("nobody listens: " + r.stdout + r.stderr, r.returncode == 0 and r.stdout == "done\n")
-sys.exit(1 if failed else 0)
+finish()

@@ -24,6 +24,7 @@
 #include <sys/syscall.h>
 #include <sys/types.h>
 #include <sys/uio.h>
+#include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -144,6 +145,21 @@ __attribute__((unused)) static void on_siginfo(int signo, void (*handler)(int, s
 
 	if (sigaction(signo, &action, NULL) != 0)
 		check_failed(__FILE__, __LINE__, "sigaction %d: %s", signo, strerror(errno));
+}
+
+/* The wait status of a child that runs f. */
+__attribute__((unused)) static int status_of_child(void (*f)(void))
+{
+	int status;
+	pid_t pid = fork();
+
+	CHECK(pid >= 0);
+	if (!pid) {
+		f();
+		_exit(0);
+	}
+	CHECK_EQ(waitpid(pid, &status, 0), pid);
+	return status;
 }
 
 /* True when the process sleeps in a call. */

@@ -46,16 +46,7 @@ static void enforce(int fd)
 
 static void child(void (*f)(void))
 {
-	int status;
-	pid_t pid = fork();
-
-	CHECK(pid >= 0);
-	if (!pid) {
-		f();
-		_exit(0);
-	}
-	CHECK_EQ(waitpid(pid, &status, 0), pid);
-	CHECK_EQ(status, 0);
+	CHECK_EQ(status_of_child(f), 0);
 }
 
 static int can_open(const char *name, int flags)

@@ -35,21 +35,6 @@ static int status_number(const char *key)
 	return atoi(at + strlen(key));
 }
 
-/* The wait status of a child that runs f. */
-static int child(void (*f)(void))
-{
-	int status;
-	pid_t pid = fork();
-
-	CHECK(pid >= 0);
-	if (!pid) {
-		f();
-		_exit(0);
-	}
-	CHECK_EQ(waitpid(pid, &status, 0), pid);
-	return status;
-}
-
 static void install(struct sock_fprog *program)
 {
 	CHECK(!prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0));
@@ -292,15 +277,15 @@ int main(int argc, char **argv)
 		CHECK_ERRNO(syscall(__NR_getppid), 77);
 		return 0;
 	}
-	CHECK_EQ(child(errors_and_order), 0);
-	CHECK_EQ(child(arguments), 0);
-	CHECK_EQ(child(kill_process) & 0x7f, SIGSYS);
-	CHECK_EQ(child(kill_thread_alone) & 0x7f, SIGSYS);
-	CHECK_EQ(child(kill_thread_of_two), 21 << 8);
-	CHECK_EQ(child(strict_mode), 13 << 8);
-	CHECK_EQ(child(strict_mode_kills), SIGKILL);
-	CHECK_EQ(child(trap) & 0x7f, SIGSYS);
-	CHECK_EQ(child(refused), 0);
-	CHECK_EQ(child(all_threads), 0);
+	CHECK_EQ(status_of_child(errors_and_order), 0);
+	CHECK_EQ(status_of_child(arguments), 0);
+	CHECK_EQ(status_of_child(kill_process) & 0x7f, SIGSYS);
+	CHECK_EQ(status_of_child(kill_thread_alone) & 0x7f, SIGSYS);
+	CHECK_EQ(status_of_child(kill_thread_of_two), 21 << 8);
+	CHECK_EQ(status_of_child(strict_mode), 13 << 8);
+	CHECK_EQ(status_of_child(strict_mode_kills), SIGKILL);
+	CHECK_EQ(status_of_child(trap) & 0x7f, SIGSYS);
+	CHECK_EQ(status_of_child(refused), 0);
+	CHECK_EQ(status_of_child(all_threads), 0);
 	return 0;
 }
