@@ -114,7 +114,7 @@ static void print_path(struct trace *tr, u64 v, u32 arg)
 	print_string(tr, v, PATH_SHOWN);
 }
 
-static void print_buffer(struct trace *tr, u64 addr, u64 len)
+void trace_buffer(struct trace *tr, u64 addr, u64 len)
 {
 	char bytes[BUFFER_MAX];
 	u64 n = min(len, (u64)BUFFER_MAX);
@@ -130,12 +130,12 @@ static void print_buffer(struct trace *tr, u64 addr, u64 len)
 
 static void print_buf(struct trace *tr, u64 v, u32 arg)
 {
-	print_buffer(tr, v, tr->args[arg + 1]);
+	trace_buffer(tr, v, tr->args[arg + 1]);
 }
 
 static void print_filled(struct trace *tr, u64 v, u32 arg)
 {
-	print_buffer(tr, v, tr->ret);
+	trace_buffer(tr, v, tr->ret);
 }
 
 /* What getcwd, whose result counts the NUL, and readlink fill. */
@@ -145,10 +145,10 @@ static void print_text(struct trace *tr, u64 v, u32 arg)
 
 	if (tr->ret > 0)
 		(void)get_user(last, (char *)v + tr->ret - 1);
-	print_buffer(tr, v, last ? tr->ret : tr->ret - 1);
+	trace_buffer(tr, v, last ? tr->ret : tr->ret - 1);
 }
 
-static void print_iov_list(struct trace *tr, u64 addr, u64 count, u64 bytes)
+void trace_iov(struct trace *tr, u64 addr, u64 count, u64 bytes)
 {
 	struct { u64 base, len; } iov;
 
@@ -161,7 +161,7 @@ static void print_iov_list(struct trace *tr, u64 addr, u64 count, u64 bytes)
 			break;
 		}
 		trace_add(tr, "{iov_base=");
-		print_buffer(tr, iov.base, min(iov.len, bytes));
+		trace_buffer(tr, iov.base, min(iov.len, bytes));
 		trace_add(tr, ", iov_len=%lu}", (unsigned long)iov.len);
 		bytes -= min(iov.len, bytes);
 	}
@@ -170,12 +170,12 @@ static void print_iov_list(struct trace *tr, u64 addr, u64 count, u64 bytes)
 
 static void print_iov(struct trace *tr, u64 v, u32 arg)
 {
-	print_iov_list(tr, v, tr->args[arg + 1], ~0ull);
+	trace_iov(tr, v, tr->args[arg + 1], ~0ull);
 }
 
 static void print_filled_iov(struct trace *tr, u64 v, u32 arg)
 {
-	print_iov_list(tr, v, tr->args[arg + 1], tr->ret);
+	trace_iov(tr, v, tr->args[arg + 1], tr->ret);
 }
 
 static void print_argv(struct trace *tr, u64 v, u32 arg)

@@ -1,6 +1,6 @@
 /*
  * Between the files of the trace.  A call's format (calls.c) has a word an argument; a word names either a kind of
- * argument (args.c, structs.c) or a table of names (names.c).
+ * argument (args.c, structs.c, sockets.c) or a table of names (names.c, socket_names.c).
  */
 #ifndef LIBOS_TRACE_INTERNAL_H
 #define LIBOS_TRACE_INTERNAL_H
@@ -25,6 +25,7 @@ struct trace {
 	u32 len;
 	bool resumed;		/* the comma before the next argument was sent already */
 	long ret;		/* behind the call; 0 before */
+	u32 before[8];		/* lengths that the call overwrites, as it was given them */
 	const struct trace_kind *after; /* prints behind the return value */
 	u32 after_arg;
 	char text[TRACE_LINE];
@@ -35,6 +36,7 @@ struct trace_kind {
 	void (*print)(struct trace *tr, u64 value, u32 arg);
 	bool out;		/* filled by the call: an address until then, and if the call failed */
 	bool always;		/* but print it all the same */
+	void (*before)(struct trace *tr, u64 value, u32 arg); /* looks at it before the call */
 	void (*after)(struct trace *tr, u64 value, u32 arg);
 };
 
@@ -63,7 +65,9 @@ void trace_line_open(struct trace *tr);
 bool trace_line_close(struct trace *tr, bool *told);	/* false: it was not open */
 void trace_line_free(struct thread *t);
 
-/* names.c */
+/* names.c, with the tables of socket_names.c */
+extern const struct trace_names trace_socket_names[];
+extern const u32 trace_socket_name_count;
 const struct trace_names *trace_names_find(const char *word, size_t len);
 void trace_names_print(struct trace *tr, const struct trace_names *names, u64 value);
 void trace_named(struct trace *tr, const char *word, u64 value);
@@ -72,9 +76,11 @@ void trace_sigset(struct trace *tr, u64 set);
 void trace_status(struct trace *tr, u32 status);
 void trace_siginfo(struct trace *tr, const struct siginfo_kernel *info);
 
-/* args.c and structs.c */
-extern const struct trace_kind trace_kinds[], trace_structs[];
-extern const u32 trace_kind_count, trace_struct_count;
+/* args.c, structs.c and sockets.c */
+extern const struct trace_kind trace_kinds[], trace_structs[], trace_sockets[];
+extern const u32 trace_kind_count, trace_struct_count, trace_socket_count;
+void trace_buffer(struct trace *tr, u64 addr, u64 len);
+void trace_iov(struct trace *tr, u64 addr, u64 count, u64 bytes); /* no more than `bytes` of it in all */
 void trace_address(struct trace *tr, u64 addr);
 void trace_prototype(struct trace *tr);	/* for calls without a format: by the handler's declaration */
 

@@ -210,11 +210,22 @@ static const struct trace_names tables[] = {
 	T("pipeflags", 0, pipe_flags),
 };
 
+static const struct trace_names *find(const struct trace_names *list, u32 count, const char *word, size_t len)
+{
+	for (u32 i = 0; i < count; i++)
+		if (!strncmp(list[i].word, word, len) && !list[i].word[len])
+			return &list[i];
+	return NULL;
+}
+
 const struct trace_names *trace_names_find(const char *word, size_t len)
 {
-	for (u32 i = 0; i < ARRAY_SIZE(tables); i++)
-		if (!strncmp(tables[i].word, word, len) && !tables[i].word[len])
-			return &tables[i];
+	const struct trace_names *names = find(tables, ARRAY_SIZE(tables), word, len);
+
+	if (!names)
+		names = find(trace_socket_names, trace_socket_name_count, word, len);
+	if (names)
+		return names;
 	panic("--trace: no table of names for '%s'", word);
 }
 

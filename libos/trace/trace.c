@@ -75,12 +75,14 @@ static u32 word_len(const char *s)
 
 static const struct trace_kind *kind_find(const char *word, u32 n)
 {
-	for (u32 i = 0; i < trace_kind_count; i++)
-		if (!strncmp(trace_kinds[i].word, word, n) && !trace_kinds[i].word[n])
-			return &trace_kinds[i];
-	for (u32 i = 0; i < trace_struct_count; i++)
-		if (!strncmp(trace_structs[i].word, word, n) && !trace_structs[i].word[n])
-			return &trace_structs[i];
+	const struct { const struct trace_kind *list; u32 count; } all[] = {
+		{trace_kinds, trace_kind_count}, {trace_structs, trace_struct_count}, {trace_sockets, trace_socket_count},
+	};
+
+	for (u32 i = 0; i < ARRAY_SIZE(all); i++)
+		for (u32 k = 0; k < all[i].count; k++)
+			if (!strncmp(all[i].list[k].word, word, n) && !all[i].list[k].word[n])
+				return &all[i].list[k];
 	return NULL;
 }
 
@@ -121,6 +123,23 @@ static void print_args(struct trace *tr, bool done)
 	}
 }
 
+/* Behind the call, what it overwrote is gone. */
+static void look_before(struct trace *tr)
+{
+	const char *word = tr->format;
+
+	for (u32 arg = 0; *word && *word != '=' && arg < 6; arg++) {
+		u32 n = word_len(word);
+		const struct trace_kind *k = kind_find(word, n);
+
+		if (k && k->before)
+			k->before(tr, tr->args[arg], arg);
+		word += n;
+		while (*word == ' ')
+			word++;
+	}
+}
+
 void trace_enter(struct thread *t, u64 nr, const struct syscall_entry *e, const u64 args[6])
 {
 	struct trace *tr = trace_line_of(t);
@@ -139,6 +158,7 @@ void trace_enter(struct thread *t, u64 nr, const struct syscall_entry *e, const 
 	tr->name = call ? call->name : e ? e->name : "syscall";
 	if (call || e)
 		trace_add(tr, "%s(", tr->name);
+	look_before(tr);
 	if (call)
 		print_args(tr, false);
 	else if (e)
