@@ -576,7 +576,10 @@ static int file_fallocate(struct file *f, u32 mode, u64 off, u64 len)
 
 static int file_fsync(struct file *f, bool data_only)
 {
-	/* There is no disk behind it: what was written is where it will ever be. */
+	/* There is no disk behind it: what was written is where it will ever be.  Writes of mappings tell nobody, so who syncs a
+	 * file that a mapping may write is taken to have written (POSIX leaves the time open until msync). */
+	if (READ_ONCE(f->inode->map_writable))
+		inode_touch_mtime(f->inode);
 	return 0;
 }
 

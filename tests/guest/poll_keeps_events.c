@@ -16,6 +16,10 @@ int main(void)
 	CHECK_EQ(poll(p, 5, 1000), 3);
 	CHECK_EQ(p[0].revents, 0);
 	CHECK_EQ(p[0].events, POLLIN);
+	CHECK_EQ(p[1].events, POLLOUT);
+	CHECK_EQ(p[2].events, POLLIN);
+	CHECK_EQ(p[3].events, POLLIN | POLLOUT);
+	CHECK_EQ(p[4].events, POLLIN);
 	CHECK_EQ(p[1].revents, POLLOUT);
 	CHECK_EQ(p[2].revents, 0);
 	CHECK_EQ(p[3].revents, POLLIN | POLLOUT);

@@ -148,6 +148,8 @@ int main(void)
 	int p[2], s[2], master, slave;
 
 	on_siginfo(SIGRTMIN, heard, 0);
+	/* A group of its own: one that began outside of the process's namespace is 0 there, which owns nothing. */
+	CHECK(!setpgid(0, 0) || getpgrp() == getpid());
 	CHECK(!pipe(p));
 	owners(p[0]);
 	input(p[0], p[1], "pipe");
