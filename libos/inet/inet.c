@@ -193,12 +193,13 @@ static void describe(const struct inet_sock *i, u64 slot, bool v6, char *buf, si
 
 bool inet_next_line(enum inet_table table, u64 *cursor, char *buf, size_t size)
 {
-	bool tcp = table == INET_TCP || table == INET_TCP6, v6 = table == INET_TCP6 || table == INET_UDP6;
+	static const int protocols[] = {IPPROTO_TCP, IPPROTO_UDP, IPPROTO_UDPLITE};
+	bool v6 = table & 1;
 	struct inet_sock *i;
 
 	mutex_lock(&inet_lock);
 	do {
-		i = inet_nth(tcp, (*cursor)++);
+		i = inet_nth(protocols[table / 2], (*cursor)++);
 	} while (i && (i->socket.family == AF_INET6) != v6);
 	if (i)
 		describe(i, *cursor - 1, v6, buf, size);
@@ -215,8 +216,9 @@ static int create(u16 family, u32 type, int protocol, struct socket **out)
 		return protocol && protocol != IPPROTO_TCP ? -EPROTONOSUPPORT
 							   : tcp_create(family, IPPROTO_TCP, out);
 	case SOCK_DGRAM:
-		return protocol && protocol != IPPROTO_UDP ? -EPROTONOSUPPORT
-							   : udp_create(family, IPPROTO_UDP, out);
+		if (protocol && protocol != IPPROTO_UDP && protocol != IPPROTO_UDPLITE)
+			return -EPROTONOSUPPORT;
+		return udp_create(family, protocol ? protocol : IPPROTO_UDP, out);
 	case SOCK_RAW:
 		return protocol ? -EPERM : -EPROTONOSUPPORT;
 	}

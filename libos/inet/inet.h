@@ -4,7 +4,8 @@
 
 #include "libos/kernel/kernel.h"
 
-enum inet_table { INET_TCP, INET_TCP6, INET_UDP, INET_UDP6 };
+/* Those of AF_INET6 are odd. */
+enum inet_table { INET_TCP, INET_TCP6, INET_UDP, INET_UDP6, INET_UDPLITE, INET_UDPLITE6 };
 
 /* /proc/net/tcp and its kin: the line of the socket after *cursor (begin with 0); false: there are no more.
  */

@@ -64,6 +64,11 @@ static inline bool inet_is_tcp(const struct inet_sock *i)
 {
 	return i->socket.type == SOCK_STREAM;
 }
+/* RFC 3828: within the sandbox alone, with ports of its own. */
+static inline bool inet_is_lite(const struct inet_sock *i)
+{
+	return i->socket.protocol == IPPROTO_UDPLITE;
+}
 static inline u16 swap16(u16 v)
 {
 	return __builtin_bswap16(v);
@@ -123,10 +128,10 @@ void inet_port_unlisten(struct inet_sock *i);
 void inet_port_release(struct inet_sock *i);
 struct inet_sock *inet_find_listener(const struct inet_addr *to,
 				     const struct inet_addr *from); /* referenced, or null */
-struct inet_sock *inet_find_udp(const struct inet_addr *to,
+struct inet_sock *inet_find_udp(int protocol, const struct inet_addr *to,
 				const struct inet_addr *from); /* referenced, or null */
-/* The nth socket of a table, or null. */
-struct inet_sock *inet_nth(bool tcp, u64 n);
+/* The nth socket of a protocol's table, or null. */
+struct inet_sock *inet_nth(int protocol, u64 n);
 
 /* --- outside.c: what lies beyond the sandbox, by streams of the host --- */
 bool outside_may(const struct inet_addr *to); /* is it worth asking the monitor? */
@@ -225,6 +230,10 @@ struct udp_sock {
 	struct udp_outside *outside; /* peers.c; null: nothing of it is beyond the sandbox; set once */
 	struct dgram_queue queue;
 	struct cork *cork;     /* what MSG_MORE keeps back; queue.lock */
+	struct coverage {      /* UDP-Lite's: what the checksum is over, 0: all; and whether the guest said so */
+		u16 bytes;
+		bool set;
+	} sends, takes;
 };
 static inline struct udp_sock *udp_of(struct socket *s)
 {

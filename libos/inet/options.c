@@ -90,6 +90,7 @@ static bool has_level(const struct inet_sock *i, int level)
 	case IPPROTO_TCP:
 		return inet_is_tcp(i);
 	case IPPROTO_UDP:
+	case IPPROTO_UDPLITE:
 		return !inet_is_tcp(i);
 	case IPPROTO_IPV6:
 		return i->socket.family == AF_INET6;
@@ -221,8 +222,36 @@ static int set_form(struct inet_sock *i, const void *uval, int len)
 	return err;
 }
 
+/* UDPLITE_SEND_CSCOV, UDPLITE_RECV_CSCOV, which <linux/udp.h> does not have; null: another option, or a socket of UDP. */
+static struct coverage *coverage_of(struct inet_sock *i, int level, int name)
+{
+	struct udp_sock *u = (struct udp_sock *)i;
+
+	if ((level != IPPROTO_UDP && level != IPPROTO_UDPLITE) || !inet_is_lite(i))
+		return NULL;
+	return name == 10 ? &u->sends : name == 11 ? &u->takes : NULL;
+}
+
+/* A header of eight bytes is always covered (RFC 3828, 3.1). */
+static int set_coverage(struct coverage *c, const void *uval, int len)
+{
+	i32 val;
+
+	if (len < (int)sizeof(val))
+		return -EINVAL;
+	if (get_user(val, (const i32 *)uval))
+		return -EFAULT;
+	c->bytes = val && val < 8 ? 8 : min(val, 65535);
+	c->set = true;
+	return 0;
+}
+
 static int set_other(struct inet_sock *i, int level, int name, const void *uval, int len)
 {
+	struct coverage *cover = coverage_of(i, level, name);
+
+	if (cover)
+		return set_coverage(cover, uval, len);
 	if (level == IPPROTO_TCP) {
 		switch (name) {
 		case TCP_CONGESTION:
@@ -348,6 +377,12 @@ union value {
 /* The value's size, or an error. */
 static int get_other(struct inet_sock *i, int level, int name, union value *v)
 {
+	struct coverage *cover = coverage_of(i, level, name);
+
+	if (cover) {
+		v->number = cover->bytes;
+		return sizeof(v->number);
+	}
 	if (level == IPPROTO_TCP && name == TCP_INFO) {
 		int n = stream_of(i) >= 0 && i->state != TCP_LISTEN
 			    ? host->stream_xattr(stream_of(i), NULL, 0, "tcp.info", &v->info, sizeof(v->info)) : -1;

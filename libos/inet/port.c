@@ -15,11 +15,11 @@ struct table {
 	bool ready;
 };
 
-static struct table tcp_table, udp_table;
+static struct table tcp_table, udp_table, udplite_table;
 
-static struct table *table_for(bool tcp)
+static struct table *table_for(int protocol)
 {
-	struct table *t = tcp ? &tcp_table : &udp_table;
+	struct table *t = protocol == IPPROTO_TCP ? &tcp_table : protocol == IPPROTO_UDP ? &udp_table : &udplite_table;
 	u16 random;
 
 	if (unlikely(!t->ready)) {
@@ -67,7 +67,7 @@ static bool conflicts(const struct inet_sock *i, const struct inet_addr *a)
 {
 	struct inet_sock *other;
 
-	list_for_each(other, bucket(table_for(inet_is_tcp(i))->bound, a->port),
+	list_for_each(other, bucket(table_for(i->socket.protocol)->bound, a->port),
 		      bound) if (other != i && other->local.port == a->port && overlap(i, a, other) &&
 				 !may_share(i, other)) return true;
 	return false;
@@ -79,7 +79,7 @@ static bool pair_taken(const struct inet_sock *i, const struct inet_addr *local,
 {
 	struct inet_sock *other;
 
-	list_for_each(other, bucket(table_for(inet_is_tcp(i))->bound, local->port), bound)
+	list_for_each(other, bucket(table_for(i->socket.protocol)->bound, local->port), bound)
 	{
 		if (other == i || other->local.port != local->port || !overlap(i, local, other))
 			continue;
@@ -96,7 +96,7 @@ static void take(struct inet_sock *i, const struct inet_addr *a)
 {
 	i->local = *a;
 	list_del(&i->bound);
-	list_add(&i->bound, bucket(table_for(inet_is_tcp(i))->bound, a->port));
+	list_add(&i->bound, bucket(table_for(i->socket.protocol)->bound, a->port));
 }
 
 static u16 candidate(struct table *t)
@@ -106,7 +106,7 @@ static u16 candidate(struct table *t)
 
 int inet_port_bind(struct inet_sock *i, const struct inet_addr *a)
 {
-	struct table *t = table_for(inet_is_tcp(i));
+	struct table *t = table_for(i->socket.protocol);
 	struct inet_addr want = *a;
 
 	if (a->port) {
@@ -129,7 +129,7 @@ int inet_port_bind(struct inet_sock *i, const struct inet_addr *a)
 
 int inet_port_for(struct inet_sock *i, const struct inet_addr *local, const struct inet_addr *remote)
 {
-	struct table *t = table_for(inet_is_tcp(i));
+	struct table *t = table_for(i->socket.protocol);
 	struct inet_addr want = *local;
 
 	if (want.port)
@@ -155,7 +155,7 @@ int inet_port_listen(struct inet_sock *i)
 {
 	if (conflicts(i, &i->local))
 		return -EADDRINUSE;
-	list_add(&i->listening, bucket(table_for(true)->listening, i->local.port));
+	list_add(&i->listening, bucket(table_for(IPPROTO_TCP)->listening, i->local.port));
 	return 0;
 }
 
@@ -235,17 +235,17 @@ static struct inet_sock *best(struct list *list, bool listening, const struct in
 
 struct inet_sock *inet_find_listener(const struct inet_addr *to, const struct inet_addr *from)
 {
-	return best(bucket(table_for(true)->listening, to->port), true, to, from);
+	return best(bucket(table_for(IPPROTO_TCP)->listening, to->port), true, to, from);
 }
 
-struct inet_sock *inet_find_udp(const struct inet_addr *to, const struct inet_addr *from)
+struct inet_sock *inet_find_udp(int protocol, const struct inet_addr *to, const struct inet_addr *from)
 {
-	return best(bucket(table_for(false)->bound, to->port), false, to, from);
+	return best(bucket(table_for(protocol)->bound, to->port), false, to, from);
 }
 
-struct inet_sock *inet_nth(bool tcp, u64 n)
+struct inet_sock *inet_nth(int protocol, u64 n)
 {
-	struct table *t = table_for(tcp);
+	struct table *t = table_for(protocol);
 	struct inet_sock *i;
 
 	for (u32 b = 0; b < BUCKETS; b++)

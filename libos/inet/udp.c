@@ -10,6 +10,7 @@
 
 #define MAX_V4 65507u
 #define MAX_V6 65527u
+#define UDP_HEADER 8u
 
 /* --- control messages --- */
 
@@ -147,6 +148,14 @@ static int address(struct inet_sock *i, const struct inet_addr *name, const stru
 	return addr_is_v4(from) == addr_is_v4(to) && addr_is_local(from) ? 0 : -EINVAL;
 }
 
+/* A published port answers whoever has come by it. */
+static bool is_outside(const struct inet_sock *i, const struct inet_addr *to)
+{
+	if (!to || addr_is_any(to) || addr_is_local(to) || inet_is_lite(i))
+		return false;
+	return outside_may(to) || ((const struct udp_sock *)i)->outside;
+}
+
 static int check_name(struct inet_sock *i, const struct inet_addr *a)
 {
 	if (!a->port)
@@ -157,7 +166,7 @@ static int check_name(struct inet_sock *i, const struct inet_addr *a)
 		return -EACCES;
 	if (addr_is_multicast(a))
 		return -ENETUNREACH;
-	if (!addr_is_any(a) && !addr_is_local(a) && !outside_may(a) && !((struct udp_sock *)i)->outside) {
+	if (!addr_is_any(a) && !addr_is_local(a) && !is_outside(i, a)) {
 		inet_refused(i, a);
 		return -EPERM;
 	}
@@ -197,10 +206,19 @@ static struct dgram *make(struct socket_msg *m, const struct control *c)
 	return d;
 }
 
+/* UDP-Lite: who wants more of a datagram checked than its sender did, or all of it, does not get it (Linux's udp_queue_rcv_one_skb). */
+static bool covered(const struct inet_sock *i, const struct dgram *d, const struct inet_sock *receiver)
+{
+	const struct coverage *sends = &((const struct udp_sock *)i)->sends, *takes = &((const struct udp_sock *)receiver)->takes;
+	u32 n = sends->bytes && sends->bytes < d->len + UDP_HEADER ? sends->bytes : 0;
+
+	return !n || !takes->set || (takes->bytes && n >= takes->bytes);
+}
+
 static int deliver(struct inet_sock *i, struct dgram *d, const struct inet_addr *to,
 		   const struct inet_addr *from, struct inet_sock *receiver)
 {
-	if (!receiver && dns_serves(to)) {
+	if (!receiver && dns_serves(to) && !inet_is_lite(i)) {
 		dns_take_datagram(i, d, to, from);
 		kfree(d);
 		return 0;
@@ -215,17 +233,12 @@ static int deliver(struct inet_sock *i, struct dgram *d, const struct inet_addr 
 	}
 	addr_out(receiver->socket.family, from, &d->from);
 	memcpy(d->to, to->ip, sizeof(to->ip));
-	dgram_put(&receiver->socket, &((struct udp_sock *)receiver)->queue, d);
+	if (inet_is_lite(i) && !covered(i, d, receiver))
+		kfree(d);
+	else
+		dgram_put(&receiver->socket, &((struct udp_sock *)receiver)->queue, d);
 	inet_put(receiver);
 	return 0;
-}
-
-/* A published port answers whoever has come by it. */
-static bool is_outside(const struct inet_sock *i, const struct inet_addr *to)
-{
-	if (!to || addr_is_any(to) || addr_is_local(to))
-		return false;
-	return outside_may(to) || ((const struct udp_sock *)i)->outside;
 }
 
 /* A datagram by itself. */
@@ -245,7 +258,7 @@ static ssize_t send_now(struct udp_sock *u, struct socket_msg *m, const struct i
 	mutex_lock(&inet_lock);
 	err = address(i, name, c, &to, &from);
 	if (!err)
-		receiver = inet_find_udp(&to, &from);
+		receiver = inet_find_udp(i->socket.protocol, &to, &from);
 	mutex_unlock(&inet_lock);
 	if (err) {
 		kfree(d);
@@ -504,7 +517,7 @@ static int udp_bind(struct socket *s, const struct socket_name *name)
 {
 	int err = inet_bind(s, name);
 
-	if (!err) {
+	if (!err && !inet_is_lite(inet_of(s))) {
 		mutex_lock(&inet_lock);
 		udp_outside_publish(udp_of(s));
 		mutex_unlock(&inet_lock);

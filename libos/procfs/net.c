@@ -49,6 +49,10 @@ static int inet_show(struct seq *s, const struct pnode *n)
 			"ref pointer drops", INET_UDP, 127},
 		{"udp6", "  sl  local_address                         remote_address                        st tx_queue "
 			 "rx_queue tr tm->when retrnsmt   uid  timeout inode ref pointer drops", INET_UDP6, 0},
+		{"udplite", "   sl  local_address rem_address   st tx_queue rx_queue tr tm->when retrnsmt   uid  timeout inode "
+			    "ref pointer drops", INET_UDPLITE, 127},
+		{"udplite6", "  sl  local_address                         remote_address                        st tx_queue "
+			     "rx_queue tr tm->when retrnsmt   uid  timeout inode ref pointer drops", INET_UDPLITE6, 0},
 	};
 	char line[256];
 	u64 cursor = 0;
@@ -70,5 +74,7 @@ const struct pseudo_entry proc_net_entries[] = {
 	{.name = "tcp6", .mode = S_IFREG | 0444, .show = inet_show},
 	{.name = "udp", .mode = S_IFREG | 0444, .show = inet_show},
 	{.name = "udp6", .mode = S_IFREG | 0444, .show = inet_show},
+	{.name = "udplite", .mode = S_IFREG | 0444, .show = inet_show},
+	{.name = "udplite6", .mode = S_IFREG | 0444, .show = inet_show},
 	{.name = "unix", .mode = S_IFREG | 0444, .show = unix_show},
 	{0}};
