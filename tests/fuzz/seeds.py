@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 """Writes small seeds for the fuzz targets of images.  usage: seeds.py CORPUS (makes CORPUS/image, manifest, unpack,
-elfdeps, elf, erofs, untar, dns)"""
+elfdeps, elf, erofs, untar, dns, notes)"""
 import hashlib
 import io
 import os
@@ -147,6 +147,16 @@ def erofs():
             os.unlink(d + '/i')
 
 
+def noted():
+    """A library OS with both its notes, and lines of passwd and group."""
+    notes = struct.pack('<III', 9, 8, 1) + b'Bartizan\0\0\0\0' + bytes(range(8))
+    notes += struct.pack('<III', 4, 20, 3) + b'GNU\0' + bytes(range(20))
+    head = b'\x7fELF\x02\x01\x01' + bytes(9) + struct.pack('<HHIQQQIHHHHHH', 2, 62, 1, 0, 64, 0, 0, 64, 56, 1, 64, 0, 0)
+    yield head + struct.pack('<IIQQQQQQ', 4, 4, 120, 120, 0, len(notes), len(notes), 4) + notes
+    yield b'root:x:0:0:root:/root:/bin/sh\napp:x:1000:1001::/:/bin/sh\n'
+    yield b'app:x:1000:\nstaff:x:50:app\nx:x:4294967295:0\n'
+
+
 def main():
     corpus = sys.argv[1]
     plain, full = manifest([]), manifest(['/bin/app', '-x', '/data'], ['/bin/app', '-x'], ['/data'])
@@ -170,6 +180,8 @@ def main():
         put(corpus + '/erofs', data)
     for data in tars():
         put(corpus + '/untar', data)
+    for data in noted():
+        put(corpus + '/notes', data)
     for records in (b'', b'\xc0\x0c\0\x01\0\x01\0\0\0\x3c\0\x04\xc0\0\x02\x01', b'\xc0\x0c\0\x05\0\x01\0\0\0\x3c\0\x02\xc0\x0c',
                     b'\x01a\0\0\x1c\0\x01\0\0\0\x3c\0\x10' + bytes(16)):
         put(corpus + '/dns', b'\x12\x34\x81\x80\0\x01\0\x01\0\0\0\0\x01a\x07example\x03org\0\0\x01\0\x01' + 3 * records)
