@@ -10,6 +10,8 @@
 #include "cli/run.h"
 #include "monitor/escape.h"
 
+#define ETC_WIDTH 76
+
 static const char *shown(const char *text)
 {
 	static char escaped[4][1024]; /* several in one line */
@@ -73,13 +75,78 @@ static void print_network(const struct run *r)
 		printf("  network                      connect to %s\n", network_show_rule(n, &n->rules[i]));
 }
 
+/* What a program of the host sees of /etc by default: many files, which nobody reads one a line. */
+static bool default_of_etc(const struct run *r, const struct sandbox_mount *m)
+{
+	return m->fd >= 0 && m->flags & BZ_MOUNT_READONLY && m->host_path && !strncmp(m->guest_path, "/etc/", 5) &&
+	       !strcmp(m->guest_path, m->host_path) && !operators(&r->options, m);
+}
+
+static size_t component(const char *path)
+{
+	return strcspn(path, "/");
+}
+
+/* Where the folder or file of /etc that mount i lies in is seen for the first time: how many lie in it, else 0. */
+static size_t count_of_component(const struct run *r, size_t i)
+{
+	const struct sandbox_mount *all = r->view.mounts;
+	const char *name = all[i].guest_path + 5;
+	size_t n = component(name) + 5, count = 0;
+
+	for (size_t k = 0; k < r->view.count; k++) {
+		const char *other = all[k].guest_path;
+
+		if (!default_of_etc(r, &all[k]) || strncmp(other, all[i].guest_path, n) != 0 || component(other + 5) + 5 != n)
+			continue;
+		if (k < i)
+			return 0;
+		count++;
+	}
+	return count;
+}
+
+static void print_etc(const struct run *r)
+{
+	int column = ETC_WIDTH;
+	bool first = true;
+
+	for (size_t i = 0; i < r->view.count; i++) {
+		const struct sandbox_mount *m = &r->view.mounts[i];
+		size_t count = default_of_etc(r, m) ? count_of_component(r, i) : 0;
+		const char *name = m->guest_path + 5;
+		char text[300];
+		int len;
+
+		if (!count)
+			continue;
+		if (count == 1)
+			len = snprintf(text, sizeof(text), "%s", shown(name));
+		else
+			len = snprintf(text, sizeof(text), "%.*s (%zu files)", (int)component(name), shown(name), count);
+		if (first)
+			printf("  %-28s of it just these, read-only (by default, for programs of this host):", "/etc");
+		else
+			putchar(',');
+		column += len + 2;
+		if (column > ETC_WIDTH) {
+			printf("\n  %-28s", "");
+			column = len;
+		}
+		printf(" %s", text);
+		first = false;
+	}
+	if (!first)
+		putchar('\n');
+}
+
 static void print_grants(const struct run *r)
 {
 	printf("Granted:\n");
 	for (size_t i = 0; i < r->view.count; i++) {
 		const struct sandbox_mount *m = &r->view.mounts[i];
 
-		if (m->fd < 0)
+		if (m->fd < 0 || default_of_etc(r, m))
 			continue;
 		printf("  %-28s", shown(m->guest_path));
 		printf(" %s: %s (by %s)\n", shown(m->host_path ? m->host_path : ""), access_of(m),
@@ -87,6 +154,7 @@ static void print_grants(const struct run *r)
 			   ? (r->options.policy ? "the operator or his policy" : "the operator")
 			   : "default, for programs of this host");
 	}
+	print_etc(r);
 	for (size_t i = 0; i < r->view.count; i++)
 		if (r->view.mounts[i].flags & BZ_MOUNT_TMPFS)
 			printf("  %-28s empty, in memory\n", shown(r->view.mounts[i].guest_path));
