@@ -391,13 +391,14 @@ static int check_outside(const char *out, const char *source, struct image_error
 		      : 0;
 }
 
-static int name_to_numbers(struct tree *t, const char *source, struct image_error *err)
+/* Who is named alone stays so: it is inside that his group and the groups that have him are looked up. */
+static int check_user(struct tree *t, const char *source, struct image_error *err)
 {
 	char numbers[USER_NUMBERS];
 	struct image_error why;
 	int ret = t->draft.m.user && *t->draft.m.user ? user_resolve(t->dir, t->draft.m.user, numbers, &why) : 1;
 
-	if (ret == 0)
+	if (ret == 0 && strchr(t->draft.m.user, ':'))
 		t->draft.m.user = draft_string(&t->draft, numbers);
 	return ret < 0 ? image_fail(err, ret, "%s: %s", source, why.text) : 0;
 }
@@ -470,7 +471,7 @@ static int build(struct options *o, const char *out, struct image_error *err)
 		ret = read_manifest(&t.draft, o->manifest, err);
 	if (!ret) {
 		draft_merge(&t.draft, &o->draft.m);
-		ret = name_to_numbers(&t, o->source, err);
+		ret = check_user(&t, o->source, err);
 	}
 	if (!ret) {
 		ret = manifest_encode(&t.draft.m, &manifest, &parts.manifest_len, err);

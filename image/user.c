@@ -1,6 +1,6 @@
 /*
- * Whom an image runs as: a name becomes numbers when the image is made, by the passwd and group of its own tree, as
- * Docker does at a start.  What runs an image reads no text of it.  HOSTILE INPUT: the two files; they are opened within
+ * Whom an image runs as, by the passwd and group of its own tree, as Docker does at a start: so that a name nobody has is an
+ * error of building, and a group's name becomes a number.  HOSTILE INPUT: the two files; they are opened within
  * the tree whatever their links say.  Follows passwd(5), group(5).
  */
 #include <ctype.h>

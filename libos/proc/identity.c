@@ -57,7 +57,8 @@ static bool number(const char *text, u32 *out)
 	return true;
 }
 
-static bool find_user(struct identity *id, const char *name)
+/* `own`: takes the name of who was asked for by number; "" if the files do not know him. */
+static bool find_user(struct identity *id, const char *name, char own[NAME_MAX])
 {
 	bool known = number(name, &id->uid), found = false;
 	char *text = read_text("/etc/passwd"), *field[FIELDS];
@@ -71,6 +72,7 @@ static bool find_user(struct identity *id, const char *name)
 		id->uid = uid;
 		number(field[3], &id->gid);
 		strlcpy(id->home, field[5], sizeof(id->home));
+		strlcpy(own, field[0], NAME_MAX);
 	}
 	kfree(text);
 	return known || found;
@@ -118,7 +120,7 @@ static void find_memberships(struct identity *id, const char *user)
 
 int identity_find(struct identity *id, const char *text)
 {
-	char *user = kstrdup(text), *group;
+	char *user = kstrdup(text), *group, own[NAME_MAX] = "";
 	bool ok;
 
 	if (!user)
@@ -127,11 +129,11 @@ int identity_find(struct identity *id, const char *text)
 	group = strchr(user, ':');
 	if (group)
 		*group++ = 0;
-	ok = find_user(id, user);
+	ok = find_user(id, user, own);
 	if (ok && group)
 		ok = find_group(id, group);
 	else if (ok)
-		find_memberships(id, user);
+		find_memberships(id, own);
 	kfree(user);
 	return ok ? 0 : -ENOENT;
 }

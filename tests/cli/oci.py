@@ -67,7 +67,7 @@ def main():
     with open('/bin/busybox', 'rb') as f:
         busybox = f.read()
     below = layer(('bin', DIR, b''), ('bin/busybox', REG, busybox), ('bin/sh', LINK, 'busybox'), ('etc', DIR, b''),
-                  ('etc/passwd', REG, b'root:x:0:0::/:/bin/sh\napp:x:77:88::/:/bin/sh\n'), ('etc/group', REG, b'staff:x:99:\n'),
+                  ('etc/passwd', REG, b'root:x:0:0::/:/bin/sh\napp:x:77:88::/:/bin/sh\n'), ('etc/group', REG, b'staff:x:99:\nfirst:x:100:other,app\nsecond:x:101:app\nown:x:88:app\n'),
                   ('etc/old', REG, b'old'), ('etc/gone', REG, b'x'), ('opaque', DIR, b''), ('opaque/a', REG, b'a'))
     above = layer(('etc/old', REG, b'new'), ('etc/.wh.gone', REG, b''), ('opaque/.wh..wh..opq', REG, b''), ('opaque/b', REG, b'b'))
     config = {'Entrypoint': ['/bin/sh', '-c'], 'Cmd': ['echo $(cat /etc/old) $(ls /etc /opaque) $V $(pwd) $(id -u):$(id -g)'],
@@ -84,6 +84,11 @@ def main():
         archive('a.tar', [below], dict(config, User=user, Cmd=['echo $(id -u):$(id -g)'], WorkingDir='/'))
         check('build for ' + user, bartizan('build', '-o', 'a.img', 'a.tar')[0] == 0)
         check('user ' + user, bartizan('run', './a.img')[1] == ids + '\n', bartizan('run', './a.img'))
+    # As with Docker, groups that have the user come with a user whose group nobody named.
+    for user, ids in ('app', '88 100 101'), ('77', '88 100 101'), ('app:staff', '99'), ('5:6', '6'):
+        archive('a.tar', [below], dict(config, User=user, Cmd=['id -G'], WorkingDir='/'))
+        check('build for ' + user, bartizan('build', '-o', 'a.img', 'a.tar')[0] == 0)
+        check('groups of ' + user, bartizan('run', './a.img')[1] == ids + '\n', bartizan('run', './a.img'))
     for user in 'nobody-here', 'app:nobody-here':
         archive('a.tar', [below], dict(config, User=user))
         code, out, err = bartizan('build', '-o', 'b.img', 'a.tar')
