@@ -14,7 +14,7 @@ printf 'X=1\nA B=2\n' >"$T/env"
 code 125 "$B" run --env-file "$T/env" true; err "env:2: 'A B'"
 printf 'X=1\0Y' >"$T/env"; code 125 "$B" run --env-file "$T/env" true; err 'byte 0'
 code 0 "$B" run --ulimit rttime=100:200 true
-code 0 "$B" run --tmpfs /t:rw,nosuid,nodev,noexec,size=64m,mode=700 sh -c 'cp /bin/true /t/ && ! /t/true 2>/dev/null && grep " /t " /proc/mounts'
+code 0 "$B" run -u 0 --tmpfs /t:rw,nosuid,nodev,noexec,size=64m,mode=700 sh -c 'cp /bin/true /t/ && ! /t/true 2>/dev/null && grep " /t " /proc/mounts'
 out 'tmpfs /t tmpfs rw,nosuid,nodev,noexec,relatime 0 0'
 code 2 "$B" run --tmpfs /t:ro sh -c 'echo x 2>/dev/null >/t/f'
 code 0 "$B" run -w /usr/bin pwd; out /usr/bin

@@ -25,7 +25,8 @@ for line in open(sys.argv[1]):
 PYTHON
 	ran=$(sed -n 's/^ *[0-9]*\/\([0-9]*\) .*/\1/p' "$T/meson" | tail -n 1) told=$(grep -acv '^|' "$T/results")
 	if ! grep -q '^Ok: ' "$T/meson" || [ "$told" -eq 0 ] || [ "$told" -ne "${ran:-0}" ]; then
-		failed "meson test, as $who" "it had ${ran:-no} tests and told of $told" && tail -n 20 "$T/meson"
+		failed "meson test, as $who" "it had ${ran:-no} tests and told of $told"
+		tail -n 40 "$T/meson"
 	fi
 	# One at a time: what closes a serial line does not wait until all is sent.
 	grep -av '^|' "$T/results" | while read -r line; do echo "$line" >/dev/ttyS1; done
