@@ -3,10 +3,11 @@
  * rules for sharing a port are Linux's inet_csk_bind_conflict and udp_lib_lport_inuse.
  */
 #include "libos/inet/internal.h"
+#include "libos/kernel/sysctl.h"
+#include "libos/kernel/syscall.h"
 #include <linux/capability.h>
 
 #define BUCKETS 256u
-#define FIRST_UNPRIVILEGED 1024
 
 struct table {
 	struct list bound[BUCKETS];	/* by port: all that have one; newest first */
@@ -16,6 +17,19 @@ struct table {
 };
 
 static struct table tcp_table, udp_table, udplite_table;
+
+/* ip-sysctl.rst: the first port that anybody may have.  0, as in Docker's containers: what reaches a guest its grants say, and a
+ * server that an ordinary user starts keeps his uid. */
+static i64 first_unprivileged;
+static const struct sysctl settings[] = {
+	{"net/ipv4", "ip_unprivileged_port_start", &first_unprivileged, 0, 65535},
+};
+
+static void port_init(void)
+{
+	sysctl_register(settings, ARRAY_SIZE(settings));
+}
+INITCALL(INIT_CORE, port_init);
 
 static struct table *table_for(int protocol)
 {
@@ -110,7 +124,7 @@ int inet_port_bind(struct inet_sock *i, const struct inet_addr *a)
 	struct inet_addr want = *a;
 
 	if (a->port) {
-		if (a->port < FIRST_UNPRIVILEGED && !capable(CAP_NET_BIND_SERVICE))
+		if (a->port < first_unprivileged && !capable(CAP_NET_BIND_SERVICE))
 			return -EACCES;
 		if (conflicts(i, a))
 			return -EADDRINUSE;

@@ -17,6 +17,13 @@ code 0 "$B" run --ulimit rttime=100:200 true
 code 0 "$B" run -u 0 --tmpfs /t:rw,nosuid,nodev,noexec,size=64m,mode=700 sh -c 'cp /bin/true /t/ && ! /t/true 2>/dev/null && grep " /t " /proc/mounts'
 out 'tmpfs /t tmpfs rw,nosuid,nodev,noexec,relatime 0 0'
 code 2 "$B" run --tmpfs /t:ro sh -c 'echo x 2>/dev/null >/t/f'
+# Low ports are for anybody inside, unless the sandbox's root says otherwise.
+code 0 "$B" run -u 1000 /usr/bin/python3 -c 'import socket; socket.create_server(("", 80))'
+code 1 "$B" run -u 0 /usr/bin/python3 -c 'import os, socket
+open("/proc/sys/net/ipv4/ip_unprivileged_port_start", "w").write("81")
+os.setuid(1000)
+socket.create_server(("", 81)).close()
+socket.create_server(("", 80))'; err 'PermissionError'
 code 0 "$B" run -w /usr/bin pwd; out /usr/bin
 code 0 "$B" run -u 1234:5678 sh -c 'id -u; id -g'; out "$(printf '1234\n5678')"
 code 0 "$B" run -u nobody sh -c 'id -u; id -g; echo $HOME'; out "$(printf '65534\n65534\n/nonexistent')"

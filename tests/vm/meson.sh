@@ -1,9 +1,26 @@
+# The programs that tests are run by are those of where the build was made: what lies elsewhere here gets a link there.
+link_runners() {
+	python3 - "$PLACE/build/meson-info/intro-tests.json" <<'PYTHON'
+import json
+import os
+import shutil
+import sys
+
+for program in {test["cmd"][0] for test in json.load(open(sys.argv[1]))}:
+    found = shutil.which(os.path.basename(program))
+    if program.startswith("/") and not os.path.exists(program) and found:
+        os.makedirs(os.path.dirname(program), exist_ok=True)
+        os.symlink(found, program)
+PYTHON
+}
+
 # meson_suites USER SUITE...: runs the project's own tests, as they were built, by their own runner, as `root` or `user`, and
 # hands their results on one by one.
 meson_suites() {
 	local who=$1 as='' suites=() suite ran told
 	shift
 	for suite; do suites+=(--suite "$suite"); done
+	link_runners
 	rm -rf "$PLACE/build/meson-logs"
 	mkdir "$PLACE/build/meson-logs"
 	if [ "$who" = user ]; then
