@@ -39,11 +39,12 @@ static int ascending(const void *a, const void *b)
 
 int main(int argc, char **argv)
 {
-	int fd = open("/tmp/request", O_RDWR | O_CREAT, 0600);
+	char name[] = "/tmp/request-XXXXXX";
+	int fd = mkstemp(name);
 	int64_t end, next, *took;
 	long count = 0, most;
 
-	CHECK(argc == 2 && fd >= 0);
+	CHECK(argc == 2 && fd >= 0 && !unlink(name));
 	most = atol(argv[1]) * 1000;
 	took = calloc(most, sizeof(*took));
 	next = now_us();

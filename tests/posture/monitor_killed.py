@@ -61,8 +61,10 @@ def run(bartizan, options, victim, nobody):
             time.sleep(0.01)
             below = children_of(command.pid)
         monitor = below[0]
-        if os.readlink(f"/proc/{monitor}/exe") != bartizan:
-            return f"process {monitor} is no monitor"
+        with open(f"/proc/{monitor}/cmdline") as f:  # all that the others of its user can see of it
+            name = f.read().rstrip("\0")
+        if name != "bartizan: monitor":
+            return f"process {monitor} is no monitor but {name}"
         os.kill({"monitor": monitor, "command": command.pid, "template": below[1]}[victim], signal.SIGKILL)
         code = command.wait()
     left = left_behind(5)
