@@ -78,17 +78,18 @@ u32 thread_wake_seq(void)
 	return __atomic_load_n(&current->wake_word, __ATOMIC_SEQ_CST);
 }
 
-void thread_wake(struct thread *t)
+bool thread_wake(struct thread *t)
 {
 	__atomic_add_fetch(&t->wake_word, 1, __ATOMIC_SEQ_CST);
 	switch (__atomic_load_n(&t->sleep_kind, __ATOMIC_SEQ_CST)) {
 	case SLEEP_FUTEX:
 		host->wake(&t->wake_word, 1, ~0u, BZ_WAIT_SHARED);
-		break;
+		return true;
 	case SLEEP_HOST:
 		host->thread_interrupt(t->host_tid, 0);
-		break;
+		return true;
 	}
+	return false;
 }
 
 /*
@@ -101,6 +102,8 @@ int thread_sleep(u32 seq, i64 deadline)
 	int ret;
 
 	debug_no_locks("a sleep");
+	if (signal_is_pending())
+		return -EINTR;
 	/* Who is to wake this thread may wait for this very processor: if it comes now, neither sleep nor wake costs a call. */
 	host->thread_yield();
 	if (thread_wake_seq() != seq)

@@ -51,8 +51,8 @@ static inline void waitq_wake_behind(struct waitq *q, u32 events)
 		waitq_wake(q, 1, events);
 }
 
-/* Wake one thread from thread_sleep, however it sleeps. */
-void thread_wake(struct thread *t);
+/* Wake one thread from thread_sleep, however it sleeps.  True: it slept, or was about to; it looks at all that was stored before. */
+bool thread_wake(struct thread *t);
 /* Sleep until thread->wake_word differs from `seq`, the monotonic deadline passes or a signal is to be handled.
  * 0, -ETIMEDOUT or -EINTR (a signal is pending: return -ERESTARTSYS or what fits). */
 int thread_sleep(u32 seq, i64 deadline);

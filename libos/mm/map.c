@@ -319,13 +319,18 @@ void mm_unmap_all(struct mm *mm)
 		mm_aio_forget(mm);
 }
 
+#define GIVE_BACK_PAGES 1024u	/* as many as nobody will miss for the moment until the picoprocess is gone */
+
 void mm_give_back(struct mm *mm)
 {
 	struct vma *v, *next;
 
 	mutex_lock(&mm->lock);
-	host->mem_unmap(BZ_GUEST_LOW, BZ_RESERVED_LOW - BZ_GUEST_LOW);
-	host->mem_unmap(BZ_RESERVED_HIGH, BZ_GUEST_HIGH - BZ_RESERVED_HIGH);
+	/* What is small goes with the picoprocess itself, which is cheaper, and nobody waits for it. */
+	if (mm->data_pages > GIVE_BACK_PAGES) {
+		host->mem_unmap(BZ_GUEST_LOW, BZ_RESERVED_LOW - BZ_GUEST_LOW);
+		host->mem_unmap(BZ_RESERVED_HIGH, BZ_GUEST_HIGH - BZ_RESERVED_HIGH);
+	}
 	/* Who waits for the process finds its shared memory detached, and the room of files given back that have no name any more. */
 	list_for_each_safe(v, next, &mm->vmas, node) {
 		if (!v->file)

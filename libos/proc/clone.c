@@ -353,6 +353,7 @@ static long clone_process(const struct clone_args *a)
 		t->altstack_size = current->altstack_size;
 		t->altstack_flags = current->altstack_flags;
 	}
+	p->vfork_waits = a->flags & CLONE_VFORK;
 	p->exit_signal = a->flags & CLONE_PARENT ? parent->exit_signal : a->exit_signal;
 	if (a->flags & CLONE_CLEAR_SIGHAND)
 		sighand_exec(p);

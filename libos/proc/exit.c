@@ -19,9 +19,8 @@
 void thread_kick(struct thread *t)
 {
 	__atomic_store_n(&t->signal_pending, 1, __ATOMIC_SEQ_CST);
-	thread_wake(t);
 	/* In guest code, or on its way there: the host sees to it that no interrupt is lost. */
-	if (READ_ONCE(t->host_tid) > 0 && t != current)
+	if (!thread_wake(t) && READ_ONCE(t->host_tid) > 0 && t != current)
 		host->thread_interrupt(t->host_tid, 0);
 }
 
@@ -90,7 +89,8 @@ int process_single_thread(void)
 void vfork_release(struct process *p)
 {
 	__atomic_store_n(&p->vfork_done, 1, __ATOMIC_SEQ_CST);
-	host->wake(&p->vfork_done, 1, ~0u, BZ_WAIT_SHARED);
+	if (p->vfork_waits)
+		host->wake(&p->vfork_done, 1, ~0u, BZ_WAIT_SHARED);
 }
 
 /* --- what the guest left with the kernel for this moment --- */
@@ -157,8 +157,8 @@ static bool parent_ignores(struct process *parent, u32 sig)
 	return ret;
 }
 
-/* Tell p's parent that p is a zombie.  Returns true if p was reaped at once; then the tree's reference is the caller's.
- * Tasklist locked. */
+/* Tell p's parent that p is a zombie.  Returns true if p was reaped at once; then the tree's reference is the caller's, who also
+ * wakes the parent's exit_waitq: best behind the lock, which whoever is woken takes first.  Tasklist locked. */
 static bool notify_parent(struct process *p)
 {
 	struct process *parent = p->parent;
@@ -172,7 +172,6 @@ static bool notify_parent(struct process *p)
 		process_unhash(p);
 	if (p->exit_signal)
 		signal_send_process(parent, p->exit_signal, &info);
-	waitq_wake_all(&parent->exit_waitq, ~0u);
 	return reap;
 }
 
@@ -191,8 +190,11 @@ static void orphan_children(struct process *p)
 			info.si_signo = list_first(&c->threads, struct thread, node)->pdeathsig;
 			signal_send_process(c, info.si_signo, &info);
 		}
-		if (c->zombie && !ptrace_hides(c, reaper) && notify_parent(c))
+		if (!c->zombie || ptrace_hides(c, reaper))
+			continue;
+		if (notify_parent(c))
 			process_put(c);
+		waitq_wake_all(&reaper->exit_waitq, ~0u);
 	}
 }
 
@@ -207,7 +209,30 @@ static bool leave_no_parent(struct process *p)
 
 bool process_tell_end(struct process *p)
 {
-	return p->parent ? notify_parent(p) : leave_no_parent(p);
+	struct process *parent = p->parent;
+	bool reaped;
+
+	if (!parent)
+		return leave_no_parent(p);
+	reaped = notify_parent(p);
+	waitq_wake_all(&parent->exit_waitq, ~0u);
+	return reaped;
+}
+
+/* Returns the parent, referenced, to be woken; null: there is none, or it does not see p yet.  Tasklist locked. */
+static struct process *tell_end(struct process *p, bool *reaped)
+{
+	struct process *parent = p->parent;
+
+	if (ptrace_zombie(p))
+		return NULL;
+	if (!parent) {
+		*reaped = leave_no_parent(p);
+		return NULL;
+	}
+	ref_get(&parent->refs);
+	*reaped = notify_parent(p);
+	return parent;
 }
 
 static void process_finish(struct process *p)
@@ -215,6 +240,7 @@ static void process_finish(struct process *p)
 	struct files *files = p->files;
 	struct fs_context *fs = p->fs;
 	struct mm *mm = p->mm;
+	struct process *parent = NULL;
 	bool reaped = false;
 
 	process_exit_timers(p);
@@ -241,10 +267,13 @@ static void process_finish(struct process *p)
 	p->mm = NULL;
 	if (p != init_process) {
 		orphan_children(p);
-		if (!ptrace_zombie(p))
-			reaped = process_tell_end(p);
+		parent = tell_end(p, &reaped);
 	}
 	mutex_unlock(&tasklist_lock);
+	if (parent) {
+		waitq_wake_all(&parent->exit_waitq, ~0u);
+		process_put(parent);
+	}
 	mm_put(mm);
 	if (p->launched)
 		p->launched->ended(p->launched, p);

@@ -197,6 +197,7 @@ struct process {
 	bool loaded;		  /* an executable is in its memory: threads begin with start_ctx */
 	bool did_exec;		  /* setpgid by the parent: EACCES from then on */
 	struct thread *exec_thread; /* exec: all others end; under lock */
+	bool vfork_waits;	  /* the parent waits for the next: set before this process begins */
 	u32 vfork_done;		  /* exec or exit: the parent of a vfork with memory of its own sleeps on this word */
 	bool thp_disable, mce_kill;
 	i32 oom_score_adj;	  /* kept for who asks */

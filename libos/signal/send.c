@@ -13,9 +13,8 @@ void signal_kick(struct thread *t)
 	__atomic_store_n(&t->signal_pending, 1, __ATOMIC_SEQ_CST);
 	if (t == current)
 		return;
-	thread_wake(t);
-	/* In guest code, or in a host call that is no thread_sleep (a private futex, a stream): the host's interrupt. */
-	if (t->host_tid > 0)
+	/* Not asleep, it is in guest code, or in a host call that is no thread_sleep (a private futex, a stream): the host's interrupt. */
+	if (!thread_wake(t) && t->host_tid > 0)
 		host->thread_interrupt(t->host_tid, 0);
 }
 
@@ -123,7 +122,7 @@ int signal_post(struct process *p, struct thread *t, int sig, const struct sigin
 {
 	struct thread *target;
 	int err = 0;
-	bool resumed = false;
+	bool resumed = false, kept = true;
 
 	mutex_lock(&p->lock);
 	if (!p->sighand || (t ? t->state == THREAD_DEAD : list_empty(&p->threads))) {
@@ -138,13 +137,16 @@ int signal_post(struct process *p, struct thread *t, int sig, const struct sigin
 		err = enqueue(p, t ? &t->pending : &p->shared_pending, sig, info, timer);
 	else if (timer)
 		err = 1;
+	else
+		kept = false;
 	mutex_unlock(&p->sighand->lock);
 	if (sig == SIGCONT || sig == SIGKILL)
 		resumed = resume_stopped(p);
-	target = t ? t : pick_thread(p, sig);
+	target = !kept ? NULL : t ? t : pick_thread(p, sig);
 	if (!err && target && !(target->blocked & SIG_BIT(sig)))
 		signal_kick(target);
-	waitq_wake_all(&signalfd_waitq, EPOLLIN | EPOLLRDNORM);
+	if (kept)
+		waitq_wake_all(&signalfd_waitq, EPOLLIN | EPOLLRDNORM);
 	mutex_unlock(&p->lock);
 	if (resumed && sig == SIGCONT)
 		process_report_state(p, PROC_WAIT_CONTINUED, SIGCONT);

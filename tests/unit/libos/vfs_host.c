@@ -102,8 +102,9 @@ struct super *sysfs_create(void)
 	return tmpfs_create(0, 0555);
 }
 
-void thread_wake(struct thread *t)
+bool thread_wake(struct thread *t)
 {
+	return false;
 }
 
 int thread_sleep(u32 seq, i64 deadline)
