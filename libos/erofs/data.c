@@ -89,6 +89,16 @@ static ssize_t file_read(struct file *f, struct iov_iter *it, i64 *pos)
 	return done;
 }
 
+static ssize_t file_lend(struct file *f, u64 pos, size_t n, lend_fn take, void *arg)
+{
+	struct erofs_sb *sb = erofs_sb(f->inode->sb);
+	u64 off, len;
+
+	if (erofs_map(f->inode, pos, &off, &len) || !off || off > sb->size || len > sb->size - off)
+		return -EOPNOTSUPP;
+	return take(arg, sb->base + off, min(len, (u64)n));
+}
+
 ssize_t erofs_read_kernel(struct inode *inode, void *buf, size_t n, u64 pos)
 {
 	size_t done = 0;
@@ -188,4 +198,4 @@ static i64 file_image_offset(struct file *f, u64 pos)
 	return erofs_map(f->inode, pos, &off, &len) ? 0 : (i64)off;
 }
 
-const struct file_ops erofs_file_fops = {.read = file_read, .mmap = file_mmap, .image_offset = file_image_offset};
+const struct file_ops erofs_file_fops = {.read = file_read, .lend = file_lend, .mmap = file_mmap, .image_offset = file_image_offset};

@@ -317,6 +317,27 @@ static ssize_t file_read(struct file *f, struct iov_iter *it, i64 *pos)
 	return done;
 }
 
+/* Mapping costs as much as copying about so many bytes. */
+#define LEND_MIN 32768u
+
+static ssize_t file_lend(struct file *f, u64 pos, size_t n, lend_fn take, void *arg)
+{
+	u64 size = READ_ONCE(f->inode->size);
+	const char *mem;
+	ssize_t ret;
+
+	if (pos >= size)
+		return -EOPNOTSUPP;
+	n = min((u64)n, size - pos);
+	n = min(n, WINDOW_MAX);
+	mem = n < LEND_MIN ? NULL : mm_window_open(f->stream, pos, n);
+	if (!mem)
+		return -EOPNOTSUPP;
+	ret = take(arg, mem, n);
+	mm_window_close(n);
+	return ret;
+}
+
 static void wrote(struct file *f, i64 *pos, size_t n, bool append)
 {
 	struct inode *inode = f->inode;
@@ -520,6 +541,7 @@ const struct file_ops hostfs_file_fops = {
 	.host_identity = file_host_identity,
 	.read = file_read,
 	.write = file_write,
+	.lend = file_lend,
 	.mmap = file_mmap,
 	.fsync = file_fsync,
 	.fallocate = file_fallocate,

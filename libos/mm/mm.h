@@ -98,6 +98,13 @@ struct vma *vma_find(struct mm *mm, u64 addr);	/* the first with end > addr; loc
  * lock (RANK_MM comes before RANK_INODE). */
 struct inode;
 void mm_truncate_notify(struct inode *inode, u64 size);
+/*
+ * What a file of the host's holds, seen by the library OS for the length of one call: mapped beside the image, with mm->lock held until
+ * mm_window_close.  Null: the lock is taken, or it is not to be had.  Where the file ends meanwhile, touching it faults.
+ */
+const char *mm_window_open(bz_stream s, u64 off, size_t len);
+void mm_window_close(size_t len);
+#define WINDOW_MAX (16ul << 20)
 /* Do what other processes asked for; called on the way to the guest. */
 void mm_serve_requests(struct mm *mm);
 /* Copy to or from another address space, which does it itself: bytes, fewer where something cannot be touched; -ESRCH: it did not.  force: whatever

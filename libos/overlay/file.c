@@ -87,6 +87,13 @@ static ssize_t file_read(struct file *f, struct iov_iter *it, i64 *pos)
 	return n;
 }
 
+static ssize_t file_lend(struct file *f, u64 pos, size_t n, lend_fn take, void *arg)
+{
+	struct file *real = real_of(f);
+
+	return real->ops->lend ? real->ops->lend(real, pos, n, take, arg) : -EOPNOTSUPP;
+}
+
 static ssize_t file_write(struct file *f, struct iov_iter *it, i64 *pos)
 {
 	struct file *real = real_of(f);
@@ -198,6 +205,7 @@ const struct file_ops overlay_file_fops = {
 	.image_offset = file_image_offset,
 	.read = file_read,
 	.write = file_write,
+	.lend = file_lend,
 	.llseek = file_llseek,
 	.mmap = file_mmap,
 	.fsync = file_fsync,

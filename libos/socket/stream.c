@@ -33,6 +33,9 @@ static ssize_t transfer(bz_stream s, struct iov_iter *it, bool write, bool nowai
 	u32 flags = nowait || deadline != BZ_NO_DEADLINE ? BZ_IO_NOWAIT : 0;
 	ssize_t ret;
 
+	/* Lent bytes, under locks: by the call that waits on no kernel (before Linux 6.5 the other does for more than there is room for). */
+	if (write && nowait && it->kernel && n == 1)
+		flags = BZ_IO_MESSAGE;
 	for (;;) {
 		ret = -EINTR;
 		WRITE_ONCE(current_tcb()->interrupted, 0);

@@ -329,6 +329,25 @@ static ssize_t file_read(struct file *f, struct iov_iter *it, i64 *pos)
 	return done;
 }
 
+static ssize_t file_lend(struct file *f, u64 pos, size_t n, lend_fn take, void *arg)
+{
+	struct inode *inode = f->inode;
+	ssize_t ret = -EOPNOTSUPP;
+	int err;
+
+	/* Held while they are looked at, so that they stay this file's. */
+	mutex_lock(&inode->lock);
+	if (pos < inode->size) {
+		u64 len = min((u64)n, inode->size - pos);
+		char *p = run_at(inode, pos, &len, false, NULL, &err);
+
+		if (p)
+			ret = take(arg, p, len);
+	}
+	mutex_unlock(&inode->lock);
+	return ret;
+}
+
 /*
  * Into pages that the host does not have yet: it fills them as it writes them to the arena's own file, for half of what
  * clearing and mapping each at a fault costs.  0: not so, by a copy then, which also knows what to do about a bad buffer.
@@ -586,6 +605,7 @@ static int file_fsync(struct file *f, bool data_only)
 const struct file_ops tmpfs_file_fops = {
 	.read = file_read,
 	.write = file_write,
+	.lend = file_lend,
 	.llseek = file_llseek,
 	.mmap = file_mmap,
 	.fallocate = file_fallocate,

@@ -35,9 +35,8 @@ static size_t move(const struct iov_iter *it, char *mem, void *buf, size_t n, en
 		if (d == TO)
 			return n - copy_fault_safe(mem, buf, n);
 		if (d == FROM)
-			memcpy(buf, mem, n);
-		else
-			memset(mem, 0, n);
+			return n - copy_fault_safe(buf, mem, n);
+		memset(mem, 0, n);
 		return n;
 	}
 	if (d == TO)

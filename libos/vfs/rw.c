@@ -1,6 +1,7 @@
 /* read(2), write(2) and their kin: vectors, offsets, sync.  One path, vfs_rw, serves all of them. */
 #include "libos/kernel/syscall.h"
 #include "libos/signal/signal.h"
+#include "libos/vfs/poll.h"
 #include "libos/vfs/vfs.h"
 #include <linux/fs.h>
 
@@ -320,24 +321,84 @@ static ssize_t copy_chunk(struct file *in, i64 *ipos, struct file *out, i64 *opo
 	return put;
 }
 
+struct loan {
+	struct file *to;
+	bool full; /* it took less than there was */
+};
+
+static ssize_t take_lent(void *arg, const void *mem, size_t n)
+{
+	struct bz_iov iov = {(void *)mem, n};
+	struct loan *l = arg;
+	struct iov_iter it;
+	ssize_t ret;
+
+	iov_iter_init(&it, &iov, 1, true);
+	it.flags = O_NONBLOCK; /* locks are held */
+	ret = vfs_rw(l->to, &it, NULL, true);
+	l->full = ret == -EAGAIN || (ret > 0 && (size_t)ret < n);
+	return ret;
+}
+
+/*
+ * Without a buffer in between, where `in` can lend its bytes: to sockets and pipes, which take them without waiting and lock nothing that comes
+ * before files.  Bytes, or an error; -EOPNOTSUPP: by copying, which also waits where that is called for.
+ */
+static ssize_t lend(struct file *in, i64 *ipos, struct loan *l, size_t n)
+{
+	i64 *pos = ipos ? ipos : &in->pos;
+	struct inode *to = l->to->inode;
+	ssize_t ret = -EOPNOTSUPP;
+
+	if (!in->ops->lend || !to || !(S_ISSOCK(to->mode) || S_ISFIFO(to->mode)))
+		return ret;
+	if (!ipos)
+		mutex_lock(&in->lock);
+	if (*pos >= 0)
+		ret = in->ops->lend(in, *pos, n, take_lent, l);
+	if (ret > 0)
+		*pos += ret;
+	if (!ipos)
+		mutex_unlock(&in->lock);
+	if (ret > 0)
+		note_access(in, false);
+	/* -EFAULT: it is shorter than it was. */
+	return !ret || ret == -EFAULT || (ret == -EAGAIN && !(l->to->flags & O_NONBLOCK)) ? -EOPNOTSUPP : ret;
+}
+
+/* A pipe is waited for until there is some room in it, and gets what that holds (Linux's splice_file_to_pipe). */
+static int await_pipe(struct file *out)
+{
+	int err = out->flags & O_NONBLOCK ? 0 : poll_file_wait(out, EPOLLOUT | EPOLLERR, BZ_NO_DEADLINE);
+
+	return err == -EINTR ? -ERESTARTSYS : err;
+}
+
 ssize_t vfs_copy(struct file *in, i64 *ipos, struct file *out, i64 *opos, size_t n)
 {
+	struct loan loan = {.to = out};
 	size_t done = 0;
-	char *buf = copy_buffer_take();
+	bool last = false, to_pipe = out->inode && S_ISFIFO(out->inode->mode);
+	char *buf = NULL;
 	ssize_t ret = 0;
 
-	if (!buf)
-		return -ENOMEM;
 	n = min(n, RW_MAX);
-	while (done < n) {
+	while (done < n && !last) {
 		size_t want = min(n - done, (size_t)COPY_CHUNK);
 
-		ret = copy_chunk(in, ipos, out, opos, buf, want);
+		ret = to_pipe ? await_pipe(out) : 0;
+		if (!ret)
+			ret = lend(in, ipos, &loan, n - done);
+		last = loan.full && (out->flags & O_NONBLOCK);
+		if (ret == -EOPNOTSUPP) {
+			buf = buf ? buf : copy_buffer_take();
+			ret = buf ? copy_chunk(in, ipos, out, opos, buf, want) : -ENOMEM;
+			last = ret < (ssize_t)want;
+		}
 		if (ret <= 0)
 			break;
 		done += ret;
-		if ((size_t)ret < want || signal_is_pending())
-			break;
+		last |= to_pipe || signal_is_pending();
 	}
 	copy_buffer_give(buf);
 	return done ? (ssize_t)done : ret;

@@ -201,10 +201,16 @@ struct host_identity {
 	i64 mtime, ctime;
 };
 
+/* Takes bytes where they lie, without waiting: how many of them, or -errno.  They may not be kept, and reading them may fault. */
+typedef ssize_t (*lend_fn)(void *arg, const void *mem, size_t n);
+
 struct file_ops {
 	/* *pos is the file's offset for read(2), a copy for pread(2); streams ignore it.  Bytes or -errno. */
 	ssize_t (*read)(struct file *f, struct iov_iter *it, i64 *pos);
 	ssize_t (*write)(struct file *f, struct iov_iter *it, i64 *pos);
+	/* At most n bytes at pos go to `take` where they lie, in one piece, so that they are not copied for it: what it gives.
+	 * -EOPNOTSUPP (or null): they have to be read. */
+	ssize_t (*lend)(struct file *f, u64 pos, size_t n, lend_fn take, void *arg);
 	i64 (*llseek)(struct file *f, i64 off, int whence);	/* null: the generic one by inode size */
 	/* One entry at a time into emit until it says stop (returns false); *pos is opaque but for 0. */
 	int (*readdir)(struct file *f, i64 *pos,

@@ -125,6 +125,19 @@ def published():
     check("gone", talk(port) is None)
 
 
+def files():
+    port = free_port()
+    p = subprocess.Popen(guest("files", options=["-p", f"{port}:80"]), stdout=subprocess.PIPE, text=True)
+    check("files", p.stdout.readline() == "listening\n")
+    with open("/usr/bin/python3", "rb") as f:
+        want = f.read()[1000:]
+    for n in range(4):
+        check(f"file {n}", talk(port, b"") == want)
+    c = socket.create_connection(("127.0.0.1", port), 20)
+    c.close()
+    check("done", p.stdout.readline() == "done\n" and p.wait(20) == 0)
+
+
 def published_by_processes():
     """Several processes accept from one listener, as nginx's workers do, each woken by epoll."""
     port = free_port()
@@ -243,6 +256,7 @@ def flags():
 outbound()
 published()
 published_udp()
+files()
 flags()
 published_by_processes()
 options()

@@ -168,6 +168,34 @@ def server():
     answer(s.accept()[0])
 
 
+def files():
+    """Whole files by sendfile: by calls that wait, by calls that do not; of a volume, and of the guest's own."""
+    source = "/usr/bin/python3"
+    with open(source, "rb") as f, open("/tmp/own", "wb") as own:
+        own.write(f.read())
+    s = socket.create_server(("0.0.0.0", 80))
+    print("listening", flush=True)
+    for path in (source, "/tmp/own"):
+        for timeout in (None, 20):
+            c, _ = s.accept()
+            c.settimeout(timeout)
+            with open(path, "rb") as f:
+                f.seek(1000)
+                c.sendfile(f, 1000)
+                assert f.tell() == os.path.getsize(path), f.tell()
+            c.close()
+    # Who has gone is told.
+    c, _ = s.accept()
+    read_all(c)
+    with open(source, "rb") as f:
+        try:
+            while True:
+                os.sendfile(c.fileno(), f.fileno(), 0, 1 << 20)
+        except (BrokenPipeError, ConnectionResetError):
+            pass
+    print("done", flush=True)
+
+
 def workers():
     s = socket.create_server(("0.0.0.0", 8080))
     s.setblocking(False)
@@ -269,6 +297,6 @@ def flags(port):
     print("done", flush=True)
 
 
-{"udp_server": udp_server, "flags": flags, "outbound": outbound, "closed": closed, "server": server, "workers": workers}[sys.argv[1]](*map(int, sys.argv[2:]))
+{"files": files, "udp_server": udp_server, "flags": flags, "outbound": outbound, "closed": closed, "server": server, "workers": workers}[sys.argv[1]](*map(int, sys.argv[2:]))
 if sys.argv[1] in ("outbound", "closed"):
     print("done")
