@@ -215,6 +215,8 @@ void tcp_outside_unlisten(struct tcp_sock *t);
 struct tcp_sock *tcp_outside_accept(struct tcp_sock *t); /* null: nobody is there; or an error */
 ssize_t tcp_outside_send(struct tcp_sock *t, struct socket_msg *m);
 ssize_t tcp_outside_receive(struct tcp_sock *t, struct socket_msg *m);
+/* close(2) with SO_LINGER, of a stream that the socket does not have any more: nothing is locked. */
+void tcp_outside_linger(struct tcp_sock *t, bz_stream s);
 u32 tcp_outside_poll(struct tcp_sock *t, struct file *f, struct poll_table *pt);
 ssize_t tcp_send(struct socket *s, struct socket_msg *m);
 ssize_t tcp_receive(struct socket *s, struct socket_msg *m);

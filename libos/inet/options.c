@@ -124,7 +124,7 @@ static bz_stream stream_of(const struct inet_sock *i)
 	return inet_is_tcp(i) ? ((const struct tcp_sock *)i)->stream : -1;
 }
 
-/* Closing at once with a reset is all of SO_LINGER that is handed on: a close that waits would make others wait. */
+/* Closing at once with a reset is what is handed on: for a close that waits see tcp_outside_linger. */
 static void linger_to_host(const struct socket *s, bz_stream stream)
 {
 	u32 linger[2] = {s->linger[0] && !s->linger[1], 0};

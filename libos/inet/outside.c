@@ -205,6 +205,33 @@ ssize_t tcp_outside_receive(struct tcp_sock *t, struct socket_msg *m)
 	return stream_socket_receive(t->stream, m, deadline);
 }
 
+#define LINGER_FIRST_NS (NSEC_PER_SEC / 1000)
+#define LINGER_STEP_NS (NSEC_PER_SEC / 50)
+
+/* The FIN is not acknowledged: states of the host's, which has more of them. */
+static bool on_its_way(bz_stream s)
+{
+	enum { FIN_WAIT1 = 4, LAST_ACK = 9, CLOSING = 11 };
+	u32 state = host_state(s);
+
+	return state == FIN_WAIT1 || state == LAST_ACK || state == CLOSING;
+}
+
+/* The host's own close would wait where no signal ends it for sure, so the state is looked at now and then. A process that ends does not wait. */
+void tcp_outside_linger(struct tcp_sock *t, bz_stream s)
+{
+	struct socket *k = &t->inet.socket;
+	i64 end = now_mono() + (i64)min(k->linger[1], 1u << 30) * NSEC_PER_SEC, step = LINGER_FIRST_NS;
+
+	host->stream_close(s, SHUT_SEND);
+	while (!current->exiting && on_its_way(s) && now_mono() < end) {
+		if (WAIT_EVENT(&k->waitq, false, min(end, now_mono() + step)) == -EINTR)
+			break;
+		step = min(2 * step, LINGER_STEP_NS);
+	}
+	host->stream_close(s, 0);
+}
+
 u32 tcp_outside_poll(struct tcp_sock *t, struct file *f, struct poll_table *pt)
 {
 	u32 mask = poll_stream(pt, f, t->stream, BZ_WAIT_IN | BZ_WAIT_OUT | BZ_WAIT_PRI | BZ_WAIT_RDHUP);

@@ -639,10 +639,22 @@ static int tcp_shutdown(struct socket *s, u32 how)
 	return err;
 }
 
+/* Its stream, if it is one that close(2) waits for.  inet_lock held. */
+static bz_stream take_lingering(struct tcp_sock *t)
+{
+	const u32 *linger = t->inet.socket.linger;
+	bz_stream s = t->inet.state == TCP_LISTEN || !linger[0] || !linger[1] ? -1 : t->stream;
+
+	if (s >= 0)
+		t->stream = -1;
+	return s;
+}
+
 static void tcp_release(struct socket *s)
 {
 	struct tcp_sock *t = tcp_of(s), *peer, *embryo;
 	struct list queue, pending;
+	bz_stream lingering;
 	bool lost;
 
 	list_init(&queue);
@@ -652,9 +664,12 @@ static void tcp_release(struct socket *s)
 	t->inet.file = NULL;
 	take_waiting(t, &queue, &pending);
 	embryo = leave_pending(t);
+	lingering = take_lingering(t);
 	close_stream(t, t->inet.state == TCP_LISTEN);
 	inet_port_release(&t->inet);
 	mutex_unlock(&inet_lock);
+	if (lingering >= 0)
+		tcp_outside_linger(t, lingering);
 	refuse_all(&queue, &pending);
 	mutex_lock(&t->inet.lock);
 	lost = t->bytes || (s->linger[0] && !s->linger[1]);

@@ -250,7 +250,16 @@ def flags():
         check(f"a reset: {c.recv(10)}", False)
     except ConnectionResetError:
         pass
+    idle = [l.accept()[0] for _ in range(2)]
+    c, _ = l.accept()
+    closing = p.stdout.readline().split()
+    check(f"lingers: {closing}", closing[:1] == ["closing"])
+    got = 0
+    while part := c.recv(1 << 20):
+        got += len(part)
+    check(f"all came: {got}", got == int(closing[1]) and p.stdout.readline() == "closed\n")
     check("done: " + str(p.stdout.readline()), p.wait(20) == 0)
+    del idle
 
 
 outbound()

@@ -2,9 +2,12 @@
 import errno
 import os
 import select
+import signal
 import socket
+import struct
 import sys
 import threading
+import time
 
 HOST = "192.0.0.8"
 
@@ -215,7 +218,6 @@ def workers():
                 if answer(c) == b"stop":
                     os.kill(os.getppid(), 10)
         pids.append(pid)
-    import signal
     signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGUSR1])
     print("listening", flush=True)
     signal.sigwait([signal.SIGUSR1])
@@ -242,10 +244,38 @@ def udp_server():
         u.sendto(answer[:65000], peer)
 
 
+def linger(port):
+    """A close that waits: for two seconds where nobody reads, until a signal, and until the other end has it all."""
+    def full(seconds):
+        s = socket.create_connection((HOST, port), 20)
+        s.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, seconds))
+        s.setblocking(False)
+        sent = 0
+        try:
+            while True:
+                sent += s.send(b"z" * 65536)
+        except BlockingIOError:
+            return s, sent
+
+    s, _ = full(2)
+    began = time.monotonic()
+    s.close()
+    assert 1.9 < time.monotonic() - began < 15, time.monotonic() - began
+    s, _ = full(60)
+    signal.signal(signal.SIGALRM, lambda *_: None)
+    signal.setitimer(signal.ITIMER_REAL, 0.5)
+    began = time.monotonic()
+    s.close()
+    assert 0.4 < time.monotonic() - began < 30, time.monotonic() - began
+    s, sent = full(60)
+    print("closing", sent, flush=True)
+    s.close()
+    print("closed", flush=True)
+
+
 def flags(port):
     import array
     import fcntl
-    import struct
     import termios
     s = socket.socket()
     s.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
@@ -294,6 +324,7 @@ def flags(port):
     s.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
     assert s.recv(2) == b"go"   # what was sent has been read
     s.close()
+    linger(port)
     print("done", flush=True)
 
 
