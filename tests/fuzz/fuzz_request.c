@@ -12,6 +12,7 @@
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/un.h>
 #include <unistd.h>
 
 #include "monitor/server.h"
@@ -20,6 +21,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 static char tree[64];
 static int outside = -1;
+static int granted_listener = -1;
+static struct sockaddr_un granted = {.sun_family = AF_UNIX};
 
 static void fail(const char *what)
 {
@@ -87,12 +90,27 @@ static void check_untouched(const struct stat *before)
 		fail("a request changed what was not granted");
 }
 
+/* One of AF_UNIX leads to the one socket that is granted. */
+static void check_granted_socket(int fd)
+{
+	struct sockaddr_un peer;
+	socklen_t len = sizeof(peer);
+
+	if (getpeername(fd, (struct sockaddr *)&peer, &len) < 0 || strcmp(peer.sun_path, granted.sun_path))
+		fail("a socket of the host's that was not granted");
+}
+
 /* A socket that was handed over is on its way to what is granted, if it still is on its way at all. */
 static void check_peer(int fd)
 {
 	struct sockaddr_in peer;
 	socklen_t len = sizeof(peer);
 
+	if (getsockname(fd, (struct sockaddr *)&peer, &len) == 0 && peer.sin_family == AF_UNIX) {
+		check_granted_socket(fd);
+		return;
+	}
+	len = sizeof(peer);
 	if (getpeername(fd, (struct sockaddr *)&peer, &len) == 0 &&
 	    (peer.sin_family != AF_INET || peer.sin_port != htons(9) || peer.sin_addr.s_addr != htonl(INADDR_LOOPBACK)))
 		fail("a connection that was not granted");
@@ -137,11 +155,28 @@ static void serve_all(struct server *server, const uint8_t *data, size_t size)
 	}
 }
 
-/* A port for TCP, and one for UDP at which datagrams of three peers wait; and a table of names, of which the last has addresses that
+/* A socket of the host's that somebody listens at, and one beside it that is not granted. */
+static int make_sockets(void)
+{
+	struct sockaddr_un other = {.sun_family = AF_UNIX};
+	int l[2] = {socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0), socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0)}, fd;
+
+	snprintf(granted.sun_path, sizeof(granted.sun_path), "%s/granted", tree);
+	snprintf(other.sun_path, sizeof(other.sun_path), "%s/other", tree);
+	if (bind(l[0], (void *)&granted, sizeof(granted)) < 0 || bind(l[1], (void *)&other, sizeof(other)) < 0 || listen(l[0], 16) < 0 || listen(l[1], 16) < 0)
+		fail("sockets of AF_UNIX");
+	fd = open(granted.sun_path, O_PATH);
+	if (fd < 0)
+		fail("the granted socket");
+	granted_listener = l[0];
+	return fd;
+}
+
+/* A port for TCP, a socket of the host's, and one for UDP at which datagrams of three peers wait; and a table of names, of which the last has addresses that
  * none may grant, and one that leads nowhere. */
 static void publish(struct server *server)
 {
-	static int tcp = -1, udp = -1, peers[NET_PEERS], senders[3];
+	static int tcp = -1, udp = -1, path = -1, peers[NET_PEERS], senders[3];
 	static struct bz_host *table;
 	static const struct sockaddr_in any = {.sin_family = AF_INET, .sin_addr.s_addr = 0x0100007f};
 	struct sockaddr_in own;
@@ -164,6 +199,7 @@ static void publish(struct server *server)
 			senders[i] = socket(AF_INET, SOCK_DGRAM, 0);
 			connect(senders[i], (void *)&own, sizeof(own));
 		}
+		path = make_sockets();
 		table = calloc(BZ_NAMES_MAX, sizeof(*table));
 		if (!table)
 			fail("no memory");
@@ -178,11 +214,16 @@ static void publish(struct server *server)
 	}
 	while (recv(udp, NULL, 0, MSG_DONTWAIT) >= 0)
 		;
+	for (int c; (c = accept(granted_listener, NULL, NULL)) >= 0;)
+		close(c);
 	for (int i = 0; i < 3; i++)
 		send(senders[i], "x", 1, 0);
 	server->ports[0] = tcp;
 	server->ports[1] = udp;
-	server->port_count = 2;
+	server->ports[2] = path;
+	server->peers[2][0].fd = -1;
+	server->unix_ports = 1 << 2;
+	server->port_count = 3;
 	server->names = table;
 	server->names_fd = tcp; /* of no matter: it is handed over, and kept */
 }
@@ -190,6 +231,7 @@ static void publish(struct server *server)
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	static struct server server;
+	static int here = -1;
 	struct stat before;
 	char path[128];
 
@@ -209,7 +251,13 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	publish(&server);
 	server_grant(&server, grant_path("ro/f", path, sizeof(path)), true, true, "/f");
 	fstatat(outside, "f", &before, 0);
+	/* Where the monitor is: granted sockets are reached by their descriptors' names. */
+	here = here < 0 ? open(".", O_PATH) : here;
+	if (fchdir(server.proc_fd) < 0)
+		fail("/proc/self/fd");
 	serve_all(&server, data, size);
+	if (fchdir(here) < 0)
+		fail("the directory before");
 	check_untouched(&before);
 	server_close(&server);
 	return 0;

@@ -57,6 +57,20 @@ bool mm_fault_in(u64 addr, size_t len, bool write)
 	return false;
 }
 
+const char *mm_window_open(bz_stream s, u64 off, size_t len)
+{
+	return NULL;
+}
+
+void mm_window_close(size_t len)
+{
+}
+
+int poll_file_wait(struct file *f, u32 events, i64 deadline)
+{
+	return -ENOSYS;
+}
+
 void printk(u32 level, const char *fmt, ...)
 {
 	va_list ap;
