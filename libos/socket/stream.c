@@ -5,7 +5,6 @@
 #include "libos/socket/stream.h"
 #include "libos/signal/signal.h"
 
-#define BATCH 8 /* pieces of a guest's memory a host call */
 #define FLAGGED_MOST 65536u
 #define UNREAD_MOST (1u << 30)
 
@@ -28,8 +27,8 @@ int stream_socket_sleep(bz_stream s, u32 events, i64 deadline)
 static ssize_t transfer(bz_stream s, struct iov_iter *it, bool write, bool nowait, i64 deadline)
 {
 	struct thread *t = current;
-	struct bz_iov iov[BATCH];
-	u32 n = iov_host(it, iov, BATCH, it->left);
+	struct bz_iov iov[IOV_MAX_HOST];
+	u32 n = iov_host(it, iov, IOV_MAX_HOST, it->left);
 	u32 flags = nowait || deadline != BZ_NO_DEADLINE ? BZ_IO_NOWAIT : 0;
 	ssize_t ret;
 
@@ -140,18 +139,24 @@ static ssize_t receive_flagged(bz_stream s, struct socket_msg *m, i64 deadline)
 
 ssize_t stream_socket_receive(bz_stream s, struct socket_msg *m, i64 deadline)
 {
+	bool flagged = m->flags & (MSG_PEEK | MSG_TRUNC | MSG_OOB), more;
 	bool all = (m->flags & MSG_WAITALL) && !(m->flags & (MSG_PEEK | MSG_OOB));
 	ssize_t total = 0, n;
 
 	do {
-		if ((m->flags & (MSG_PEEK | MSG_TRUNC | MSG_OOB)) || !m->it.left)
+		const struct bz_iov *behind = m->it.iov + IOV_MAX_HOST;
+
+		more = m->it.count > IOV_MAX_HOST && !flagged;
+		if (flagged || !m->it.left)
 			n = receive_flagged(s, m, deadline);
 		else
-			n = transfer(s, &m->it, false, m->nowait, deadline);
+			n = transfer(s, &m->it, false, m->nowait || (total && !all), deadline);
+		/* All that one host call can ask for came: who is told of edges must find out whether there is more. */
+		more &= m->it.iov >= behind;
 		if (n < 0)
 			return total ? total : n;
 		total += n;
-	} while (n && all && m->it.left);
+	} while (n && (all || more) && m->it.left);
 	return total;
 }
 

@@ -184,6 +184,38 @@ def nginx_10000(d):
         assert not m or m.groups()[:3] == ("0", "0", "0"), out
 
 
+@case("nginx", "curl", "wrk", "openssl")
+def nginx_before_another(d):
+    """TLS and HTTP/2 in one sandbox, which passes on to a server in a second one, by connections that it keeps and by one each."""
+    back, tls = free_port(), free_port()
+    for name in ("back", "front"):
+        os.mkdir(f"{d}/{name}")
+    os.mkdir(d + "/back/www")
+    write(d + "/back/www/index.html", "from the second\n")
+    write(d + "/back/www/large", "0123456789abcdef" * 65536)
+    run("openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-keyout", d + "/front/key", "-out", d + "/front/cert", "-subj", "/CN=localhost")
+    temporary = "access_log off; client_body_temp_path /tmp/b; proxy_temp_path /tmp/p; fastcgi_temp_path /tmp/f; uwsgi_temp_path /tmp/u; scgi_temp_path /tmp/s;"
+    write(d + "/back/conf", NGINX.format(d=d + "/back", tls=""))
+    write(d + "/front/conf", f"""daemon off; worker_processes 2; pid /tmp/pid; error_log {d}/front/error.log; events {{ worker_connections 1024; }}
+http {{ {temporary}
+  upstream second {{ server {HOST}:{back}; keepalive 16; }}
+  server {{ listen 443 ssl http2; ssl_certificate {d}/front/cert; ssl_certificate_key {d}/front/key; proxy_http_version 1.1; proxy_set_header Connection "";
+    location / {{ proxy_pass http://second; }} location /each/ {{ proxy_pass http://{HOST}:{back}/; }} }} }}
+""")
+    with Server(d + "/back", ["-p", f"{back}:80"], path("nginx"), "-c", d + "/back/conf", "-e", d + "/back/error.log"):
+        assert get(back) == "from the second\n"
+        with Server(d + "/front", ["-p", f"{tls}:443", "--allow", f"{HOST}:{back}"], path("nginx"), "-c", d + "/front/conf", "-e", d + "/front/error.log"):
+            curl = ["curl", "-sS", "-k", "--http2"]
+            at = f"https://127.0.0.1:{tls}"
+            until("the first", lambda: run(*curl, at) == "from the second\n" or None)
+            assert run(*curl, at + "/each/") == "from the second\n"
+            out = run(*curl, "-Z", "-o", d + "/got#1", "-w", "%{http_version} %{size_download}\n", at + "/large?[1-8]")
+            assert out == "2 1048576\n" * 8, out
+            for where in ("/", "/each/"):
+                out = run("wrk", "-t", "1", "-c", "50", "-d", "2s", "--timeout", "30s", at + where)
+                assert "Socket errors" not in out and "Non-2xx" not in out and "requests in" in out, out
+
+
 @case("memcached")
 def memcached(d):
     port = free_port()

@@ -48,6 +48,17 @@ def outbound(port, udp):
     assert read_all(s) == b"z" * 2000000 + b"bye"
     s.close()
 
+    # Many pieces at once: what is there comes by one call, since who is told of edges waits for the next otherwise.
+    s = socket.create_connection((HOST, port), 10)
+    assert s.recv(5, socket.MSG_WAITALL) == b"hello"
+    s.sendall(b"p" * 5000)
+    limit = time.monotonic() + 20
+    while len(s.recv(5000, socket.MSG_PEEK)) < 5000 and time.monotonic() < limit:
+        time.sleep(0.01)
+    assert s.recvmsg_into([bytearray(100) for _ in range(40)])[0] == 4000
+    assert s.recvmsg_into([bytearray(100) for _ in range(40)])[0] == 1000
+    s.close()
+
     # Without blocking; peeking; epoll, level and edge.
     s = socket.socket()
     s.setblocking(False)
