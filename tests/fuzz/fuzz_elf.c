@@ -219,7 +219,7 @@ static struct thread thread;
 static struct process process;
 static struct mm mm;
 static u64 thread_block[2];
-static char lacks[EXEC_LACKS_SIZE];
+static char lacks[sizeof(((struct launch *)0)->lacks)];
 
 static void set_up(const u8 *data, size_t size)
 {
