@@ -43,7 +43,6 @@ struct bz_boot {
 #define BZ_BOOT_STATS 2u   /* count host system calls by number (struct bz_host_stats) */
 #define BZ_BOOT_ACCEPT 8u  /* the filter has accept4 */
 #define BZ_BOOT_NETWORK 16u /* ... and shutdown */
-#define BZ_BOOT_NO_DISPATCH 4u /* test only: leave Syscall User Dispatch off */
 
 /*
  * Boot sequence on BZ_FD_CONTROL.  1. The host layer maps the arena and loads the filter; meanwhile it maps the library OS.

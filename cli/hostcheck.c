@@ -27,9 +27,6 @@
 #include "launch/launch.h"
 
 #define HWCAP2_FSGSBASE 2u
-#ifndef PR_SET_SYSCALL_USER_DISPATCH
-#define PR_SET_SYSCALL_USER_DISPATCH 59
-#endif
 
 struct list {
 	struct host_check *out;
@@ -70,9 +67,9 @@ static int probe_namespaces(void)
 		   : 0;
 }
 
-static int probe_dispatch(void)
+static int probe_epoll(void)
 {
-	return prctl(PR_SET_SYSCALL_USER_DISPATCH, 1, 0, ~0ul >> 1, 0) < 0 ? errno : 0;
+	return syscall(SYS_epoll_pwait2, -1, NULL, 0, NULL, NULL, 0) < 0 && errno != EBADF && errno != EINVAL ? errno : 0;
 }
 
 int probe_user_namespace(void)
@@ -142,9 +139,9 @@ static void check_seccomp(struct list *list)
 		? "the container's own policy has a listener already: forbidden calls kill without a report"
 		: "inside a container, allow seccomp(2) with SECCOMP_FILTER_FLAG_NEW_LISTENER",
 	    "%s", error ? strerror(error) : "available: forbidden calls are reported");
-	error = probe_in_child(probe_dispatch);
-	add(list, "Syscall User Dispatch", error ? CHECK_FATAL : CHECK_OK,
-	    "Linux has it since 5.11; inside a container, allow prctl(2) with option 59", "%s", error ? strerror(error) : "available");
+	error = probe_in_child(probe_epoll);
+	add(list, "epoll_pwait2", error ? CHECK_FATAL : CHECK_OK,
+	    "Linux has it since 5.11; inside a container, allow epoll_pwait2(2)", "%s", error ? strerror(error) : "available");
 	add(list, "policy around us", CHECK_OK, "", "%s",
 	    prctl(PR_GET_SECCOMP) == 2 ? "this shell already runs under a seccomp filter (a container's)"
 				       : "no seccomp filter");

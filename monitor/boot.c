@@ -207,8 +207,7 @@ static void fill_boot(struct monitor *m, struct bz_boot *boot)
 	    .flags = (m->plan.notify ? BZ_BOOT_NOTIFY : 0) |
 		     (m->spec->flags & SANDBOX_STATS ? BZ_BOOT_STATS : 0) |
 		     (accepts(m->spec) ? BZ_BOOT_ACCEPT : 0) |
-		     (m->spec->port_count || m->spec->rule_count ? BZ_BOOT_NETWORK : 0) |
-		     (m->spec->flags & SANDBOX_NO_DISPATCH ? BZ_BOOT_NO_DISPATCH : 0),
+		     (m->spec->port_count || m->spec->rule_count ? BZ_BOOT_NETWORK : 0),
 	    .libos_offset = m->spec->libos_offset,
 	    .libos_size = m->spec->libos_size,
 	    .pid_namespace = m->plan.namespaces,

@@ -1,10 +1,10 @@
 /*
- * The host layer's rules, and the generator.  The program looks at the architecture, then finds the call's number in a
- * balanced tree, then checks arguments.
+ * The host layer's rules, and the generator.  The program looks at the architecture, then from where the call comes: one that
+ * is not made in the host layer's text is a guest's, and traps.  Then it finds the call's number in a balanced tree, and
+ * checks arguments.
  */
 #include "monitor/filter.h"
 
-#include <asm/unistd_64.h>
 #include <errno.h>
 #include <linux/audit.h>
 #include <linux/eventpoll.h>
@@ -64,6 +64,7 @@ static const struct filter_rule base[] = {
 	{ HOST_NR_mprotect, .words = "read, write, execute and nothing else", .checks = { { LONG_SUBSET, 2, PROT_ALL } } },
 	{ HOST_NR_munmap, .words = NULL },
 	{ HOST_NR_rt_sigreturn, .words = NULL },
+	{ HOST_NR_pread64, .words = NULL },
 	{ HOST_NR_sched_yield, .words = NULL },
 	{ HOST_NR_mremap, .words = "MAYMOVE, FIXED, DONTUNMAP",
 	  .checks = { { LONG_SUBSET, 3, MREMAP_MAYMOVE | MREMAP_FIXED | MREMAP_DONTUNMAP } } },
@@ -93,16 +94,8 @@ static const struct filter_rule base[] = {
 	{ HOST_NR_clone, .words = "or a picoprocess cloned by another", .checks = { { LONG_EQ, 0, HOST_CLONE_PROCESS } } },
 	{ HOST_NR_clone, .words = "or one cloned by the template", .checks = { { LONG_EQ, 0, HOST_CLONE_CREATE } } },
 	{ HOST_NR_exit, .words = NULL },
-	{ __NR_gettimeofday, .action = SECCOMP_RET_TRAP },
-	{ HOST_NR_prctl, .words = "Syscall User Dispatch: on, for all but the host layer's text",
-	  .checks = { { INT_EQ, 0, PR_SET_SYSCALL_USER_DISPATCH },
-		      { LONG_EQ, 1, PR_SYS_DISPATCH_ON },
-		      { LONG_EQ, 2, HOST_TEXT_BASE },
-		      { LONG_EQ, 3, HOST_TEXT_SIZE },
-		      { LONG_EQ, 4, 0 } } },
-	{ HOST_NR_prctl, .orphans = true, .words = "or SIGKILL when the template dies",
+	{ HOST_NR_prctl, .orphans = true, .words = "SIGKILL when the template dies",
 	  .checks = { { INT_EQ, 0, PR_SET_PDEATHSIG }, { LONG_EQ, 1, SIGKILL } } },
-	{ __NR_time, .action = SECCOMP_RET_TRAP },
 	{ HOST_NR_futex, .words = "WAIT, WAKE, their BITSET forms, CMP_REQUEUE",
 	  .checks = { { INT_ONE_OF, 1, .list = futex_ops } } },
 	{ HOST_NR_restart_syscall, .words = NULL },
@@ -114,7 +107,6 @@ static const struct filter_rule base[] = {
 	{ HOST_NR_tgkill, .words = "no signal (a probe), SIGUSR1 (interrupt), SIGCHLD (wake the template), SIGKILL",
 	  .checks = { { INT_ONE_OF, 2, .list = signals } } },
 	{ HOST_NR_accept4, .accept = true, .words = "no flags", .checks = { { INT_EQ, 3, 0 } } },
-	{ __NR_getcpu, .action = SECCOMP_RET_TRAP },
 	{ HOST_NR_preadv2, .words = "no flags", .checks = { { INT_EQ, 5, 0 } } },
 	{ HOST_NR_preadv2, .words = "or NOWAIT, without an offset and not on the image (it tells what is cached)",
 	  .checks = { { INT_EQ, 5, RWF_NOWAIT }, { LONG_EQ, 3, ~0ull }, { INT_NE, 0, BZ_FD_IMAGE } } },
@@ -301,6 +293,20 @@ static void emit_tree(struct program *p, const size_t *starts, size_t count)
 		p->code[node + 1].k = left - (node + 1) - 1;
 }
 
+_Static_assert((uint32_t)HOST_TEXT_BASE == 0 && !(HOST_TEXT_SIZE & (HOST_TEXT_SIZE - 1)), "emit_caller");
+
+/* The guest's own `syscall` instructions, and the vsyscall page, are the library OS's business. */
+static void emit_caller(struct program *p)
+{
+	const size_t ip = offsetof(struct seccomp_data, instruction_pointer);
+
+	emit_load(p, ip + 4);
+	emit(p, BPF_JMP | BPF_JEQ | BPF_K, HOST_TEXT_BASE >> 32, 0, 2);
+	emit_load(p, ip);
+	emit(p, BPF_JMP | BPF_JGE | BPF_K, HOST_TEXT_SIZE, 0, 1);
+	emit_return(p, SECCOMP_RET_TRAP);
+}
+
 int filter_build(const struct filter_options *options, struct sock_filter *out, size_t max)
 {
 	const bool own = options->rules != NULL;
@@ -317,6 +323,8 @@ int filter_build(const struct filter_options *options, struct sock_filter *out, 
 	emit_load(&p, offsetof(struct seccomp_data, arch));
 	emit(&p, BPF_JMP | BPF_JEQ | BPF_K, AUDIT_ARCH_X86_64, 1, 0);
 	emit_return(&p, own ? unlisted(&p) : SECCOMP_RET_TRAP);
+	if (!own)
+		emit_caller(&p);
 	emit_load(&p, offsetof(struct seccomp_data, nr));
 	emit(&p, BPF_JMP | BPF_JGE | BPF_K, X32_BIT, 0, 1);
 	emit_return(&p, own ? unlisted(&p) : SECCOMP_RET_ERRNO | ENOSYS);

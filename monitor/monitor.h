@@ -44,7 +44,6 @@ struct sandbox_mount {
 #define SANDBOX_TRAP_ONLY 128u	/* BZ_START_TRAP_ONLY and _PATCH_EAGER */
 #define SANDBOX_PATCH_EAGER 256u
 #define SANDBOX_CGROUP 512u	/* cgroup_fd is a control group of the sandbox's own, with its limits */
-#define SANDBOX_NO_DISPATCH 64u	/* hostile-guest tests only: Syscall User Dispatch stays off */
 
 /*
  * Another personality than the library OS (guests/).  Its loader is executed as the host layer, with the guest's file as

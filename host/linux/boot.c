@@ -199,7 +199,6 @@ void boot_main(void)
 	setup_thread();
 	random_setup();
 	signal_setup();
-	host.dispatch = !(host.boot->flags & BZ_BOOT_NO_DISPATCH);
 	filter_load();
 
 	/* While the monitor is told, on another processor, what can be done under the filter. */
@@ -208,6 +207,8 @@ void boot_main(void)
 	libos_map();
 	entry = (void *)libos_entry_point();
 	SYS(close, BZ_FD_LIBOS);
+	if (SYS(epoll_pwait2, -1, 0, 0, 0, 0, 0) == -BZ_ENOSYS)
+		host_die("this kernel lacks epoll_pwait2(2): Linux 5.11 or later is needed");
 	clock_setup();
 	abi.guest_clock_gettime = (uint64_t)host.vdso_clock_gettime;
 	abi.guest_gettimeofday = host.vdso_gettimeofday;
@@ -215,8 +216,6 @@ void boot_main(void)
 	filter_await_go();
 
 	/* From here on code of others runs. */
-	if (dispatch_arm() < 0)
-		host_die("this kernel lacks Syscall User Dispatch: Linux 5.11 or later is needed");
 	host.upcalls = entry(&abi);
 	if (!host.upcalls || host.upcalls->version != BZ_ABI_VERSION)
 		host_die("the library OS was built for another version of the ABI");

@@ -142,7 +142,6 @@ struct host {
 	uint64_t vdso_gettimeofday, vdso_time;
 	int32_t pid;
 	bool is_template;
-	bool dispatch;
 	bool vdso_trapped;	/* the vDSO made a host call while it was tried out */
 	uint32_t absent;	/* numbers below 32 of streams that this sandbox lacks */
 	uint32_t exiting;	/* process_exit was called: make no more requests */
@@ -219,7 +218,6 @@ uint64_t libos_entry_point(void);
 /* sandbox.c */
 void filter_load(void);
 void filter_await_go(void);
-int dispatch_arm(void);
 
 /* signal.c */
 void upcall_exception(struct bz_context *ctx, const struct bz_exception *exc);

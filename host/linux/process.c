@@ -59,14 +59,7 @@ static long clone_self(struct block *b, unsigned long flags)
 
 int process_clone(void)
 {
-	long ret;
-
-	if (host.is_template)
-		return -BZ_EINVAL;
-	ret = clone_self(block_self(), HOST_CLONE_PROCESS);
-	if (ret == 0 && dispatch_arm() < 0)
-		host_die("Syscall User Dispatch was refused to a new picoprocess");
-	return ret;
+	return host.is_template ? -BZ_EINVAL : clone_self(block_self(), HOST_CLONE_PROCESS);
 }
 
 int process_create(void *arg)

@@ -1,7 +1,7 @@
 /*
- * Puts the filter in force and arms Syscall User Dispatch.  The listener that tells the monitor of forbidden calls must
- * be sent to it, which the filter denies: a helper, a process of its own with our memory and descriptors, was made
- * before, sends it, and is gone before any code of others runs.
+ * Puts the filter in force.  The listener that tells the monitor of forbidden calls must be sent to it, which the filter
+ * denies: a helper, a process of its own with our memory and descriptors, was made before, sends it, and is gone before
+ * any code of others runs.
  */
 #include "host/linux/host.h"
 
@@ -99,11 +99,4 @@ void filter_await_go(void)
 	/* The helper sent all it had to: it only has to be gone.  The kernel clears its number and wakes us. */
 	while ((alive = __atomic_load_n(&helper_alive, __ATOMIC_SEQ_CST)) != 0)
 		futex_sleep(&helper_alive, alive, BILLION);
-}
-
-int dispatch_arm(void)
-{
-	if (!host.dispatch)
-		return 0;
-	return SYS(prctl, PR_SET_SYSCALL_USER_DISPATCH, PR_SYS_DISPATCH_ON, HOST_TEXT_BASE, HOST_TEXT_SIZE, 0);
 }

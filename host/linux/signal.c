@@ -15,7 +15,6 @@
 #define NR_RT_SIGACTION 13
 #define NR_RT_SIGPROCMASK 14
 #define SA_RESTORER_FLAG 0x04000000ul
-#define SYS_SECCOMP_CODE 1
 #define SIGSYS_NUMBER 31
 #define SI_KERNEL_CODE 0x80
 #define TRAPNO_GP 13
@@ -192,7 +191,7 @@ static void on_exception(struct sigcontext *s, struct block *b, const struct bz_
 	redirect(s, host_enter_exception, b->tcb.stack_top, &b->ctx, &b->exc);
 }
 
-/* SIGSYS: dispatch caught a `syscall` instruction, or the filter a 32-bit or vsyscall-page call. */
+/* SIGSYS: the filter caught a `syscall` instruction that is not ours, a 32-bit or a vsyscall-page call. */
 static void on_sigsys(const siginfo_t *info, struct sigcontext *s, struct block *b)
 {
 	struct bz_exception exc = {.kind = BZ_EXC_SYSCALL, .addr = s->rip};
@@ -204,8 +203,7 @@ static void on_sigsys(const siginfo_t *info, struct sigcontext *s, struct block 
 	}
 	if (info->si_arch != AUDIT_ARCH_X86_64) {
 		/* int 0x80 or sysenter: what Linux gives where it has no 32-bit calls. */
-		if (info->si_code == SYS_SECCOMP_CODE || !in_host_text(s->rip))
-			s->rip -= 2;
+		s->rip -= 2;
 		exc = (struct bz_exception){.kind = BZ_EXC_SEGV, .code = SI_KERNEL_CODE, .trapno = TRAPNO_GP};
 		save_context(&b->ctx, s, b);
 		leave_guest(b);

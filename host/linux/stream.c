@@ -246,7 +246,8 @@ int64_t stream_read(bz_stream s, const struct bz_iov *iov, uint32_t n, int64_t o
 	if (off < BZ_OFFSET_NONE || (flags & ~BZ_IO_NOWAIT))
 		return -BZ_EINVAL;
 	do {
-		ret = SYS_BLOCKING(preadv2, s, iov, n, off, 0, io_flags(s, off, flags));
+		ret = n == 1 && off >= 0 ? SYS_BLOCKING(pread64, s, iov->base, iov->len, off)
+					 : SYS_BLOCKING(preadv2, s, iov, n, off, 0, io_flags(s, off, flags));
 		if (ret == -BZ_EOPNOTSUPP && (flags & BZ_IO_NOWAIT))
 			ret = ready_now(s, BZ_WAIT_IN) ? SYS_BLOCKING(preadv2, s, iov, n, off, 0, 0) : -BZ_EAGAIN;
 	} while (again(ret, s, BZ_WAIT_IN, flags, &result));

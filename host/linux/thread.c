@@ -230,8 +230,6 @@ void thread_enter(struct block *b)
 {
 	struct ucontext uc;
 
-	if (dispatch_arm() < 0)
-		host_die("Syscall User Dispatch was refused to a new thread");
 	memset(&uc, 0, sizeof(uc));
 	uc.uc_stack.ss_sp = (char *)b - BLOCK_TCB + BLOCK_ALTSTACK;
 	uc.uc_stack.ss_size = BLOCK_ALTSTACK_SIZE;

@@ -1,6 +1,6 @@
 /*
- * The argument checks of every listed call, raw from guest code with dispatch off: what is just within passes the
- * filter (whatever the kernel then says), what is one bit or one value beyond is stopped.
+ * The argument checks of every listed call, made by guest code that jumps into the host layer's text: what is just within
+ * passes the filter (whatever the kernel then says), what is one bit or one value beyond is stopped.
  */
 #include "tests/hostile/guest.h"
 
@@ -105,19 +105,11 @@ static void thread_calls(void)
 	/* Thread group -1 does not exist: no one gets a signal. */
 	for (int sig = -1; sig <= 65; sig++)
 		add(!IN(signals, sig), HOST_NR_tgkill, -1, -1, sig, 0, 0, 0);
-	add_and_flip(HOST_NR_prctl, 0, 0, true, PR_SET_SYSCALL_USER_DISPATCH, 1, HOST_TEXT_BASE, HOST_TEXT_SIZE, 0, 0);
-	for (int arg = 1; arg <= 4; arg++) {
-		struct call c = {HOST_NR_prctl,
-				 {PR_SET_SYSCALL_USER_DISPATCH, 1, HOST_TEXT_BASE, HOST_TEXT_SIZE, 0, 0},
-				 0};
-
-		flip_bits(&c, arg, 0, false);
-	}
 	/* Where there is no pid namespace; the boot block of this test names none. */
-	add_and_flip(HOST_NR_prctl, 1, 0, false, PR_SET_PDEATHSIG, 9 /* SIGKILL */, 0, 0, 0, 0);
+	add_and_flip(HOST_NR_prctl, 0, 0, true, PR_SET_PDEATHSIG, 9 /* SIGKILL */, 0, 0, 0, 0);
+	add_and_flip(HOST_NR_prctl, 1, 0, false, PR_SET_PDEATHSIG, 9, 0, 0, 0, 0);
 	for (int option = 0; option < 80; option++)
-		if (option != PR_SET_SYSCALL_USER_DISPATCH)
-			add(true, HOST_NR_prctl, option, 1, HOST_TEXT_BASE, HOST_TEXT_SIZE, 0, 0);
+		add(true, HOST_NR_prctl, option, 2, HOST_TEXT_BASE, HOST_TEXT_SIZE, 0, 0);
 }
 
 static void wait_calls(void)
@@ -220,14 +212,12 @@ GUEST static void guest(uint64_t arg)
 	struct work *w = (struct work *)arg;
 	struct call wake;
 
-	/* clone by its own instruction, for the child must not return; the rest by the host layer's, for prctl
-	 * arms dispatch when it succeeds. */
 	for (uint64_t i = 0; i < w->count; i++) {
 		struct call *c = &w->probes[i].call;
 
 		/* A clone of an earlier probe that ends now interrupts the wait for the listener's answer: ask again. */
 		do
-			c->result = guest_call(c->nr == 56 ? 0 : w->gadget, c);
+			c->result = guest_call(w->gadget, c);
 		while (c->result == -4 && w->probes[i].stopped);
 	}
 	*w->done = 1;

@@ -80,48 +80,62 @@ static inline __attribute__((always_inline)) long raw(long nr, long a, long b, l
 }
 
 /*
- * A raw host call from guest code: by its own `syscall` instruction, or by one of the host layer's text (where
- * dispatch lets calls through) if `gadget` is its address, followed by a `ret`.
+ * A raw host call by an instruction of the host layer's text, from where the filter lets calls be made: `gadget` is its
+ * address, followed by a `ret`.
  */
 struct call {
 	long nr, args[6];
 	long result;
+	uint64_t back; /* a clone's stack */
 };
 
-/* What two threads or processes that came of a clone both get back: the new one ends at once, on no stack. */
-GUEST static long guest_call(uint64_t gadget, const struct call *c)
+/*
+ * What two threads or processes that came of a clone both get back: the new one ends at once.  It may share the stack that it
+ * comes back on, and the other goes on writing there: so its return address stands in `c`.
+ */
+static inline __attribute__((always_inline)) long call_at(uint64_t gadget, struct call *c)
 {
-	register long r10 __asm__("r10") = c->args[3];
-	register long r8 __asm__("r8") = c->args[4];
-	register long r9 __asm__("r9") = c->args[5];
 	long ret;
 
-	if (gadget) {
-		__asm__ volatile("call *%[gadget]"
-				 : "=a"(ret)
-				 : "a"(c->nr), "D"(c->args[0]), "S"(c->args[1]), "d"(c->args[2]), "r"(r10),
-				   "r"(r8), "r"(r9), [gadget] "b"(gadget)
-				 : "rcx", "r11", "memory");
-		return ret;
-	}
-	__asm__ volatile("syscall\n\t"
-			 "test %%rax, %%rax\n\t"
-			 "jnz 1f\n\t"
-			 "cmp $56, %%rbx\n\t" /* clone */
+	__asm__ volatile("mov 24(%[c]), %%rdx\n\t"
+			 "mov 32(%[c]), %%r10\n\t"
+			 "mov 40(%[c]), %%r8\n\t"
+			 "mov 48(%[c]), %%r9\n\t"
+			 "mov 8(%[c]), %%rdi\n\t"
+			 "mov 16(%[c]), %%rsi\n\t"
+			 "mov (%[c]), %%rax\n\t"
+			 "cmp $56, %%rax\n\t" /* clone */
 			 "jne 1f\n\t"
-			 "mov $60, %%eax\n\t"
+			 "lea 64(%[c]), %%rsi\n\t"
+			 "lea 2f(%%rip), %%rcx\n\t"
+			 "mov %%rcx, (%%rsi)\n\t"
+			 "1: call *%[gadget]\n\t"
+			 "jmp 3f\n\t"
+			 "2: mov $60, %%eax\n\t"
 			 "xor %%edi, %%edi\n\t"
-			 "syscall\n\t"
-			 "1:"
-			 : "=a"(ret)
-			 : "a"(c->nr), "D"(c->args[0]), "S"(c->args[1]), "d"(c->args[2]), "r"(r10), "r"(r8),
-			   "r"(r9), "b"(c->nr)
-			 : "rcx", "r11", "memory");
+			 "jmp *%[gadget]\n\t"
+			 "3:"
+			 : "=&a"(ret)
+			 : [c] "b"(c), [gadget] "r"(gadget)
+			 : "rcx", "rdx", "rsi", "rdi", "r8", "r9", "r10", "r11", "memory");
 	return ret;
+}
+
+GUEST static long guest_call(uint64_t gadget, struct call *c)
+{
+	return call_at(gadget, c);
 }
 
 /* An address of `syscall; ret` in the host layer's text. */
 uint64_t find_gadget(void);
+
+/* The same from the library OS. */
+static inline long host_call(uint64_t gadget, long nr, long a, long b, long c, long d, long e, long f)
+{
+	struct call call = {nr, {a, b, c, d, e, f}, 0, 0};
+
+	return call_at(gadget, &call);
+}
 
 void *memcpy(void *dst, const void *src, size_t n);
 void *memset(void *dst, int c, size_t n);

@@ -4,7 +4,7 @@
  * not end a sandbox that makes a forbidden call: it answers the call with STOPPED, so that one run can probe all of
  * them.  Lines "FAIL ..." in the sandbox's log make the test fail; so does an end other than exit code 0.
  *
- * launch [--network] [--no-dispatch] [--kill-unlisted] [--expect-death] [--expect-panic] [--none-stopped] HOST-LAYER LIBRARY-OS [NUMBER]
+ * launch [--network] [--kill-unlisted] [--expect-death] [--expect-panic] [--none-stopped] HOST-LAYER LIBRARY-OS [NUMBER]
  */
 #define _GNU_SOURCE
 #include <errno.h>
@@ -35,7 +35,7 @@
 
 #define ARENA_SIZE (256ul << 20)
 
-static bool network, no_dispatch, kill_unlisted, expect_death, expect_panic, none_stopped;
+static bool network, kill_unlisted, expect_death, expect_panic, none_stopped;
 static int control[2], events[2], log_channel[2], pipe_ends[2], listener = -1;
 static int exit_status = -1;
 static pid_t sandbox_pid;
@@ -70,7 +70,7 @@ static int make_arena(uint64_t libos_size, uint64_t number)
 		die("arena");
 	boot->magic = BZ_BOOT_MAGIC;
 	boot->version = BZ_ABI_VERSION;
-	boot->flags = BZ_BOOT_STATS | (kill_unlisted ? 0 : BZ_BOOT_NOTIFY) | (no_dispatch ? BZ_BOOT_NO_DISPATCH : 0);
+	boot->flags = BZ_BOOT_STATS | (kill_unlisted ? 0 : BZ_BOOT_NOTIFY);
 	boot->libos_size = libos_size;
 	boot->filter_offset = 1024;
 	boot->filter_count = filter_build(&options, (struct sock_filter *)(block + 1024), FILTER_MAX);
@@ -323,7 +323,6 @@ int main(int argc, char **argv)
 	setvbuf(stdout, NULL, _IOLBF, 0);
 	for (; arg < argc && !strncmp(argv[arg], "--", 2); arg++) {
 		network |= !strcmp(argv[arg], "--network");
-		no_dispatch |= !strcmp(argv[arg], "--no-dispatch");
 		kill_unlisted |= !strcmp(argv[arg], "--kill-unlisted");
 		none_stopped |= !strcmp(argv[arg], "--none-stopped");
 		expect_panic |= !strcmp(argv[arg], "--expect-panic");

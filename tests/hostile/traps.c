@@ -1,6 +1,6 @@
 /*
  * What must become an exception of the guest, whoever stops it: int 0x80, sysenter, the vsyscall page, faults of all
- * kinds, wild jumps, contexts that cannot be resumed; and faults of the library OS at its fixups.  With and without dispatch.
+ * kinds, wild jumps, contexts that cannot be resumed; and faults of the library OS at its fixups.
  */
 #include "tests/hostile/guest.h"
 

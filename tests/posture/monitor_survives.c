@@ -31,7 +31,6 @@ struct expectation {
 	const char *log;	/* has to be logged, if not NULL */
 	int (*act)(struct sandbox *sandbox); /* when it runs */
 	uint64_t timeout;
-	bool dispatch;
 };
 
 static union {
@@ -99,19 +98,19 @@ static int act_by_listener(struct sandbox *sandbox)
 }
 
 static const struct expectation expectations[] = {
-	{ "sweep", ENDED_BY_GUEST, 0, "", "survived", NULL, 0, false },
-	{ "garbage", ENDED_BY_GUEST, 0, "", "survived", NULL, 0, false },
-	{ "deaf", ENDED_PROTOCOL, SIGKILL, "does not take the monitor's answers", NULL, NULL, 0, false },
-	{ "noisy", ENDED_BY_GUEST, 5 << 8, "", "\\x1b[2Jnoise", NULL, 0, false },
-	{ "forbidden", ENDED_FORBIDDEN_CALL, SIGSYS, "forbidden system call socket(0x2, 0x1, 0x0", NULL, NULL, 0, false },
-	{ "panic", ENDED_PANIC, 6, "the \\x1b[31mend", NULL, NULL, 0, false },
-	{ "die", ENDED_DIED, SIGKILL, "ended with 3", NULL, NULL, 0, false },
-	{ "idle", ENDED_KILLED, SIGKILL, "killed by its operator", NULL, act_kill, 0, true },
-	{ "idle", ENDED_KILLED, SIGKILL, "killed by its operator", NULL, act_malformed, 0, true },
-	{ "idle", ENDED_KILLED, SIGKILL, "killed by its operator", NULL, act_by_listener, 0, true },
-	{ "idle", ENDED_KILLED, SIGKILL, "did not stop in time", NULL, act_stop, 0, true },
-	{ "idle", ENDED_TIMEOUT, SIGKILL, "time was over", NULL, NULL, 100, true },
-	{ "echo", ENDED_BY_GUEST, BZ_CTL_SIGNAL << 8 | 2 << 12, "", NULL, act_signal, 0, true },
+	{ "sweep", ENDED_BY_GUEST, 0, "", "survived", NULL, 0 },
+	{ "garbage", ENDED_BY_GUEST, 0, "", "survived", NULL, 0 },
+	{ "deaf", ENDED_PROTOCOL, SIGKILL, "does not take the monitor's answers", NULL, NULL, 0 },
+	{ "noisy", ENDED_BY_GUEST, 5 << 8, "", "\\x1b[2Jnoise", NULL, 0 },
+	{ "forbidden", ENDED_FORBIDDEN_CALL, SIGSYS, "forbidden system call socket(0x2, 0x1, 0x0", NULL, NULL, 0 },
+	{ "panic", ENDED_PANIC, 6, "the \\x1b[31mend", NULL, NULL, 0 },
+	{ "die", ENDED_DIED, SIGKILL, "ended with 3", NULL, NULL, 0 },
+	{ "idle", ENDED_KILLED, SIGKILL, "killed by its operator", NULL, act_kill, 0 },
+	{ "idle", ENDED_KILLED, SIGKILL, "killed by its operator", NULL, act_malformed, 0 },
+	{ "idle", ENDED_KILLED, SIGKILL, "killed by its operator", NULL, act_by_listener, 0 },
+	{ "idle", ENDED_KILLED, SIGKILL, "did not stop in time", NULL, act_stop, 0 },
+	{ "idle", ENDED_TIMEOUT, SIGKILL, "time was over", NULL, NULL, 100 },
+	{ "echo", ENDED_BY_GUEST, BZ_CTL_SIGNAL << 8 | 2 << 12, "", NULL, act_signal, 0 },
 };
 
 static int check(const struct expectation *e)
@@ -123,7 +122,6 @@ static int check(const struct expectation *e)
 	int wrong = 0, error;
 
 	spec.argv = arguments;
-	spec.flags = e->dispatch ? 0 : SANDBOX_NO_DISPATCH;
 	spec.timeout = (struct limit){ e->timeout != 0, e->timeout };
 	if (sandbox_start(&spec, &sandbox, err, sizeof(err)) < 0) {
 		printf("FAIL %s: %s\n", e->mode, err);

@@ -49,7 +49,7 @@ struct run {
 	pid_t traced;		/* ... and the thread that calls */
 	int in, out, mem;
 	int orders, answers;	/* that are answered: the answer may come later than what follows from the order */
-	bool native, asleep;		/* in a call that is being stepped */
+	bool native, asleep;		/* in a call whose step has not ended: its trap is still to come */
 	unsigned long entry[FUNCTIONS], site[FUNCTIONS];	/* the `syscall` instruction, behind the entry */
 	const char *what;	/* happens */
 	char text[8192];
@@ -272,7 +272,8 @@ static void go_on(const struct run *r, int sig)
 }
 
 /*
- * A trap while the thread runs freely: the end of a step that slept, or the library OS's own, which steps through displaced
+ * A trap while the thread runs freely: the end of a step that slept, or of a call that the filter made a SIGSYS of (the kernel ends
+ * it by a trap all the same, which waits until the handler has returned), or the library OS's own, which steps through displaced
  * instructions: that one is for it.  (If it was neither, it ends the program.)
  */
 static int trap(const struct run *r)
@@ -301,6 +302,17 @@ static char *line_while_running(struct run *r, const char *what)
 			usleep(50);
 	}
 	return text;
+}
+
+/* Whatever signal it is about to get is its own: its call may trap just now. */
+static void let_go(const struct run *r)
+{
+	int status;
+
+	if (waitpid(r->traced, &status, WNOHANG | __WALL) > 0 && WIFSTOPPED(status))
+		ptrace(PTRACE_DETACH, r->traced, 0, WSTOPSIG(status) == SIGTRAP ? 0 : WSTOPSIG(status));
+	else
+		ptrace(PTRACE_DETACH, r->traced, 0, 0);
 }
 
 /* --- one round ------------------------------------------------------------------------------------------- */
@@ -404,7 +416,7 @@ static int one_round(struct run *r, int f, bool full, char sig, int from)
 	last = sig_here != SIGTRAP || rip == back;
 	snprintf(what, sizeof(what), "%s, %s, instruction %d (%#lx)", r->where, names[f], steps, rip);
 	r->what = what;
-	r->asleep = !sig_here;
+	r->asleep = !sig_here || sig_here == SIGSYS;
 	order_answered(r, sig);
 	/* If it sleeps, it wakes now; else it goes on when the signal has been sent, or cannot be: for want of what it holds. */
 	if (sig_here) {
@@ -486,7 +498,7 @@ static void follow(struct run *r, bool native, const char *where, char **argv, c
 	}
 	every_instruction(r);
 	order(r, 'q');
-	ptrace(PTRACE_DETACH, r->traced, 0, 0);
+	let_go(r);
 	printf("%s: %d of %d functions patched, %d signals, %d late\n", where, patched, FUNCTIONS, rounds, late);
 	if (patched != (native || trap_only ? 0 : FUNCTIONS))
 		failures++;

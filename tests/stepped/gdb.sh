@@ -24,7 +24,7 @@ pid=$(grep -l " r-xp .* $(realpath "$program")\$" /proc/[0-9]*/maps 2>/dev/null 
 # It may not have come to wait yet.
 for i in 1 2 3 4 5 6 7 8 9 10; do
 	timeout 60 gdb -nx -q -batch -p "$pid" -x "$script" -ex backtrace >"$work/frames" 2>&1
-	tr '\n' ' ' <"$work/frames" | grep -q 'stream_read.*syscall_dispatch.*upcall_.*read (.*innermost (n=[^)]*5).*middle (n=[^)]*5).*main ()' && exit 0
+	tr '\n' ' ' <"$work/frames" | grep -q 'stream_read.*dispatch.*upcall_.*read (.*innermost (n=[^)]*5).*middle (n=[^)]*5).*main ()' && exit 0
 	sleep 0.5
 done
 cat "$work/frames"

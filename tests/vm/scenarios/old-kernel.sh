@@ -1,11 +1,11 @@
 # Linux 5.10: which feature is missing, and since which version Linux has it, in a line.
 out "fatal    kernel                     Linux 5.10."
 out "Linux 6.1 or newer is needed"
-out "fatal    Syscall User Dispatch"
+out "fatal    epoll_pwait2"
 out "No sandbox runs on this host."
 runs "check" 125 "$B" check
 for as in "" as-user; do
-	err "Syscall User Dispatch"
+	err "epoll_pwait2"
 	err "since 5.11"
 	err "6.1"
 	runs "run${as:+, as user}" 125 $as "$B" run true
