@@ -636,6 +636,11 @@ struct bz_abi {
 	 * stands in the way, with one of kind BZ_EXC_SYSCALL. */
 	uint64_t syscall_entry;
 
+	/* As syscall_entry, but without an upcall: the host makes the call itself, with the guest's registers as they are, and goes
+	 * on behind the jump.  For calls that mean the same to the host, and to no one else: sched_yield, and clock_gettime of
+	 * clocks 2 and 3 with a pointer that is not into the host's range.  0: there is none. */
+	uint64_t direct_entry;
+
 	/* Functions of the host that guest code may call itself, on its own stack and with pointers of its own: what Linux's
 	 * vDSO calls clock_gettime (for REALTIME, MONOTONIC, BOOTTIME and the coarse clocks), gettimeofday and time. */
 	uint64_t guest_clock_gettime, guest_gettimeofday, guest_time;

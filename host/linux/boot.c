@@ -17,6 +17,7 @@ _Static_assert(offsetof(struct block, fpu_control) == BLOCK_FPU_CONTROL, "layout
 _Static_assert(offsetof(struct block, back) == BLOCK_BACK, "layout.h");
 _Static_assert(offsetof(struct block, back_rip) == BLOCK_BACK_RIP, "layout.h");
 _Static_assert(offsetof(struct block, target) == BLOCK_TARGET, "layout.h");
+_Static_assert(offsetof(struct block, direct_back) == BLOCK_DIRECT_BACK, "layout.h");
 _Static_assert(offsetof(struct bz_context, r11) == CTX_R11, "layout.h");
 _Static_assert(offsetof(struct bz_context, rcx) == CTX_RCX, "layout.h");
 _Static_assert(offsetof(struct bz_context, rip) == CTX_RIP, "layout.h");
@@ -88,6 +89,7 @@ static struct bz_abi abi = {
 	.debug_log = debug_log,
 	.control_next = control_next,
 	.syscall_entry = (uint64_t)host_syscall_entry,
+	.direct_entry = (uint64_t)host_direct_entry,
 };
 
 /* Runs on the kernel's stack; returns the stack to go on with. */

@@ -149,6 +149,24 @@ host_return_begin:				/* as between host_resume_begin and host_resume_end */
 	jmp *%gs:BLOCK_BACK
 host_return_end:
 
+/*
+ * A call that the host makes for the guest itself (bz_abi.direct_entry): rcx = address to go on at, r11 free.  `syscall` destroys
+ * both.  A signal before host_direct_made finds the call not made yet and begins at host_syscall_entry, one behind it
+ * the call made (signal.c).
+ */
+	.globl host_direct_entry, host_direct_made, host_direct_end
+	.hidden host_direct_entry, host_direct_made, host_direct_end
+	.balign 64
+host_direct_entry:
+	mov %rcx, %gs:BLOCK_DIRECT_BACK
+	syscall
+host_direct_made:
+	mov %gs:BLOCK_DIRECT_BACK, %r11
+	mov -8(%r11), %rcx			/* the address behind the call, as `syscall` leaves it */
+	lea (%rcx,%r11), %rcx
+	jmp *%r11
+host_direct_end:
+
 host_enter_start:			/* rdi: argument, rsi: context */
 	fldcw BLOCK_FPU_CONTROL-BLOCK_CTX(%rsi)
 	ldmxcsr BLOCK_MXCSR-BLOCK_CTX(%rsi)

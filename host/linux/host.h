@@ -103,6 +103,7 @@ struct block {
 	uint64_t back;			/* the guest called syscall_entry: it goes on here ... */
 	uint64_t back_rip;		/* ... if its rip is still this; 0: it did not */
 	uint64_t target;		/* where the quick resume jumps to */
+	uint64_t direct_back;		/* the guest called direct_entry: it goes on here */
 	struct bz_context fault_ctx;	/* of a fault inside the library OS */
 	uint64_t signal_gs;		/* the base of GS when a signal came */
 	struct bz_exception fault_exc;
@@ -195,12 +196,13 @@ void host_enter_start(void);
 void host_enter_exception(void);
 void host_enter_remote(void);
 void host_syscall_entry(void);
+void host_direct_entry(void);
 void host_signal_entry(void);
 void host_restorer(void);
 extern const char host_block_begin[], host_block_end[], host_block_interrupted[];
 extern const char host_resume_begin[], host_resume_end[], host_return_begin[], host_return_end[];
 extern uint32_t (*host_upcall_exception)(struct bz_context *ctx, const struct bz_exception *exc);
-extern const char host_syscall_entry_unsaved[];
+extern const char host_syscall_entry_unsaved[], host_direct_made[], host_direct_end[];
 extern const char host_exit_fixup[], host_exit_fixup_end[], host_exit_fixed[];
 extern const char __host_end[];
 

@@ -37,6 +37,7 @@
 #define BLOCK_BACK 384
 #define BLOCK_BACK_RIP 392
 #define BLOCK_TARGET 400
+#define BLOCK_DIRECT_BACK 408
 
 #define FLAGS_NOT_OURS 0x44500 /* AC, NT, DF, TF: clear while we run */
 

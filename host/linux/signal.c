@@ -45,11 +45,17 @@ static bool in_resume(uint64_t rip)
 
 /*
  * In the library OS's quick way (bz_upcalls.quick_begin) rcx is kept in r11 and nothing else has changed: begin again, at
- * the entry that saves everything.  Behind quick_commit the call has been made, and what is left is the jump back.
+ * the entry that saves everything.  Behind quick_commit the call has been made, and what is left is the jump back.  At
+ * host_direct_entry likewise, where rcx is the guest's way back until the call is made.
  */
-static void leave_quick(struct sigcontext *s)
+static void leave_quick(struct sigcontext *s, const struct block *b)
 {
 	const struct bz_upcalls *up = host.upcalls;
+
+	if (unlikely(s->rip >= (uint64_t)host_direct_entry && s->rip < (uint64_t)host_direct_end)) {
+		s->rip = s->rip < (uint64_t)host_direct_made ? (uint64_t)host_syscall_entry : b->direct_back;
+		return;
+	}
 
 	if (likely(!up || s->rip - up->quick_begin >= up->quick_end - up->quick_begin))
 		return;
@@ -225,7 +231,7 @@ void host_signal(int sig, const void *siginfo, void *ucontext, struct block *b, 
 
 	syscall_count(HOST_CALL_rt_sigreturn); /* at the handler's end */
 	b->signal_gs = gs;
-	leave_quick(s);
+	leave_quick(s, b);
 	switch (sig) {
 	case HOST_SIGNAL_TEMPLATE:
 		/* Of interest to control_next alone: other calls of the template go on, and so do its other threads, of which the

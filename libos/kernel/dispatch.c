@@ -13,12 +13,12 @@
 extern const struct syscall_entry __start_syscalls[], __stop_syscalls[];
 
 static const struct syscall_entry *table[SYSCALL_MAX];
-static syscall_fn functions[SYSCALL_MAX];
+syscall_fn syscall_functions[SYSCALL_MAX + 1];
 static u64 counts[SYSCALL_MAX];
 static u64 unknown_count, trapped_count, patched_sites;
-u64 quick_slow;
+u64 quick_slow, quick_direct;
 /* What stubs jump through: at a fixed address, since images hold stubs (libos.lds). */
-__attribute__((section(".data.syscall_slot"), used)) static u64 syscall_slot = 1;
+__attribute__((section(".data.syscall_slot"), used)) static u64 syscall_slot[2] = {1};
 
 static long no_call(u64 a, u64 b, u64 c, u64 d, u64 e, u64 f)
 {
@@ -27,38 +27,36 @@ static long no_call(u64 a, u64 b, u64 c, u64 d, u64 e, u64 f)
 
 void syscall_table_init(void)
 {
-	for (u32 i = 0; i < SYSCALL_MAX; i++)
-		functions[i] = no_call;
+	for (u32 i = 0; i <= SYSCALL_MAX; i++)
+		syscall_functions[i] = no_call;
 	for (const struct syscall_entry *e = __start_syscalls; e < __stop_syscalls; e++) {
 		ASSERT(e->nr < SYSCALL_MAX && !table[e->nr]);
 		table[e->nr] = e;
-		functions[e->nr] = e->fn;
+		syscall_functions[e->nr] = e->fn;
 	}
 	quick_slow = host->syscall_entry;
+	quick_direct = host->direct_entry ? host->direct_entry : host->syscall_entry;
+	syscall_slot[0] = (u64)quick_begin;
+	syscall_slot[1] = quick_direct;
 	/* Who counts calls or looks on sees all of them. */
-	syscall_slot = boot->flags & (BZ_START_STATS | BZ_START_TRACE) ? host->syscall_entry : (u64)quick_begin;
+	if (boot->flags & (BZ_START_STATS | BZ_START_TRACE))
+		syscall_watch_all();
 }
 
 void syscall_watch_all(void)
 {
-	__atomic_store_n(&syscall_slot, host->syscall_entry, __ATOMIC_SEQ_CST);
+	for (int i = 0; i < 2; i++)
+		__atomic_store_n(&syscall_slot[i], host->syscall_entry, __ATOMIC_SEQ_CST);
 }
 
 u64 syscall_slot_address(void)
 {
-	return (u64)&syscall_slot;
+	return (u64)syscall_slot;
 }
 
 const struct syscall_entry *syscall_lookup(u64 nr)
 {
 	return nr < SYSCALL_MAX ? table[nr] : NULL;
-}
-
-static bool is_restart(long ret)
-{
-	return unlikely((u64)ret - (u64)-ERESTART_RESTARTBLOCK <= ERESTART_RESTARTBLOCK - ERESTARTSYS) &&
-	       (ret == -ERESTARTSYS || ret == -ERESTARTNOINTR || ret == -ERESTARTNOHAND ||
-		ret == -ERESTART_RESTARTBLOCK);
 }
 
 static void count_call(u64 nr, const struct syscall_entry *e)
@@ -94,37 +92,37 @@ static bool watch_enter(struct thread *t, struct bz_context *ctx, long *ret)
 	return false;
 }
 
-void syscall_dispatch(struct thread *t, struct bz_context *ctx)
+void syscall_left(struct bz_context *ctx, long ret)
 {
-	/* ~0 means "in no call", so an unknown number must not look like it. */
-	u64 nr = min(ctx->rax, (u64)SYSCALL_MAX);
-	bool watched = (boot->flags & (BZ_START_STATS | BZ_START_TRACE)) || READ_ONCE(t->hooks);
-	bool made = true;
-	long ret = -ENOSYS;
+	struct thread *t = current;
 
-	t->orig_rax = nr;
-	if (unlikely(watched)) {
-		made = watch_enter(t, ctx, &ret);
-		nr = min(ctx->rax, (u64)SYSCALL_MAX); /* a tracer may have put another in its place */
-		if (t->orig_rax != ~0ull)
-			t->orig_rax = nr;
-	}
-	if (likely(made))
-		ret = likely(nr < SYSCALL_MAX) ? functions[nr](ctx->rdi, ctx->rsi, ctx->rdx, ctx->r10, ctx->r8, ctx->r9) : -ENOSYS;
-	/* A fork goes on here as another thread. */
-	t = current;
-	/* rt_sigreturn and exec replace the whole context, rax and all. */
-	if (likely(t->orig_rax != ~0ull))
-		ctx->rax = ret;
-	if (unlikely(watched) && tracing())
+	if (tracing())
 		trace_leave(t, ret);
-	if (unlikely((READ_ONCE(t->hooks) & (HOOK_CALLS | HOOK_EMULATE)) == HOOK_CALLS)) {
+	if ((READ_ONCE(t->hooks) & (HOOK_CALLS | HOOK_EMULATE)) == HOOK_CALLS) {
 		ptrace_call_ends(t, ctx);
 		ret = ctx->rax;
 	}
 	if (is_restart(ret) && t->orig_rax != ~0ull)
 		signal_deliver(ctx);
 	t->orig_rax = ~0ull;
+}
+
+void syscall_dispatch_watched(struct thread *t, struct bz_context *ctx)
+{
+	long ret = -ENOSYS;
+	bool made;
+	u64 nr;
+
+	made = watch_enter(t, ctx, &ret);
+	nr = min(ctx->rax, (u64)SYSCALL_MAX); /* a tracer may have put another in its place */
+	if (t->orig_rax != ~0ull)
+		t->orig_rax = nr;
+	if (made)
+		ret = syscall_functions[nr](ctx->rdi, ctx->rsi, ctx->rdx, ctx->r10, ctx->r8, ctx->r9);
+	t = current;
+	if (t->orig_rax != ~0ull)
+		ctx->rax = ret;
+	syscall_left(ctx, ret);
 }
 
 void syscall_stats_trapped(void)

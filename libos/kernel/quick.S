@@ -1,7 +1,8 @@
 /*
  * Calls that read a word and change nothing, made without a stack (bz_upcalls.quick_begin).  In: as at bz_abi.syscall_entry.
  * Flags and memory are not written, so comparisons are subtractions by lea; a signal before quick_commit finds the call not
- * made yet, one behind it the call made.  Few of them, for each costs all other calls an instruction or two.
+ * made yet, one behind it the call made.  Few of them, for each costs all other calls an instruction or two.  sched_yield is the
+ * host's (bz_abi.direct_entry).
  */
 #include "libos/kernel/offsets.h"
 
@@ -15,8 +16,12 @@ quick_begin:
 	jrcxz 1f
 	lea -186(%rax), %rcx		/* gettid */
 	jrcxz 2f
+	lea -24(%rax), %rcx		/* sched_yield */
+	jrcxz 3f
 	mov %r11, %rcx
 	jmp *quick_slow(%rip)
+3:	mov %r11, %rcx
+	jmp *quick_direct(%rip)
 2:	mov %gs:TCB_LIBOS, %rcx
 	mov THREAD_TID(%rcx), %ecx
 	jmp 9f
