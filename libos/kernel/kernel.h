@@ -54,6 +54,8 @@ void kfree(void *p);		/* NULL is fine */
  * Large runs are sparse: a page costs memory when it is first touched. */
 void *pages_alloc(unsigned int order);
 void *pages_alloc_zero(unsigned int order);
+/* At `at` if that is free, or else anywhere; without `at`, where 2^room pages are free. */
+void *pages_alloc_zero_near(unsigned int order, const void *at, unsigned int room);
 /* Of an allocated block: the host had no pages for it when it was handed out, so that each costs a fault when touched. */
 bool pages_came_untouched(const void *block);
 void pages_free(void *p, unsigned int order);

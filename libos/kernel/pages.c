@@ -121,6 +121,18 @@ static u32 wilderness_take(unsigned int order)
 	return start;
 }
 
+/* The part of the free block `index` of order `o` that begins at `from`, of the given order; the rest stays free. */
+static u32 split(u32 index, unsigned int o, u32 from, unsigned int order, bool zero)
+{
+	while (o > order) {
+		u32 upper = index + (1u << --o);
+
+		free_push(from < upper ? upper : index, o, zero);
+		index = from < upper ? index : upper;
+	}
+	return index;
+}
+
 static u32 take_block(unsigned int order, bool *zero)
 {
 	unsigned int o = order;
@@ -141,21 +153,51 @@ static u32 take_block(unsigned int order, bool *zero)
 		free_unlink(index);
 		*zero = pages[index].zero;
 	}
-	while (o > order) {
-		o--;
-		free_push(index + (1u << o), o, *zero);
-	}
-	return index;
+	return split(index, o, index, order, *zero);
 }
 
-static void *alloc_block(unsigned int order, bool *zero)
+/* The block at `index`, if it is free. */
+static u32 take_block_at(u32 index, unsigned int order, bool *zero)
 {
-	u32 index;
+	if (index & ((1u << order) - 1))
+		return NIL;
+	if (index >= wilderness) {
+		*zero = true;
+		return index == ROUND_UP(wilderness, 1u << order) ? wilderness_take(order) : NIL;
+	}
+	for (unsigned int o = order; o <= MAX_ORDER; o++) {
+		u32 head = index & ~((1u << o) - 1);
+
+		if (pages[head].state != PAGE_FREE || pages[head].order != o)
+			continue;
+		free_unlink(head);
+		*zero = pages[head].zero;
+		return split(head, o, index, order, *zero);
+	}
+	return NIL;
+}
+
+/* The first of 2^room free pages, while there is plenty of them: who begins a file there may go on behind it. */
+static u32 take_block_before_room(unsigned int order, unsigned int room, bool *zero)
+{
+	u32 index = wilderness < page_limit / 2 ? take_block(room, zero) : NIL;
+
+	return index == NIL ? NIL : split(index, room, index, order, *zero);
+}
+
+static void *alloc_block(unsigned int order, const void *at, unsigned int room, bool *zero)
+{
+	u32 index = NIL;
 
 	if (order > MAX_ORDER)
 		return NULL;
 	mutex_lock(&pages_lock);
-	index = take_block(order, zero);
+	if (at)
+		index = take_block_at(page_index(at), order, zero);
+	else if (room > order)
+		index = take_block_before_room(order, room, zero);
+	if (index == NIL)
+		index = take_block(order, zero);
 	if (index != NIL) {
 		pages[index].state = PAGE_USED;
 		pages[index].order = order;
@@ -171,13 +213,18 @@ void *pages_alloc(unsigned int order)
 {
 	bool zero;
 
-	return alloc_block(order, &zero);
+	return alloc_block(order, NULL, 0, &zero);
 }
 
 void *pages_alloc_zero(unsigned int order)
 {
+	return pages_alloc_zero_near(order, NULL, 0);
+}
+
+void *pages_alloc_zero_near(unsigned int order, const void *at, unsigned int room)
+{
 	bool zero = false;
-	void *p = alloc_block(order, &zero);
+	void *p = alloc_block(order, at, room, &zero);
 
 	if (p && !zero) {
 		if (order >= PUNCH_ORDER)

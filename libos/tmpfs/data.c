@@ -12,6 +12,9 @@
 #define CHUNK_PAGES (1u << CHUNK_ORDER)
 #define CHUNKS_MAX (4u << 20)		/* data of a sparse file lies below 16 TiB */
 #define SIZE_LIMIT 0x7fffffffffffffffull
+#define ROOM_FROM 16			/* pages */
+#define ROOM_MORE 2			/* orders */
+#define ROOM_MAX 8			/* 1 MiB */
 #define INLINE_ORDER 6			/* up to 64 pages a chunk's bits fit in a word */
 
 #define SEAL_GROW 4
@@ -63,8 +66,22 @@ static int table_grow(struct tmpfs_node *n, u64 need)
 	return 0;
 }
 
-/* file.lock held: the chunk, with its memory, or null (*err says why). */
-static struct tmpfs_chunk *chunk_make(struct tmpfs_node *n, u64 k, int *err)
+/*
+ * Memory for a chunk: behind the one before it where that is free, since what lies in one piece is mapped by one call and has
+ * fewer faults.  A file that begins with much at once begins where four times as much would fit: its writer will go on.
+ */
+static void *chunk_memory(struct tmpfs_node *n, u64 k, u64 want)
+{
+	u32 order = chunk_order(k), room = 0;
+	const char *before = k ? n->file.chunk[k - 1].mem : NULL;
+
+	if (!k && want >= ROOM_FROM)
+		room = min(64 - __builtin_clzll(want - 1) + ROOM_MORE, ROOM_MAX);
+	return pages_alloc_zero_near(order, before ? before + (PAGE_SIZE << chunk_order(k - 1)) : NULL, room);
+}
+
+/* file.lock held: the chunk, with its memory, or null (*err says why).  want: pages that are asked for in all. */
+static struct tmpfs_chunk *chunk_make(struct tmpfs_node *n, u64 k, u64 want, int *err)
 {
 	u32 order = chunk_order(k);
 	struct tmpfs_chunk *c;
@@ -81,7 +98,7 @@ static struct tmpfs_chunk *chunk_make(struct tmpfs_node *n, u64 k, int *err)
 		if (!c->words)
 			return NULL;
 	}
-	c->mem = pages_alloc_zero(order);
+	c->mem = chunk_memory(n, k, want);
 	if (!c->mem) {
 		if (order > INLINE_ORDER)
 			kfree(c->words);
@@ -165,14 +182,14 @@ static char *run_at(struct inode *inode, u64 pos, u64 *len, bool make, bool *fre
 {
 	struct tmpfs_node *n = tmpfs_node(inode);
 	u64 page = pos >> PAGE_SHIFT, k = chunk_of(page), first = chunk_start(k);
-	u64 end = (first + (1ull << chunk_order(k))) << PAGE_SHIFT, in = pos & (PAGE_SIZE - 1);
+	u64 end = (first + (1ull << chunk_order(k))) << PAGE_SHIFT, in = pos & (PAGE_SIZE - 1), want = *len >> PAGE_SHIFT;
 	struct tmpfs_chunk *c;
 	char *mem = NULL;
 
 	*err = 0;
 	mutex_lock(&n->file.lock);
 	*len = min(*len, end - pos);
-	c = make ? chunk_make(n, k, err) : chunk_find(n, k);
+	c = make ? chunk_make(n, k, want, err) : chunk_find(n, k);
 	if (c && make) {
 		*fresh = pages_came_untouched(c->mem) && all_unmarked(c, k, page, (pos + *len - 1) >> PAGE_SHIFT);
 		*err = mark(inode, c, k, page, (pos + *len - 1) >> PAGE_SHIFT);
@@ -486,14 +503,14 @@ static i64 file_llseek(struct file *f, i64 off, int whence)
 static char *map_run(struct inode *inode, u64 off, u64 *len, bool data, int *err)
 {
 	struct tmpfs_node *n = tmpfs_node(inode);
-	u64 page = off >> PAGE_SHIFT, k = chunk_of(page), first = chunk_start(k);
+	u64 page = off >> PAGE_SHIFT, k = chunk_of(page), first = chunk_start(k), want = *len >> PAGE_SHIFT;
 	struct tmpfs_chunk *c;
 	char *mem = NULL;
 
 	mutex_lock(&n->file.lock);
 	n->file.mapped = true;
 	*len = min(*len, ((first + (1ull << chunk_order(k))) << PAGE_SHIFT) - off);
-	c = chunk_make(n, k, err);
+	c = chunk_make(n, k, want, err);
 	if (c && data)
 		*err = mark(inode, c, k, page, page + (*len >> PAGE_SHIFT) - 1);
 	if (c && !*err)
