@@ -14,7 +14,6 @@
 
 #include "batches.h"
 
-#define WRITTEN (16 << 20)
 
 extern char **environ;
 static char *self;
@@ -70,6 +69,20 @@ static void spawn(void)
 	reap(pid);
 }
 
+/* In small pages, as what malloc gives piece by piece is. */
+static void fork_with(const char *name, size_t mib, int count, int batches)
+{
+	char *memory = mmap(NULL, mib << 20, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+
+	if (memory == MAP_FAILED || madvise(memory, mib << 20, MADV_NOHUGEPAGE)) {
+		perror("forks: memory");
+		exit(1);
+	}
+	memset(memory, 1, mib << 20);
+	report_batches(name, fork_exit, count, 2 * count, batches);
+	munmap(memory, mib << 20);
+}
+
 int main(int argc, char **argv)
 {
 	if (argc > 1)
@@ -80,11 +93,9 @@ int main(int argc, char **argv)
 	report_batches("fork_exec_exit", fork_exec, 5, 10, BATCHES);
 	report_batches("posix_spawn_exit", spawn, 5, 10, BATCHES);
 
-	char *memory = mmap(NULL, WRITTEN, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-
-	if (memory == MAP_FAILED || madvise(memory, WRITTEN, MADV_NOHUGEPAGE))
-		return 1;
-	memset(memory, 1, WRITTEN);
-	report_batches("fork_exit_16_mib_written", fork_exit, 5, 10, BATCHES);
+	fork_with("fork_exit_1_mib_written", 1, 10, BATCHES);
+	fork_with("fork_exit_16_mib_written", 16, 5, BATCHES);
+	fork_with("fork_exit_64_mib_written", 64, 2, BATCHES);
+	fork_with("fork_exit_512_mib_written", 512, 1, 7);
 	return 0;
 }

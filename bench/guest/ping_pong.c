@@ -1,5 +1,5 @@
 /*
- * Nanoseconds of a round trip of one byte (or one semaphore) between two processes, the same program runs
+ * Nanoseconds of a round trip of one byte (or one semaphore, or one signal) between two processes, the same program runs
  * natively and in a sandbox.
  */
 #define _GNU_SOURCE
@@ -11,6 +11,7 @@
 #include <sys/ipc.h>
 #include <sys/msg.h>
 #include <sys/sem.h>
+#include <sys/socket.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
@@ -24,8 +25,9 @@ struct text {
 	char byte;
 };
 
-static int pipes[2][2], sems, queue;
+static int pipes[2][2], sockets[2], sems, queue;
 static mqd_t mq[2];
+static pid_t side_pid[2];
 
 static void pipe_turn(int side)
 {
@@ -34,6 +36,30 @@ static void pipe_turn(int side)
 	if (side == 0 && (write(pipes[0][1], &c, 1) != 1 || read(pipes[1][0], &c, 1) != 1))
 		abort();
 	if (side == 1 && (read(pipes[0][0], &c, 1) != 1 || write(pipes[1][1], &c, 1) != 1))
+		abort();
+}
+
+static void unix_turn(int side)
+{
+	char c = 0;
+
+	if (side == 0 && (write(sockets[0], &c, 1) != 1 || read(sockets[0], &c, 1) != 1))
+		abort();
+	if (side == 1 && (read(sockets[1], &c, 1) != 1 || write(sockets[1], &c, 1) != 1))
+		abort();
+}
+
+/* SIGUSR1 is blocked; each sends it to the other and waits for its own. */
+static void signal_turn(int side)
+{
+	sigset_t set;
+	int got;
+
+	sigemptyset(&set);
+	sigaddset(&set, SIGUSR1);
+	if (side == 0 && (kill(side_pid[1], SIGUSR1) || sigwait(&set, &got)))
+		abort();
+	if (side == 1 && (sigwait(&set, &got) || kill(side_pid[0], SIGUSR1)))
 		abort();
 }
 
@@ -81,8 +107,10 @@ static void one_turn(void)
 
 static void measure(const char *name, void (*turn)(int side))
 {
-	pid_t other = fork();
+	pid_t other;
 
+	side_pid[0] = getpid();
+	other = side_pid[1] = fork();
 	if (other == 0)
 		for (;;)
 			turn(1);
@@ -103,15 +131,22 @@ static mqd_t make_mq(const char *name)
 
 int main(void)
 {
+	sigset_t set;
+
+	sigemptyset(&set);
+	sigaddset(&set, SIGUSR1);
+	sigprocmask(SIG_BLOCK, &set, NULL);
 	sems = semget(IPC_PRIVATE, 2, 0600);
 	queue = msgget(IPC_PRIVATE, 0600);
 	mq[0] = make_mq("/bartizan-ping");
 	mq[1] = make_mq("/bartizan-pong");
-	if (pipe(pipes[0]) || pipe(pipes[1]) || sems < 0 || queue < 0 || mq[0] < 0 || mq[1] < 0) {
+	if (pipe(pipes[0]) || pipe(pipes[1]) || socketpair(AF_UNIX, SOCK_STREAM, 0, sockets) || sems < 0 || queue < 0 || mq[0] < 0 || mq[1] < 0) {
 		perror("ping_pong");
 		return 1;
 	}
 	measure("pipe_ping_pong", pipe_turn);
+	measure("AF_UNIX_ping_pong", unix_turn);
+	measure("signal_ping_pong", signal_turn);
 	measure("semop_ping_pong", sem_turn);
 	measure("msgsnd_ping_pong", msg_turn);
 	measure("mq_ping_pong", mq_turn);

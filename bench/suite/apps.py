@@ -82,6 +82,11 @@ def openssl_rates(text):
     return "\n".join(f"{f[2].replace('-', '_')} {16384e9 / float(f[3]):.1f}" for f in fields if f[0] == "+F")
 
 
+def hackbench_time(name):
+    """`hackbench` prints `Time: SECONDS`, after what it does."""
+    return lambda text: re.sub(r"^Time: *([0-9.]+)$", lambda m: f"{name} {float(m[1]) * 1e9:.0f}", text, flags=re.M)
+
+
 def without_seconds(text):
     """speedtest1 prints how long each test took."""
     return re.sub(r"\.+ +[0-9.]+s$", "", text, flags=re.M)
@@ -129,12 +134,17 @@ APPS = [
         copies("git.sh")),
     App("make -j2", PROCESSES, ["sh", "{in}/make.sh", "{out}"], [*COMPILERS, *LINKING, *COREUTILS, *TOOLCHAIN, "/bin/sh"],
         copies("make.sh")),
+    # Two groups of 20 processes that write to each of 20 others.
+    App("hackbench, pipes", PROCESSES, ["hackbench", "-P", "-p", "-g", "2", "-l", "100"], ["/usr/bin/hackbench"], reports=True,
+        parse=hackbench_time("pipes")),
+    App("hackbench, sockets", PROCESSES, ["hackbench", "-P", "-g", "2", "-l", "100"], ["/usr/bin/hackbench"], reports=True,
+        parse=hackbench_time("sockets")),
     App("redis", PROCESSES, ["sh", "{in}/redis.sh", "{out}"], None, copies("redis.sh"), reports=True, rounds=5),
     App("PostgreSQL", PROCESSES, ["sh", "{in}/postgres.sh", "{out}", f"{POSTGRES}/bin"], None, copies("postgres.sh"), reports=True,
         rounds=3, user=65534),
 ]
 
-NEEDS = {"openssl": "openssl", "node": "node", "java": "java", "redis": "redis-server", "PostgreSQL": f"{POSTGRES}/bin/postgres",
+NEEDS = {"openssl": "openssl", "node": "node", "java": "java", "redis": "redis-server", "PostgreSQL": f"{POSTGRES}/bin/postgres", "hackbench,": "hackbench",
          "git": "git", "make": "make", "cc1": f"{GCC}/cc1", "cc1plus": f"{GCC}/cc1plus", "zstd": "zstd", "python": "python3"}
 
 

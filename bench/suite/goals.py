@@ -6,6 +6,11 @@ PRIMITIVES_HALF = {"pread 4k": "read of 4 KiB from an image file", "stat": "stat
 # The goal for primitives as a whole leaves these out: fork-like ones, and the delivery of a fault to a handler.
 APART = {"fault handler", "thread create join"}
 MOST_PRIMITIVE = 1.2
+FORKS = ("fork exit", "fork exit 1 mib written", "fork exit 64 mib written", "fork exit 512 mib written")
+MOST_FORK = 1.5
+# Two ends in the arena: faster than natively where they share a processor, no slower where they do not.
+IN_ARENA = ("pipe ping pong", "AF UNIX ping pong", "semop ping pong", "msgsnd ping pong", "mq ping pong")
+MOST_TIME = 1.11      # 0.9 of native throughput
 
 
 def find(result, part, name):
@@ -83,5 +88,39 @@ def applications(result):
     return made
 
 
+def worst(rows, place):
+    ratios = [(r["ratios"][place]["median"], r["name"]) for r in rows if place in r["ratios"]]
+    return max(ratios) if ratios else None
+
+
+def all_at_most(name, rows, place, bound):
+    """One line for several rows: the worst of them."""
+    found = worst(rows, place)
+    if not found:
+        return []
+    above = [r["name"] for r in rows if r["ratios"][place]["median"] > bound]
+    return [{"name": name, "bound": f"≤ {bound}", "measured": f"{found[0]:.2f} ({found[1]})" + (f"; {len(above)} of {len(rows)} above" if above else ""),
+             "met": not above}]
+
+
+def processes(result):
+    rows = {r["name"]: r for r in result.get("processes", [])}
+    made = []
+    for place, title in (("host", "program"), ("image", "image")):
+        made += all_at_most(f"fork, exit and wait with 0, 1, 64 and 512 MiB written, {title}", [rows[n] for n in FORKS if n in rows], place, MOST_FORK)
+    for suffix, title in (("one processor", "on one processor"), ("a processor each", "on a processor each")):
+        made += all_at_most(f"ping-pong in the arena, {title}", [rows[f"{n}, {suffix}"] for n in IN_ARENA if f"{n}, {suffix}" in rows], "host", 1.0)
+    for suffix in ("one processor", "all processors"):
+        made += all_at_most(f"context switch among 2, 8 and 32, {suffix}",
+                            [r for n, r in rows.items() if n.startswith("context switch") and n.endswith(suffix)], "host", 1.0)
+    for name in ("hackbench, pipes", "hackbench, sockets"):
+        made += at_most(name, find(result, "applications", name), "host", 1.0)
+    pgbench = [r for r in result.get("applications", []) if r["name"].startswith("PostgreSQL: ")]
+    made += all_at_most("pgbench with 1, 8 and 32 clients: time of a transaction (0.9 of native throughput)", pgbench, "host", MOST_TIME)
+    for place, title in (("host", "program"), ("image", "image")):
+        made += at_most(f"make -j2: time (0.9 of native throughput), {title}", find(result, "applications", "make -j2"), place, MOST_TIME)
+    return made
+
+
 def check(result):
-    return start(result) + memory(result) + primitives(result) + applications(result)
+    return start(result) + memory(result) + primitives(result) + processes(result) + applications(result)

@@ -114,9 +114,11 @@ def tables(result):
         made.append(("memory", "Idle memory of an instance", memory_columns(result["memory"])))
     if "processes" in result:
         one = [r for r in result["processes"] if "image" in r["places"]]
-        two = [r for r in result["processes"] if "image" not in r["places"]]
+        two = [r for r in result["processes"] if "ping pong" in r["name"]]
+        rings = [r for r in result["processes"] if "context switch" in r["name"]]
         made.append(("processes", "Making processes", timing_columns(one, three)))
         made.append(("wakeups", "Two processes that wake each other", timing_columns(two, ("native", "host"))))
+        made.append(("rings", "Context switches in rings of processes", timing_columns(rings, ("native", "host"))))
     if "network" in result:
         made.append(("network", "Servers with clients outside", timing_columns(result["network"], ("native", "host"))))
         made.append(("network-calls", "Host system calls a request", (["", "native", "host"], [

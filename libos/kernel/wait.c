@@ -82,6 +82,8 @@ bool thread_wake(struct thread *t)
 {
 	__atomic_add_fetch(&t->wake_word, 1, __ATOMIC_SEQ_CST);
 	switch (__atomic_load_n(&t->sleep_kind, __ATOMIC_SEQ_CST)) {
+	case SLEEP_SOON: /* it looks at the word once more, and the host does */
+		return true;
 	case SLEEP_FUTEX:
 		host->wake(&t->wake_word, 1, ~0u, BZ_WAIT_SHARED);
 		return true;
@@ -105,9 +107,12 @@ int thread_sleep(u32 seq, i64 deadline)
 	if (signal_is_pending())
 		return -EINTR;
 	/* Who is to wake this thread may wait for this very processor: if it comes now, neither sleep nor wake costs a call. */
+	__atomic_store_n(&t->sleep_kind, SLEEP_SOON, __ATOMIC_SEQ_CST);
 	host->thread_yield();
-	if (thread_wake_seq() != seq)
+	if (thread_wake_seq() != seq) {
+		__atomic_store_n(&t->sleep_kind, SLEEP_NONE, __ATOMIC_SEQ_CST);
 		return 0;
+	}
 	WRITE_ONCE(current_tcb()->interrupted, 0);
 	__atomic_store_n(&t->sleep_kind, SLEEP_FUTEX, __ATOMIC_SEQ_CST);
 	if (signal_is_pending())

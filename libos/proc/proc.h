@@ -50,7 +50,7 @@ struct rlimit_pair {
 };
 
 enum thread_state { THREAD_RUNNING, THREAD_SLEEPING, THREAD_STOPPED, THREAD_TRACED, THREAD_DEAD };
-enum sleep_kind { SLEEP_NONE, SLEEP_FUTEX, SLEEP_HOST };
+enum sleep_kind { SLEEP_NONE, SLEEP_SOON, SLEEP_FUTEX, SLEEP_HOST };
 
 struct thread {
 	ref_t refs;
