@@ -129,6 +129,9 @@ void epoll_file_released(struct file *f)
 		struct epoll *ep = it->ep;
 
 		mutex_lock(&ep->lock);
+		/* Who is closed leaves the host's set by that: a call less for each connection. */
+		if (f->owns_stream)
+			it->in_set = false;
 		item_free(it);
 		mutex_unlock(&ep->lock);
 	}

@@ -31,10 +31,20 @@ void inet_put(struct inet_sock *i)
 	kfree(i);
 }
 
+/* inet_lock held.  A listener's is the monitor's too, as are those of UDP ports; a close that lingers is not at once. */
+void inet_note_stream(struct inet_sock *i)
+{
+	const u32 *linger = i->socket.linger;
+
+	if (i->file && inet_is_tcp(i))
+		WRITE_ONCE(i->file->owns_stream, ((struct tcp_sock *)i)->stream >= 0 && i->state != TCP_LISTEN && !(linger[0] && linger[1]));
+}
+
 void inet_attach(struct socket *s, struct file *f)
 {
 	mutex_lock(&inet_lock);
 	inet_of(s)->file = f;
+	inet_note_stream(inet_of(s));
 	mutex_unlock(&inet_lock);
 }
 

@@ -81,6 +81,7 @@ static inline u32 swap32(u32 v)
 /* --- inet.c --- */
 void inet_put(struct inet_sock *i);
 void inet_init_sock(struct inet_sock *i, const struct socket_ops *ops, u16 family, u32 type, int protocol);
+void inet_note_stream(struct inet_sock *i); /* file->owns_stream; inet_lock held */
 void inet_attach(struct socket *s, struct file *f);
 int inet_bind(struct socket *s, const struct socket_name *name);
 int inet_getname(struct socket *s, struct socket_name *name, bool peer);

@@ -161,6 +161,9 @@ void inet_option_changed(struct socket *s, int name)
 		break;
 	case SO_LINGER:
 		linger_to_host(s, stream);
+		mutex_lock(&inet_lock);
+		inet_note_stream(inet_of(s));
+		mutex_unlock(&inet_lock);
 		break;
 	}
 }
@@ -182,7 +185,7 @@ void inet_options_to_host(struct inet_sock *i, bz_stream stream)
 	if (s->rcvlowat > 1)
 		inet_option_changed(s, SO_RCVLOWAT);
 	if (s->linger[0])
-		inet_option_changed(s, SO_LINGER);
+		linger_to_host(s, stream);
 }
 
 /* --- setting --- */

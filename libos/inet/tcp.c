@@ -365,6 +365,7 @@ static void close_stream(struct tcp_sock *t, bool listening)
 	} else if (t->stream >= 0) {
 		host->stream_close(t->stream, 0);
 		t->stream = -1;
+		inet_note_stream(&t->inet);
 	}
 }
 
@@ -555,6 +556,7 @@ static int begin_outside(struct tcp_sock *t, const struct inet_addr *to)
 	t->stream = stream;
 	inet_options_to_host(&t->inet, stream);
 	WRITE_ONCE(t->inet.state, TCP_SYN_SENT);
+	inet_note_stream(&t->inet);
 	return 0;
 }
 

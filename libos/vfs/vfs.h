@@ -257,6 +257,7 @@ struct file {
 	struct list epoll_items; /* epoll/: items that watch this file; file->lock */
 	bool writer;		/* counted in inode->writers: the file cannot be executed meanwhile */
 	bool reader;		/* counted in inode->readers */
+	bool owns_stream;	/* closing it closes the host's stream that it waits for, at once and for all */
 };
 
 #define FMODE_CAN_READ(f) (((f)->flags & O_ACCMODE) != O_WRONLY && !((f)->flags & O_PATH))
