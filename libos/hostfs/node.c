@@ -12,7 +12,7 @@
 #define HOSTFS_MAGIC 0x01021997		/* as 9p tells: files of another machine */
 
 struct mutex hostfs_lock = MUTEX_INIT(RANK_OBJECT);
-static struct list table[BUCKETS];
+static struct list table[BUCKETS] LATE;
 static bool table_ready;
 static struct identity_watch watch;
 

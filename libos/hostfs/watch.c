@@ -25,7 +25,7 @@ struct hwatch {
 
 static struct mutex watch_lock = MUTEX_INIT(RANK_WATCH);   /* beginning and ending watches; held over requests */
 static struct mutex collect_lock = MUTEX_INIT(RANK_WATCH);
-static struct list table[BUCKETS];
+static struct list table[BUCKETS] LATE;
 static u32 watch_count;		/* in the table; hostfs_lock */
 static bz_stream changes = -1;	/* watch_lock */
 static bool refused;		/* there is no stream of changes to be had */

@@ -37,7 +37,7 @@ struct udp_outside {
 };
 
 static struct mutex published_guard = MUTEX_INIT(RANK_OBJECT);
-static u32 turns[PUBLISHED][MONITORS_PEERS];
+static u32 turns[PUBLISHED][MONITORS_PEERS] LATE;
 
 /* inet_lock held, or nobody else knows the socket. */
 static struct udp_outside *make(struct udp_sock *u)

@@ -16,7 +16,7 @@ struct table {
 	bool ready;
 };
 
-static struct table tcp_table, udp_table, udplite_table;
+static struct table tcp_table LATE, udp_table LATE, udplite_table LATE;
 
 /* ip-sysctl.rst: the first port that anybody may have.  0, as in Docker's containers: what reaches a guest its grants say, and a
  * server that an ordinary user starts keeps his uid. */

@@ -14,7 +14,7 @@
 #define MAX_ORDER 28
 #define PUNCH_ORDER 4
 #define REFILL_ORDER 5	/* what is taken from the wilderness for small requests */
-#define FIRST_PAGES 16	/* of the first block, which the start fills with slabs */
+#define FIRST_PAGES 8	/* of the first block, which the start fills with slabs */
 #define NIL 0xffffffffu
 
 static struct page *pages;
@@ -38,16 +38,11 @@ struct page *page_of(const void *p)
 	return &pages[page_index(p)];
 }
 
-/*
- * What every start writes to is made present by two calls: a fault a page took a tenth of a start.  The data in front of
- * the page table, and where the first slabs will be.
- */
-static void touch_first(u64 first)
+/* Where the first slabs will be is made present by one call. */
+static void touch_first(void)
 {
-	u64 data = BZ_ARENA_BASE + BZ_ARENA_HOST;
 	u64 slabs = (u64)page_address(ROUND_UP(wilderness, 1u << REFILL_ORDER));
 
-	host->mem_advise(data, PAGE_ALIGN(first) - data, BZ_ADV_POPULATE_WRITE);
 	host->mem_advise(slabs, FIRST_PAGES * PAGE_SIZE, BZ_ADV_POPULATE_WRITE);
 }
 
@@ -65,7 +60,7 @@ void pages_init(u64 first)
 		panic("the memory limit is too small: %lu bytes of arena",
 		      (unsigned long)boot->arena_size);
 	used_pages = peak_pages = 0;
-	touch_first(first);
+	touch_first();
 }
 
 static void free_push(u32 index, unsigned int order, bool zero)

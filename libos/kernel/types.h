@@ -93,6 +93,16 @@ static inline void list_del(struct list *n)
 	list_init(n);
 }
 
+/* One list of a table that is all zero at first: made when it is first looked at, under the table's lock. */
+static inline struct list *list_of_table(struct list *l)
+{
+	if (!l->next)
+		list_init(l);
+	return l;
+}
+/* A table that most programs never touch: apart from the data that every start writes to (libos.lds). */
+#define LATE __attribute__((section(".bss.late")))
+
 #define list_entry(ptr, type, member) container_of(ptr, type, member)
 #define list_first(head, type, member) list_entry((head)->next, type, member)
 #define list_for_each(pos, head, member)                                                                     \

@@ -39,7 +39,7 @@ void onode_sync(struct inode *inode)
 
 static struct list *bucket(struct overlay *o, u64 ino)
 {
-	return &o->table[(ino ^ ino >> 10) & (OVERLAY_BUCKETS - 1)];
+	return list_of_table(&o->table[(ino ^ ino >> 10) & (OVERLAY_BUCKETS - 1)]);
 }
 
 /* The image's reader makes a new inode at each lookup; others keep one a file. */
@@ -227,7 +227,7 @@ static void name_owners(struct identity_watch *w)
 	top->gid = identity_gid(top->gid);
 	mutex_lock(&o->lock);
 	for (u32 i = 0; i < OVERLAY_BUCKETS; i++)
-		list_for_each(n, &o->table[i], hash) {
+		list_for_each(n, list_of_table(&o->table[i]), hash) {
 			n->inode->uid = identity_uid(n->inode->uid);
 			n->inode->gid = identity_gid(n->inode->gid);
 		}
@@ -250,8 +250,6 @@ struct super *overlay_create(struct super *lower, struct super *upper)
 	o->changes = lower->root->ops->revalidate || upper->root->ops->revalidate;
 	mutex_init(&o->copy_lock, RANK_OBJECT);
 	mutex_init(&o->lock, RANK_DCACHE);
-	for (u32 i = 0; i < OVERLAY_BUCKETS; i++)
-		list_init(&o->table[i]);
 	/* New files' numbers stay clear of the lower layer's, which copied-up files keep. */
 	if (!o->on_disk)
 		upper->next_ino = max(upper->next_ino, 1ull << 32);

@@ -27,20 +27,16 @@ static i32 given_pid;
 static bool pid_wrapped;
 static u32 thread_total;
 
-static void tables_init(void)
+static struct list *bucket(struct list *hash, i32 number)
 {
-	for (int i = 0; i < HASH_SIZE; i++) {
-		list_init(&thread_hash[i]);
-		list_init(&process_hash[i]);
-	}
+	return list_of_table(&hash[(u32)number % HASH_SIZE]);
 }
-INITCALL(INIT_CORE, tables_init);
 
 static struct thread *thread_lookup(i32 tid)
 {
 	struct thread *t;
 
-	list_for_each(t, &thread_hash[(u32)tid % HASH_SIZE], hash)
+	list_for_each(t, bucket(thread_hash, tid), hash)
 		if (t->tid == tid)
 			return t;
 	return NULL;
@@ -50,7 +46,7 @@ struct process *process_lookup(i32 pid)
 {
 	struct process *p;
 
-	list_for_each(p, &process_hash[(u32)pid % HASH_SIZE], pid_hash)
+	list_for_each(p, bucket(process_hash, pid), pid_hash)
 		if (p->pid == pid)
 			return p;
 	return NULL;
@@ -183,7 +179,7 @@ struct thread *thread_create_struct(struct process *p)
 	mutex_lock(&tasklist_lock);
 	t->tid = threads_full() ? -EAGAIN : pid_next();
 	if (t->tid > 0) {
-		list_add(&t->hash, &thread_hash[(u32)t->tid % HASH_SIZE]);
+		list_add(&t->hash, bucket(thread_hash, t->tid));
 		thread_total++;
 	}
 	mutex_unlock(&tasklist_lock);
@@ -210,7 +206,7 @@ void thread_become_leader(struct thread *t)
 	if (t->tid != t->process->pid) {
 		list_del(&t->hash);
 		t->tid = t->process->pid;
-		list_add(&t->hash, &thread_hash[(u32)t->tid % HASH_SIZE]);
+		list_add(&t->hash, bucket(thread_hash, t->tid));
 	}
 	ptrace_leader_gone(t);
 	mutex_unlock(&tasklist_lock);
@@ -273,7 +269,7 @@ bool process_publish(struct process *p, struct thread *t, struct process *parent
 		p->pgrp = p->session = p->pid;
 	}
 	list_add_tail(&p->hash, &all_processes);
-	list_add(&p->pid_hash, &process_hash[(u32)p->pid % HASH_SIZE]);
+	list_add(&p->pid_hash, bucket(process_hash, p->pid));
 	list_add_tail(&t->node, &p->threads);
 	p->thread_count = 1;
 	mutex_unlock(&tasklist_lock);

@@ -116,19 +116,12 @@ void posix_timer_delivered(struct posix_timer *pt, struct siginfo_kernel *info)
 
 /* All timers of the sandbox by process and number, protected by hash_lock, which comes behind process->lock. */
 #define HASH_SIZE 1024
-static struct list timer_hash[HASH_SIZE];
+static struct list timer_hash[HASH_SIZE] LATE;
 static struct mutex hash_lock = MUTEX_INIT(RANK_WAITQ);
-
-static void hash_init(void)
-{
-	for (u32 i = 0; i < HASH_SIZE; i++)
-		list_init(&timer_hash[i]);
-}
-INITCALL(INIT_CORE, hash_init);
 
 static struct list *bucket(struct process *p, i32 id)
 {
-	return &timer_hash[((u64)p / sizeof(*p) + (u32)id) % HASH_SIZE];
+	return list_of_table(&timer_hash[((u64)p / sizeof(*p) + (u32)id) % HASH_SIZE]);
 }
 
 /* process->lock held. */

@@ -13,12 +13,6 @@ static struct list lru = LIST_INIT(lru);
 static u32 unused;
 static struct mutex dcache_lock = MUTEX_INIT(RANK_DCACHE);
 
-void dcache_init(void)
-{
-	for (u32 i = 0; i < BUCKETS; i++)
-		list_init(&buckets[i]);
-}
-
 static u64 load(const char *s, u32 n)
 {
 	u64 v = 0;
@@ -44,7 +38,7 @@ static u32 name_hash(const struct dentry *parent, const char *name, u32 len)
 
 static struct list *bucket(u32 hash)
 {
-	return &buckets[hash & (BUCKETS - 1)];
+	return list_of_table(&buckets[hash & (BUCKETS - 1)]);
 }
 
 struct dentry *dentry_get(struct dentry *d)

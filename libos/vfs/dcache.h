@@ -4,7 +4,6 @@
 
 #include "libos/vfs/vfs.h"
 
-void dcache_init(void);
 /* Takes the inode reference (inode may be null: a negative dentry); on no list yet. */
 struct dentry *dentry_alloc(struct dentry *parent, const char *name, u32 len, struct inode *inode);
 struct dentry *dcache_find(struct dentry *parent, const char *name, u32 len);	/* referenced, or null */

@@ -23,7 +23,7 @@ struct user_handle {
 	u64 number;
 };
 
-static struct { struct path path; u64 number; } handles[HANDLES];
+static struct { struct path path; u64 number; } handles[HANDLES] LATE;
 static u64 next_number = 1;
 static struct mutex handles_lock = MUTEX_INIT(RANK_OBJECT);
 

@@ -294,7 +294,6 @@ static void mount_all(void)
 	const struct bz_mount *mounts = (const void *)((const char *)boot + boot->mounts);
 	struct super *root, *tmp;
 
-	dcache_init();
 	root = make_root(mounts);
 	if (!root || IS_ERR(root))
 		panic("no root file system");
