@@ -33,7 +33,6 @@ struct parsed {
 
 int server_init(struct server *server, uint32_t handle_max)
 {
-	memset(server, 0, sizeof(*server));
 	server->proc_fd = server->ask = server->changes = -1;
 	if (handle_max > 0xffff)
 		handle_max = 0xffff;

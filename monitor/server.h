@@ -97,7 +97,7 @@ struct answer {
 
 #define REQUEST_MAX (sizeof(struct bz_request) + 2 * BZ_PATH_MAX + BZ_PAYLOAD_MAX)
 
-/* Returns 0 or a negative error number. */
+/* `server` is all zero: pages of it that nobody touches cost nothing.  Returns 0 or a negative error number. */
 int server_init(struct server *server, uint32_t handle_max);
 void server_close(struct server *server);
 /* Grant the tree or file behind `fd` (which stays the server's).  Returns its root number, or a negative

@@ -238,6 +238,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	if (!tree[0])
 		make_tree();
 	refill();
+	memset(&server, 0, sizeof(server));
 	if (server_init(&server, 8) < 0)
 		fail("server_init");
 	server.proc_fd = open("/proc/self/fd", O_PATH | O_DIRECTORY | O_CLOEXEC);

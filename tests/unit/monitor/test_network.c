@@ -164,6 +164,7 @@ static void requests(void **state)
 	static struct answer answer;
 	struct bz_request r = {.op = BZ_REQ_CONNECT, .flags = BZ_TCP, .mode = 80};
 
+	memset(&server, 0, sizeof(server));
 	assert_int_equal(server_init(&server, 1), 0);
 	for (uint32_t flags = 0; flags < 70000; flags += flags < 10 ? 1 : 9973) {
 		r.flags = flags;

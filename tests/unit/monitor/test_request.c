@@ -77,6 +77,7 @@ static int setup(void **state)
 	assert_int_equal(symlink("/etc/passwd", path("in/abslink")), 0);
 	assert_int_equal(symlink("file", path("in/innerlink")), 0);
 	assert_int_equal(mkfifo(path("in/fifo"), 0644), 0);
+	memset(&server, 0, sizeof(server));
 	assert_int_equal(server_init(&server, 64), 0);
 	server.proc_fd = open("/proc/self/fd", O_PATH | O_DIRECTORY | O_CLOEXEC);
 	server.host_uid = geteuid();
