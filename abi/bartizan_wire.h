@@ -9,9 +9,16 @@
 #include "bartizan_abi.h"
 
 /*
- * Descriptors of a picoprocess at exec.  Nothing else is open.  The numbers of the streams are those of
- * bartizan_abi.h (arena 1, image 2, stdio 3..5).
+ * Descriptors of a picoprocess.  At exec nothing is open but BZ_FD_CONTROL, by which all others come at once, with a struct
+ * bz_equipment: in this order, so that the kernel, which gives out the lowest numbers, puts each in its place.  The numbers of
+ * the streams are those of bartizan_abi.h (arena 1, image 2, stdio 3..5).
  */
+struct bz_equipment {
+	uint64_t arena_size;
+	uint32_t count;	 /* descriptors, from number 1 on */
+	uint32_t absent; /* bits: numbers that this sandbox has no use for, kept by what can be neither read, written nor mapped, so
+			  * that they do not go to others */
+};
 #define BZ_FD_CONTROL 0	 /* SOCK_SEQPACKET: requests out, replies (with descriptors) in */
 #define BZ_FD_ARENA 1	 /* sealed memfd */
 #define BZ_FD_IMAGE 2	 /* O_RDONLY; absent without an image */
@@ -45,10 +52,10 @@ struct bz_boot {
 #define BZ_BOOT_NETWORK 16u /* ... and shutdown */
 
 /*
- * Boot sequence on BZ_FD_CONTROL.  1. The host layer maps the arena and loads the filter; meanwhile it maps the library OS.
- * 2. A helper thread sends BZ_HELLO with the filter's listener as SCM_RIGHTS (or none): the only descriptor that
- * the monitor ever takes: a struct bz_request with op BZ_HELLO and all else 0.  3. The monitor answers with a struct
- * bz_reply whose result is BZ_GO.  4. The host layer makes the `start` upcall.
+ * Boot sequence on BZ_FD_CONTROL.  1. The monitor sends a struct bz_equipment and, once it is confined, a struct bz_reply whose
+ * result is BZ_GO.  2. The host layer takes its equipment, maps the arena and loads the filter.  A helper sends BZ_HELLO with
+ * the filter's listener as SCM_RIGHTS (or none), the only descriptor that the monitor ever takes: a struct bz_request with op
+ * BZ_HELLO and all else 0.  3. With that sent and the go taken, neither waiting for the other, it makes the `start` upcall.
  */
 enum bz_op {
 	BZ_HELLO = 1,

@@ -31,6 +31,7 @@
 
 #include "monitor/files.h"
 #include "monitor/process.h"
+#include "monitor/raw.h"
 
 /* Capabilities -------------------------------------------------------------------------------------- */
 
@@ -38,13 +39,11 @@
  * who has not that right anyway has no_new_privs alone. */
 int capabilities_bound(void)
 {
-	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0)
-		return -errno;
-	if (prctl(PR_CAPBSET_DROP, 0) < 0)
-		return 0;
-	for (int cap = 1; prctl(PR_CAPBSET_DROP, cap) == 0; cap++)
+	long error = RAW(prctl, PR_SET_NO_NEW_PRIVS, 1);
+
+	for (int cap = 0; RAW(prctl, PR_CAPBSET_DROP, cap) == 0; cap++)
 		;
-	return 0;
+	return error;
 }
 
 /* Empty the other sets, but for `keep` in permitted and effective. */
@@ -53,10 +52,10 @@ int capabilities_drop(uint64_t keep)
 	struct __user_cap_header_struct head = {.version = _LINUX_CAPABILITY_VERSION_3};
 	struct __user_cap_data_struct none[2] = {0};
 
-	prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0);
+	RAW(prctl, PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL);
 	none[0].permitted = none[0].effective = keep;
 	none[1].permitted = none[1].effective = keep >> 32;
-	return syscall(SYS_capset, &head, none) < 0 ? -errno : 0;
+	return RAW(capset, &head, none);
 }
 
 /* Landlock.  Numbers by ABI version, so that an older <linux/landlock.h> will do -------------------- */
@@ -90,7 +89,7 @@ bool landlock_absent; /* tests: as on a kernel without it */
 
 int landlock_abi(void)
 {
-	int abi = syscall(SYS_landlock_create_ruleset, NULL, 0, LANDLOCK_CREATE_RULESET_VERSION);
+	int abi = RAW(landlock_create_ruleset, 0, 0, LANDLOCK_CREATE_RULESET_VERSION);
 
 	return abi < 0 || landlock_absent ? 0 : abi;
 }
@@ -102,18 +101,18 @@ static int landlock_make(int abi, bool signals, bool connect, struct ruleset *ru
 		    (abi >= 5 ? LL_FS_IOCTL : 0);
 	rules->net = abi < 4 ? 0 : connect ? LL_NET_TCP & ~LL_NET_CONNECT : LL_NET_TCP;
 	rules->scoped = abi >= 6 ? LL_SCOPE_ABSTRACT | (signals ? LL_SCOPE_SIGNAL : 0) : 0;
-	return syscall(SYS_landlock_create_ruleset, rules,
-		       abi >= 6	  ? sizeof(*rules)
-		       : abi >= 4 ? offsetof(struct ruleset, scoped)
-				  : sizeof(rules->fs),
-		       0);
+	return RAW(landlock_create_ruleset, rules,
+		   abi >= 6   ? sizeof(*rules)
+		   : abi >= 4 ? offsetof(struct ruleset, scoped)
+			      : sizeof(rules->fs),
+		   0);
 }
 
 static int landlock_enter(int ruleset)
 {
-	int error = syscall(SYS_landlock_restrict_self, ruleset, 0) < 0 ? -errno : 0;
+	int error = RAW(landlock_restrict_self, ruleset, 0);
 
-	close(ruleset);
+	RAW(close, ruleset);
 	return error;
 }
 
@@ -126,7 +125,7 @@ int landlock_nothing(void)
 	if (abi == 0)
 		return 0;
 	fd = landlock_make(abi, true, false, &rules);
-	return fd < 0 ? -errno : landlock_enter(fd);
+	return fd < 0 ? fd : landlock_enter(fd);
 }
 
 static int landlock_grant(int ruleset, const struct ruleset *rules, const struct volume *volume)
@@ -173,7 +172,7 @@ static int landlock_volumes(struct server *server)
 		return 0;
 	fd = landlock_make(abi, false, !ports_are_few(server), &rules); /* the monitor must be able to kill the sandbox */
 	if (fd < 0)
-		return -errno;
+		return fd;
 	for (uint32_t i = 0; i < server->volume_count && !error; i++)
 		error = landlock_grant(fd, &rules, &server->volumes[i]);
 	for (uint32_t i = 0; i < server->rule_count && !error && (rules.net & LL_NET_CONNECT); i++)
@@ -264,20 +263,21 @@ static int mount_detach(struct volume *volume)
  */
 int empty_root(bool attach)
 {
-	int fs = syscall(SYS_fsopen, "ramfs", FSOPEN_CLOEXEC), root = -1, error = 0;
+	int fs = RAW(fsopen, "ramfs", FSOPEN_CLOEXEC), root, error;
 
 	if (fs < 0)
-		return -errno;
-	if (syscall(SYS_fsconfig, fs, FSCONFIG_CMD_CREATE, NULL, NULL, 0) == 0)
-		root = syscall(SYS_fsmount, fs, FSMOUNT_CLOEXEC,
-			       MOUNT_ATTR_RDONLY | MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV | MOUNT_ATTR_NOEXEC);
-	if (root < 0 ||
-	    (attach && syscall(SYS_move_mount, root, "", AT_FDCWD, "/", MOVE_MOUNT_F_EMPTY_PATH) < 0) ||
-	    fchdir(root) < 0 || chroot(".") < 0)
-		error = -errno;
+		return fs;
+	error = RAW(fsconfig, fs, FSCONFIG_CMD_CREATE);
+	root = error ? error : RAW(fsmount, fs, FSMOUNT_CLOEXEC,
+				   MOUNT_ATTR_RDONLY | MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV | MOUNT_ATTR_NOEXEC);
+	error = root < 0 ? root : attach ? RAW(move_mount, root, "", AT_FDCWD, "/", MOVE_MOUNT_F_EMPTY_PATH) : 0;
+	if (!error)
+		error = RAW(fchdir, root);
+	if (!error)
+		error = RAW(chroot, ".");
 	if (root >= 0)
-		close(root);
-	close(fs);
+		RAW(close, root);
+	RAW(close, fs);
 	return error;
 }
 
@@ -362,7 +362,7 @@ static const int always[] = {
     SYS_recvmsg,	 SYS_sendmsg,	    SYS_ppoll,	   SYS_poll,	   SYS_close,
     SYS_clock_gettime,	 SYS_wait4,	    SYS_getrandom, SYS_exit_group, SYS_rt_sigreturn,
     SYS_restart_syscall, SYS_epoll_create1, SYS_eventfd2,  SYS_lseek,	   SYS_pidfd_send_signal,
-    SYS_accept4,	 SYS_getsockopt,
+    SYS_accept4,	 SYS_getsockopt,    SYS_sched_yield,
 #ifdef SANITIZED /* never in a build that is used: tests/sanitize/sanitized.h */
     SANITIZER_CALLS,
 #endif

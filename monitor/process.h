@@ -4,14 +4,14 @@
  * The order of a start (monitor_main in start.c):
  *
  *   caller            monitor                                   template
- *   sandbox_start --> clone ---------------------------------->  (new namespaces, waits)
- *                     uid_map, gid_map, go on ---------------->  ids, empty root, limits, no caps, Landlock
- *                     keep what is needed, reopen stdio,         |
- *                     arena, boot block, host layer memfd        |
- *                     descriptors ---------------------------->  exec of the host layer
+ *   sandbox_start --> clone ---------------------------------->  (new namespaces) empty root
+ *                     uid_map, gid_map, host layer memfd ----->  ids, limits, no caps, Landlock
+ *                     keep what is needed, reopen stdio,         exec of the host layer
+ *                     arena, boot block                          |
+ *                     struct bz_equipment -------------------->  maps the arena
  *                     Landlock, no caps, filter                  |
- *                     <---------------------------- BZ_HELLO     filter in force
- *                     BZ_GO ---------------------------------->  library OS
+ *                     BZ_GO ---------------------------------->  filter in force
+ *                     <---------------------------- BZ_HELLO     library OS
  *   <---- STARTED     serve_loop
  */
 #ifndef BARTIZAN_PROCESS_H
@@ -57,9 +57,10 @@ struct monitor {
 
 	pid_t template_pid;
 	int template_pidfd;
+	int template_end; /* of its channel to us, when it is made */
 	int control, events, log, notify, listen;
 	int listening; /* somebody may come by `listen` */
-	int host_layer_fd, libos_fd, image_fd;
+	int libos_fd, image_fd;
 	int table[SANDBOX_TABLE]; /* by number in the sandbox: what goes there; -1: nothing */
 	int table_size;		  /* BZ_FD_LIBOS + 1 and those of another personality */
 	int clients[CLIENTS_MAX]; /* [0] is the caller's control socket */
@@ -87,7 +88,7 @@ int arena_make(struct monitor *m);
 int host_layer_make(struct monitor *m);
 /* template.c */
 void template_start(struct monitor *m);
-void template_equip(struct monitor *m); /* with m->table and the host layer: it goes on to execute that */
+void template_equip(struct monitor *m); /* the host layer, which runs or is about to, with m->table */
 /* Why the template cannot start: what it sends instead of BZ_HELLO. */
 struct template_failure {
 	struct bz_request head; /* op 0, mode: errno */

@@ -12,6 +12,7 @@
 #include <linux/audit.h>
 #include <linux/seccomp.h>
 #include <poll.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -36,7 +37,7 @@
 enum { AT_CONTROL, AT_TEMPLATE, AT_LOG, AT_NOTIFY, AT_LISTEN, AT_CLIENTS };
 
 static struct {
-	bool running; /* BZ_GO was given */
+	bool running; /* BZ_HELLO was taken */
 	bool ended;
 	char why[1024];
 	uint64_t timeout_ns, grace_ns; /* absolute; 0: none */
@@ -183,18 +184,20 @@ static void hello_failed(struct monitor *m, int error)
 	monitor_fail(m, error, "the host layer did not start");
 }
 
-/* Before BZ_GO: BZ_HELLO with the filter's listener, or the template's word on why it cannot start. */
+/* At first: BZ_HELLO with the filter's listener, or the template's word on why it cannot start. */
 static void control_hello(struct monitor *m)
 {
 	struct template_failure message = {0};
-	struct bz_reply go = {.result = BZ_GO};
 	struct iovec iov = {&message, sizeof(message)};
 	char space[CMSG_SPACE(sizeof(int))] __attribute__((aligned(8)));
 	struct msghdr msg = {
 	    .msg_iov = &iov, .msg_iovlen = 1, .msg_control = space, .msg_controllen = sizeof(space)};
-	ssize_t len = recvmsg(m->control, &msg, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
+	ssize_t len;
 	struct monitor_msg started = {.kind = MONITOR_STARTED, .status = m->template_pid};
 
+	do /* of one who ended and had not read all, the kernel says so once, before it gives what he said */
+		len = recvmsg(m->control, &msg, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
+	while (len < 0 && errno == ECONNRESET);
 	if (len < 0 && errno == EAGAIN)
 		return;
 	if (len == sizeof(message) && message.head.op == 0) {
@@ -204,10 +207,6 @@ static void control_hello(struct monitor *m)
 	if (len != sizeof(message.head) || message.head.op != BZ_HELLO)
 		hello_failed(m, EPROTO);
 	m->notify = passed_fd(&msg);
-	iov = (struct iovec){&go, sizeof(go)};
-	msg = (struct msghdr){.msg_iov = &iov, .msg_iovlen = 1};
-	if (sendmsg(m->control, &msg, MSG_DONTWAIT | MSG_NOSIGNAL) < 0)
-		monitor_fail(m, errno, "the host layer went away");
 	run.running = true;
 	if (m->spec->guest)
 		channels_close(m);
@@ -260,6 +259,16 @@ static void control_serve(struct monitor *m)
 		if (answer.fd >= 0 && !answer.keep)
 			close(answer.fd);
 	}
+}
+
+/* We are confined; if nobody is there any more, control_hello will know. */
+static void give_go(struct monitor *m)
+{
+	struct bz_reply go = {.result = BZ_GO};
+	struct iovec iov = {&go, sizeof(go)};
+	struct msghdr msg = {.msg_iov = &iov, .msg_iovlen = 1};
+
+	sendmsg(m->control, &msg, MSG_DONTWAIT | MSG_NOSIGNAL);
 }
 
 /* --- A call outside the filter ------------------------------------------------------------------------- */
@@ -427,7 +436,8 @@ static void finish(struct monitor *m)
 	clients_flush(m, 2000);
 	clients_send(m, &ended, run.why, strlen(run.why));
 	clients_flush(m, 2000);
-	_exit(0); /* the caller reaps the template: it is taken apart while we are */
+	sched_yield(); /* the template's end takes longer than ours, and the caller, who reaps it, waits for both */
+	_exit(0);
 }
 
 static void template_died(struct monitor *m)
@@ -530,6 +540,11 @@ static void forget_ended(const struct pollfd *at, int *fd)
 
 static void serve_ready(struct monitor *m, const struct pollfd *fds)
 {
+	/* First of all, though it may be late: whoever is told of the start has not heard from the guest before. */
+	if (!run.running && fds[AT_CONTROL].revents & POLLIN) {
+		control_hello(m);
+		return;
+	}
 	if (fds[AT_CLIENTS].revents & POLLOUT)
 		clients_flush(m, 0);
 	if (fds[AT_LOG].revents & POLLIN)
@@ -539,10 +554,7 @@ static void serve_ready(struct monitor *m, const struct pollfd *fds)
 	forget_ended(&fds[AT_LOG], &m->log);
 	forget_ended(&fds[AT_NOTIFY], &m->notify);
 	if (fds[AT_CONTROL].revents & POLLIN) {
-		if (run.running)
-			control_serve(m);
-		else
-			control_hello(m);
+		control_serve(m);
 	} else if (fds[AT_CONTROL].revents & POLLHUP && !run.ended) {
 		/* All ends closed: the sandbox dies, or has closed its way to us and cannot go on. */
 		sandbox_kill(m);
@@ -574,6 +586,7 @@ void serve_loop(struct monitor *m)
 {
 	struct pollfd fds[AT_CLIENTS + CLIENTS_MAX];
 
+	give_go(m);
 	while (!run.ended) {
 		nfds_t n = fill_poll(m, fds);
 		int64_t left = time_left(m);

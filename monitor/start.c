@@ -91,9 +91,10 @@ static void close_others(struct keeping *list)
 static void keep_needed(struct monitor *m)
 {
 	const struct sandbox_spec *spec = m->spec;
-	struct keeping list = {.count = 0};
+	struct keeping list;
 	int fd, root;
 
+	list.count = 0;
 	stdio_reopen(m);
 	m->clients[0] = keep(m, &list, m->clients[0]);
 	m->libos_fd = keep(m, &list, spec->libos_fd);
@@ -161,9 +162,6 @@ static void make_sandbox_table(struct monitor *m)
 		monitor_fail(m, -arena,
 			     arena == -E2BIG ? "arguments, environment and mounts are too large"
 					     : "cannot make the arena");
-	m->host_layer_fd = host_layer_make(m);
-	if (m->host_layer_fd < 0)
-		monitor_fail(m, -m->host_layer_fd, "cannot make a sealed memfd of the host layer");
 	m->events = pair(m, BZ_FD_EVENTS);
 	if (fcntl(m->table[BZ_FD_EVENTS], F_SETFL, O_NONBLOCK) < 0)
 		monitor_fail(m, errno, "cannot make the channel of events");
@@ -178,7 +176,6 @@ static void make_sandbox_table(struct monitor *m)
 /* Behind the hand-over: the sandbox's own descriptors are no business of the monitor's. */
 static void forget_sandbox_table(struct monitor *m)
 {
-	close(m->host_layer_fd);
 	for (int i = 0; i < 3; i++) {
 		/* Files: their last offset is told to the caller at the end. */
 		if (m->stdio_fd[i] >= 0 && m->stdio[i].kind == BZ_STDIO_FILE)
@@ -291,7 +288,7 @@ void monitor_main(struct monitor *m)
 	prepare_signals();
 	umask(0); /* modes arrive masked by the guest's umask */
 	memset(m->table, -1, sizeof(m->table));
-	template_start(m); /* first: it gives up what it has while we make what it shall have */
+	template_start(m); /* first: it gives up what it has, and executes the host layer, while we make what it shall have */
 	prepare_server(m);
 	keep_needed(m);
 	make_sandbox_table(m);

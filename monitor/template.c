@@ -3,8 +3,11 @@
  *
  * It is cloned from the monitor into namespaces of its own and lays down, step by step, everything that
  * section 3.4 of the design lists.  Each step that fails ends the start: its number and errno go to the
- * monitor as a request with op 0, which means something only before BZ_HELLO.  Between clone and exec only
- * plain system calls are made.
+ * monitor as a request with op 0, which means something only before BZ_HELLO.
+ *
+ * Until its exec it runs in the monitor's memory, on a stack of its own, while the monitor goes on: a copy of that memory, and the
+ * faults behind it, were a twentieth of a start.  So it makes raw system calls alone (no errno), reads struct monitor's plan,
+ * which nobody changes any more, and writes nothing but its stack.
  */
 #define _GNU_SOURCE
 #include <errno.h>
@@ -15,6 +18,7 @@
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/epoll.h>
 #include <sys/mount.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
@@ -25,20 +29,28 @@
 
 #include "monitor/files.h"
 #include "monitor/process.h"
+#include "monitor/raw.h"
 
-static int control; /* in the template: its end of the channel to the monitor */
-
-static void fail(const char *what) __attribute__((noreturn));
-static void fail(const char *what)
+static void leave(void) __attribute__((noreturn));
+static void leave(void)
 {
-	struct template_failure report = {.head = {.op = 0, .mode = errno}};
-
-	snprintf(report.what, sizeof(report.what), "%s", what);
-	send(control, &report, sizeof(report), MSG_NOSIGNAL);
-	_exit(125);
+	for (;;)
+		RAW(exit_group, 125);
 }
 
-static void take_ids(struct monitor *m)
+static void must(long result, const char *what)
+{
+	struct template_failure report = {.head = {.op = 0, .mode = -result}};
+
+	if (result >= 0)
+		return;
+	for (size_t i = 0; what[i] && i < sizeof(report.what) - 1; i++)
+		report.what[i] = what[i];
+	RAW(write, BZ_FD_CONTROL, &report, sizeof(report)); /* SIGPIPE is ignored */
+	leave();
+}
+
+static void take_ids(const struct monitor *m)
 {
 	uid_t uid = m->plan.userns ? SANDBOX_INNER_ID : m->plan.uid;
 	gid_t gid = m->plan.userns ? SANDBOX_INNER_ID : m->plan.gid;
@@ -46,24 +58,22 @@ static void take_ids(struct monitor *m)
 	if (!m->plan.root)
 		return; /* the one id that is mapped is ours; groups cannot be dropped, --explain names them
 			 */
-	if (syscall(SYS_setgroups, 0, NULL) < 0 || syscall(SYS_setresgid, gid, gid, gid) < 0 ||
-	    syscall(SYS_setresuid, uid, uid, uid) < 0)
-		fail("taking an unprivileged user id");
+	must(RAW(setgroups, 0), "dropping its groups");
+	must(RAW(setresgid, gid, gid, gid), "taking an unprivileged group id");
+	must(RAW(setresuid, uid, uid, uid), "taking an unprivileged user id");
 }
 
 static void take_limit(int resource, rlim_t value)
 {
 	struct rlimit now, want = {value, value};
 
-	if (getrlimit(resource, &now) < 0)
-		fail("setting resource limits");
+	must(RAW(prlimit64, 0, resource, NULL, &now), "reading resource limits");
 	if (want.rlim_max > now.rlim_max)
 		want.rlim_max = want.rlim_cur = now.rlim_max;
-	if (setrlimit(resource, &want) < 0)
-		fail("setting resource limits");
+	must(RAW(prlimit64, 0, resource, &want), "setting resource limits");
 }
 
-static void take_limits(struct monitor *m)
+static void take_limits(const struct monitor *m)
 {
 	take_limit(RLIMIT_CORE, 1); /* 0 would still run a dump handler that core_pattern pipes to */
 	take_limit(RLIMIT_MEMLOCK, 0);
@@ -79,7 +89,7 @@ static void take_limits(struct monitor *m)
 		take_limit(RLIMIT_NPROC, m->plan.threads_max + 8);
 }
 
-static void take_processors(struct monitor *m)
+static void take_processors(const struct monitor *m)
 {
 	cpu_set_t have, want;
 	uint32_t n = 0;
@@ -87,8 +97,8 @@ static void take_processors(struct monitor *m)
 	CPU_ZERO(&want);
 	if (!m->plan.affinity)
 		return;
-	if (sched_getaffinity(0, sizeof(have), &have) < 0)
-		fail("binding to processors");
+	CPU_ZERO(&have); /* the kernel writes as many bits as it has processors */
+	must(RAW(sched_getaffinity, 0, sizeof(have), &have), "binding to processors");
 	/* Sandboxes of different monitors begin at different processors. */
 	for (int i = 0, at = m->started_ns / 1000 % CPU_SETSIZE; i < CPU_SETSIZE && n < m->plan.cpus; i++) {
 		int cpu = (at + i) % CPU_SETSIZE;
@@ -98,8 +108,7 @@ static void take_processors(struct monitor *m)
 			n++;
 		}
 	}
-	if (sched_setaffinity(0, sizeof(want), &want) < 0)
-		fail("binding to processors");
+	must(RAW(sched_setaffinity, 0, sizeof(want), &want), "binding to processors");
 }
 
 /*
@@ -111,106 +120,86 @@ static void take_signals(void)
 {
 	static const int keep[] = {SIGILL,  SIGTRAP, SIGABRT, SIGBUS, SIGFPE,
 				   SIGSEGV, SIGSYS,  SIGCHLD, SIGCONT};
+	const struct {
+		void (*handler)(int);
+		unsigned long flags;
+		void (*restorer)(void);
+		uint64_t mask;
+	} ignored = {.handler = SIG_IGN}, usual = {.handler = SIG_DFL};
 	uint64_t kept = 0;
 
 	for (size_t i = 0; i < sizeof(keep) / sizeof(keep[0]); i++)
 		kept |= 1ull << keep[i];
 	for (int sig = 1; sig < 64; sig++)
-		signal(sig, kept >> sig & 1 ? SIG_DFL : SIG_IGN);
+		RAW(rt_sigaction, sig, kept >> sig & 1 ? &usual : &ignored, NULL, sizeof(uint64_t));
 }
 
-/* What the monitor sends, once it has them: descriptors, and their numbers in the sandbox; the last one is the host layer. */
-struct equipment {
-	uint32_t count;
-	uint8_t number[SANDBOX_TABLE + 1];
-};
-
-static int receive_equipment(struct equipment *e, int fds[SANDBOX_TABLE + 1])
+/* Nothing that was inherited stays, but the channel to the monitor. */
+static void keep_control(int end)
 {
-	char space[CMSG_SPACE(sizeof(int) * (SANDBOX_TABLE + 1))] __attribute__((aligned(8)));
-	struct iovec iov = {e, sizeof(*e)};
+	if ((end == BZ_FD_CONTROL ? RAW(fcntl, end, F_SETFD, 0) : RAW(dup2, end, BZ_FD_CONTROL)) < 0)
+		leave();
+	must(RAW(close_range, BZ_FD_CONTROL + 1, ~0u, 0), "closing descriptors");
+}
+
+/* The monitor's leave to go on, once it has said whose ids these are: with it comes the host layer. */
+static int await_host_layer(void)
+{
+	char byte, space[CMSG_SPACE(sizeof(int))] __attribute__((aligned(8)));
+	struct iovec iov = {&byte, 1};
 	struct msghdr msg = {.msg_iov = &iov, .msg_iovlen = 1, .msg_control = space, .msg_controllen = sizeof(space)};
-	ssize_t len = recvmsg(control, &msg, MSG_CMSG_CLOEXEC);
-	struct cmsghdr *cmsg = len == sizeof(*e) ? CMSG_FIRSTHDR(&msg) : NULL;
+	int fd;
 
-	if (len <= 0)
-		_exit(125); /* the monitor gave up, and said why */
-	if (!cmsg || e->count < 1 || e->count > SANDBOX_TABLE + 1 || cmsg->cmsg_len != CMSG_LEN(sizeof(int) * e->count))
-		fail("taking its descriptors");
-	memcpy(fds, CMSG_DATA(cmsg), sizeof(int) * e->count);
-	return fds[e->count - 1];
+	if (RAW(recvmsg, BZ_FD_CONTROL, &msg, MSG_CMSG_CLOEXEC) != 1 || msg.msg_controllen < CMSG_LEN(sizeof(int)))
+		leave(); /* the monitor gave up, and said why */
+	memcpy(&fd, CMSG_DATA((struct cmsghdr *)space), sizeof(fd));
+	return fd;
 }
 
-/*
- * Nothing that was inherited stays, and each descriptor gets its number.  All low numbers are occupied first, so that none that
- * arrives lies on another's place; those that keep this filling are closed by the exec.  Returns the host layer.
- */
-static int take_descriptors(struct monitor *m)
+static int template_main(void *arg)
 {
-	struct equipment e;
-	int fds[SANDBOX_TABLE + 1], host, low = m->table_size,
-	    high = fcntl(control, F_DUPFD_CLOEXEC, low);
-
-	if (high < 0)
-		fail("closing descriptors");
-	control = high;
-	if (high > low && syscall(SYS_close_range, low, high - 1, 0) < 0)
-		fail("closing descriptors");
-	if (syscall(SYS_close_range, high + 1, ~0u, 0) < 0)
-		fail("closing descriptors");
-	for (int i = 0; i < low; i++)
-		if (dup3(control, i, O_CLOEXEC) < 0)
-			fail("making room for its descriptors");
-	host = receive_equipment(&e, fds);
-	for (uint32_t i = 0; i + 1 < e.count; i++)
-		if (dup2(fds[i], e.number[i]) < 0)
-			fail("placing its descriptors");
-	if (dup2(control, BZ_FD_CONTROL) < 0)
-		fail("placing its descriptors");
-	/* All else has O_CLOEXEC; this makes sure of it. */
-	if ((host > low && syscall(SYS_close_range, low, host - 1, 0) < 0) ||
-	    syscall(SYS_close_range, host + 1, ~0u, 0) < 0)
-		fail("closing descriptors");
-	control = BZ_FD_CONTROL;
-	return host;
-}
-
-static void template_main(struct monitor *m, int end) __attribute__((noreturn));
-static void template_main(struct monitor *m, int end)
-{
+	const struct monitor *m = arg;
 	char *const empty[] = {"", NULL};
-	char go;
 	int host;
 
-	control = end;
-	if (recv(control, &go, 1, 0) != 1)
-		_exit(125);
-	setsid();
+	keep_control(m->template_end);
+	RAW(setsid);
 	take_signals();
-	umask(077);
+	RAW(umask, 077);
 	/* In the host's user namespace ours would be a peer of its mounts: the empty root would cover the host's, too. */
-	if (m->plan.namespaces && !m->plan.userns && mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) < 0)
-		fail("keeping its mounts to itself");
-	if (m->plan.namespaces && empty_root(true) < 0)
-		fail("taking an empty root");
+	if (m->plan.namespaces && !m->plan.userns)
+		must(RAW(mount, NULL, "/", NULL, MS_REC | MS_PRIVATE), "keeping its mounts to itself");
+	if (m->plan.namespaces)
+		must(empty_root(true), "taking an empty root");
 	take_processors(m);
-	if (capabilities_bound() < 0)
-		fail("dropping capabilities");
+	must(capabilities_bound(), "dropping capabilities");
+	host = await_host_layer();
 	take_ids(m);
 	take_limits(m);
-	if (capabilities_drop(0) < 0)
-		fail("dropping capabilities");
-	if (landlock_nothing() < 0)
-		fail("giving up the file system");
+	must(capabilities_drop(0), "dropping capabilities");
+	must(landlock_nothing(), "giving up the file system");
 	/* Behind the change of ids, which clears it. */
-	if (prctl(PR_SET_PDEATHSIG, SIGKILL) < 0)
-		fail("tying its life to the monitor");
-	host = take_descriptors(m);
-	syscall(SYS_execveat, host, "", empty, empty + 1, AT_EMPTY_PATH);
-	fail("executing the host layer");
+	must(RAW(prctl, PR_SET_PDEATHSIG, SIGKILL), "tying its life to the monitor");
+	must(RAW(execveat, host, "", empty, empty + 1, AT_EMPTY_PATH), "executing the host layer");
+	leave();
 }
 
 /* --- The monitor's side -------------------------------------------------------------------------------- */
+
+/* If it is gone it has said why: control_hello will read it. */
+static void send_descriptors(struct monitor *m, const void *data, size_t size, const int *fds, uint32_t count)
+{
+	char space[CMSG_SPACE(sizeof(int) * SANDBOX_TABLE)] __attribute__((aligned(8))) = {0};
+	struct iovec iov = {(void *)data, size};
+	struct msghdr msg = {.msg_iov = &iov, .msg_iovlen = 1, .msg_control = space, .msg_controllen = CMSG_SPACE(sizeof(int) * count)};
+	struct cmsghdr *cmsg = (struct cmsghdr *)space;
+
+	*cmsg = (struct cmsghdr){
+	    .cmsg_len = CMSG_LEN(sizeof(int) * count), .cmsg_level = SOL_SOCKET, .cmsg_type = SCM_RIGHTS};
+	memcpy(CMSG_DATA(cmsg), fds, sizeof(int) * count);
+	if (sendmsg(m->control, &msg, MSG_NOSIGNAL) < 0 && errno != EPIPE && errno != ECONNRESET)
+		monitor_fail(m, errno, "cannot hand the sandbox's descriptors over");
+}
 
 static void write_proc(struct monitor *m, const char *file, const char *text)
 {
@@ -246,26 +235,37 @@ static void clone_failed(struct monitor *m, int error)
 
 static long clone_template(struct monitor *m, unsigned long flags)
 {
+	static char stack[16384] __attribute__((aligned(16)));
+#ifdef SANITIZED /* instrumented code writes more than its stack */
+	const unsigned long memory = 0;
+#else
+	const unsigned long memory = CLONE_VM;
+#endif
 	struct clone_args args = {.flags = flags | CLONE_INTO_CGROUP,
 				  .exit_signal = SIGCHLD,
 				  .pidfd = (uintptr_t)&m->template_pidfd,
 				  .cgroup = m->plan.cgroup_fd};
+	long pid;
 
-	if (m->plan.cgroup_fd >= 0)
-		return syscall(SYS_clone3, &args, sizeof(args));
 	/* The older call passes where a container's policy does not know clone3. */
-	return syscall(SYS_clone, flags | SIGCHLD, NULL, &m->template_pidfd, NULL, NULL);
+	if (m->plan.cgroup_fd < 0)
+		return clone(template_main, stack + sizeof(stack), flags | memory | SIGCHLD, m, &m->template_pidfd);
+	pid = syscall(SYS_clone3, &args, sizeof(args));
+	if (pid == 0)
+		template_main(m);
+	return pid;
 }
 
 void template_start(struct monitor *m)
 {
 	unsigned long flags = CLONE_PIDFD;
-	int ends[2];
+	int ends[2], host;
 	long pid;
 
 	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends) < 0)
 		monitor_fail(m, errno, "socketpair");
 	m->control = ends[0];
+	m->template_end = ends[1];
 	if (m->plan.userns)
 		flags |= CLONE_NEWUSER;
 	if (m->plan.namespaces)
@@ -276,10 +276,6 @@ void template_start(struct monitor *m)
 	pid = clone_template(m, flags);
 	if (pid < 0)
 		clone_failed(m, errno);
-	if (pid == 0) {
-		close(ends[0]);
-		template_main(m, ends[1]);
-	}
 	m->template_pid = pid;
 	close(ends[1]);
 	if (m->plan.cgroup_fd >= 0)
@@ -287,31 +283,27 @@ void template_start(struct monitor *m)
 	m->plan.cgroup_fd = -1;
 	if (m->plan.userns)
 		map_ids(m);
-	if (send(m->control, "", 1, MSG_NOSIGNAL) != 1)
-		monitor_fail(m, errno, "cannot let the sandbox's first process go");
+	host = host_layer_make(m);
+	monitor_must(m, host, "cannot make a sealed memfd of the host layer");
+	send_descriptors(m, "", 1, &host, 1);
+	close(host);
 }
 
 void template_equip(struct monitor *m)
 {
-	struct equipment e = {0};
-	int fds[SANDBOX_TABLE + 1];
-	char space[CMSG_SPACE(sizeof(fds))] __attribute__((aligned(8))) = {0};
-	struct iovec iov = {&e, sizeof(e)};
-	struct msghdr msg = {.msg_iov = &iov, .msg_iovlen = 1, .msg_control = space};
-	struct cmsghdr *cmsg = (struct cmsghdr *)space;
+	struct bz_equipment e = {.arena_size = m->plan.arena_size, .count = m->table_size - 1};
+	int plug = -1;
 
-	for (int i = 0; i < SANDBOX_TABLE; i++) {
-		if (m->table[i] < 0)
+	for (int i = 1; i < m->table_size; i++) {
+		if (m->table[i] >= 0)
 			continue;
-		e.number[e.count] = i;
-		fds[e.count++] = m->table[i];
+		e.absent |= 1u << i;
+		if (plug < 0)
+			plug = epoll_create1(EPOLL_CLOEXEC);
+		m->table[i] = fcntl(plug, F_DUPFD_CLOEXEC, FD_LOWEST);
+		monitor_must(m, m->table[i] < 0 ? -errno : 0, "cannot keep a descriptor");
 	}
-	fds[e.count++] = m->host_layer_fd;
-	msg.msg_controllen = CMSG_SPACE(sizeof(int) * e.count);
-	*cmsg = (struct cmsghdr){
-	    .cmsg_len = CMSG_LEN(sizeof(int) * e.count), .cmsg_level = SOL_SOCKET, .cmsg_type = SCM_RIGHTS};
-	memcpy(CMSG_DATA(cmsg), fds, sizeof(int) * e.count);
-	/* If it is gone it has said why: control_hello will read it. */
-	if (sendmsg(m->control, &msg, MSG_NOSIGNAL) < 0 && errno != EPIPE)
-		monitor_fail(m, errno, "cannot hand the sandbox's descriptors over");
+	if (plug >= 0)
+		close(plug);
+	send_descriptors(m, &e, sizeof(e), m->table + 1, e.count);
 }

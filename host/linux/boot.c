@@ -35,10 +35,6 @@ _Static_assert(HOST_HANDLES_OFFSET + HOST_STREAMS * 4ul <= BZ_ARENA_HOST, "the t
 
 #define NR_GETTID 186
 #define NR_SIGALTSTACK 131
-#define NR_FCNTL 72
-#define NR_DUP2 33
-#define NR_EPOLL_CREATE1 291
-#define F_GETFD_COMMAND 1
 #define HWCAP2_FSGSBASE_BIT 2u
 
 struct host host;
@@ -113,10 +109,6 @@ void *boot_stack(const uint64_t *sp)
 			break;
 		}
 	}
-	if (!(host.auxv_hwcap2 & HWCAP2_FSGSBASE_BIT))
-		host_die("this host lacks FSGSBASE: a processor of 2012 or later and Linux 5.9 or later are needed");
-	if (host.auxv_minsigstksz + 8192 > BLOCK_ALTSTACK_SIZE)
-		host_die("this processor's signal frames are larger than the host layer's signal stacks");
 	index = block_alloc();
 	if (index < 0)
 		host_die("no memory for the first thread");
@@ -135,9 +127,11 @@ static void map_arena(void)
 {
 	const struct bz_boot *boot = (void *)(BZ_ARENA_BASE + BZ_BOOT_OFFSET);
 	const int flags = MAP_SHARED | MAP_FIXED | MAP_NORESERVE;
-	uint64_t size;
+	const uint64_t size = host.arena_size;
 
-	if (SYS(mmap, BZ_ARENA_BASE, BZ_ARENA_HOST, PROT_READ | PROT_WRITE, flags, BZ_FD_ARENA, 0) < 0)
+	if (size < 2 * BZ_ARENA_HOST || size > BZ_ARENA_MAX || size % BZ_PAGE_SIZE)
+		host_die("the arena's size is out of bounds");
+	if (SYS(mmap, BZ_ARENA_BASE, size, PROT_READ | PROT_WRITE, flags, BZ_FD_ARENA, 0) < 0)
 		host_die("the arena cannot be mapped");
 	if (boot->magic != BZ_BOOT_MAGIC || boot->version != BZ_ABI_VERSION)
 		host_die("the boot block is of another version");
@@ -146,30 +140,16 @@ static void map_arena(void)
 		host_die("the boot block is malformed");
 	host.boot = boot;
 	host.start = (const void *)((const char *)boot + boot->start_offset);
-	size = host.start->arena_size;
-	if (size < 2 * BZ_ARENA_HOST || size > BZ_ARENA_MAX || size % BZ_PAGE_SIZE)
-		host_die("the arena's size is out of bounds");
-	if (SYS(mmap, BZ_ARENA_BASE, size, PROT_READ | PROT_WRITE, flags, BZ_FD_ARENA, 0) < 0)
-		host_die("the arena cannot be mapped whole");
+	if (host.start->arena_size != size)
+		host_die("the boot block tells of another arena");
 }
 
-/*
- * Numbers of streams that this sandbox does not have (no image, closed stdio) must not go to others: something that
- * can neither be read, written nor mapped keeps them, and the host layer answers EBADF.
- */
-static void reserve_numbers(void)
+static void check_processor(void)
 {
-	long plug = -1;
-
-	for (int fd = BZ_FD_IMAGE; fd <= BZ_STREAM_STDERR; fd++) {
-		if (syscall_raw(NR_FCNTL, fd, F_GETFD_COMMAND, 0, 0, 0, 0) >= 0)
-			continue;
-		if (plug < 0)
-			plug = syscall_raw(NR_EPOLL_CREATE1, 0, 0, 0, 0, 0, 0);
-		else
-			syscall_raw(NR_DUP2, plug, fd, 0, 0, 0, 0);
-		host.absent |= 1u << fd;
-	}
+	if (!(host.auxv_hwcap2 & HWCAP2_FSGSBASE_BIT))
+		host_die("this host lacks FSGSBASE: a processor of 2012 or later and Linux 5.9 or later are needed");
+	if (host.auxv_minsigstksz + 8192 > BLOCK_ALTSTACK_SIZE)
+		host_die("this processor's signal frames are larger than the host layer's signal stacks");
 }
 
 static void setup_thread(void)
@@ -187,7 +167,6 @@ static void setup_thread(void)
 	host.pid = syscall_raw(NR_GETTID, 0, 0, 0, 0, 0, 0);
 	b->tcb.tid = host.pid;
 	host.block_state[0] = host.pid;
-	sandbox->template_tid = host.pid;
 }
 
 void boot_main(void)
@@ -195,17 +174,20 @@ void boot_main(void)
 	const struct bz_upcalls *(*entry)(const struct bz_abi *);
 
 	host.is_template = true;
-	/* First what the filter has no call for. */
-	map_arena();
-	reserve_numbers();
-	setup_thread();
-	random_setup();
-	signal_setup();
-	filter_load();
-
-	/* While the monitor is told, on another processor, what can be done under the filter. */
+	/* While the monitor makes what we shall have. */
+	check_processor();
 	vdso_move();
 	clear_address_space();
+	setup_thread();
+	signal_setup();
+	control_equip();
+	map_arena();
+	sandbox->template_tid = host.pid;
+	helper_start();
+	random_setup();
+	filter_load();
+
+	/* While the helper tells the monitor, on another processor, what can be done under the filter. */
 	libos_map();
 	entry = (void *)libos_entry_point();
 	SYS(close, BZ_FD_LIBOS);

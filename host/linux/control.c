@@ -17,6 +17,35 @@ struct control_fd {
 	int32_t fd[2];
 };
 
+void control_equip(void)
+{
+	struct bz_equipment equipment = {0};
+	struct {
+		uint64_t len;
+		int32_t level, type;
+		int32_t fd[BZ_FD_LIBOS];
+	} rights = {0};
+	struct bz_iov iov = {&equipment, sizeof(equipment)};
+	struct host_msghdr msg = {.iov = &iov, .iov_len = 1, .control = &rights, .control_len = sizeof(rights)};
+	bool right;
+	long n;
+
+	if (host.equipped)
+		return;
+	host.equipped = true;
+	do
+		n = SYS(recvmsg, BZ_FD_CONTROL, &msg, 0);
+	while (n == -BZ_EINTR);
+	right = n == sizeof(equipment) && equipment.count == BZ_FD_LIBOS && rights.len == sizeof(rights) &&
+		rights.level == SOL_SOCKET_LEVEL && rights.type == SCM_RIGHTS_TYPE;
+	for (int i = 0; i < BZ_FD_LIBOS && right; i++)
+		right = rights.fd[i] == i + 1;
+	if (!right)
+		host_die("the monitor did not hand over what a sandbox has");
+	host.absent = equipment.absent;
+	host.arena_size = equipment.arena_size;
+}
+
 static void control_lock(void)
 {
 	uint32_t self = block_self()->tcb.tid, owner = 0;

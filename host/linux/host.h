@@ -143,7 +143,9 @@ struct host {
 	uint64_t vdso_gettimeofday, vdso_time;
 	int32_t pid;
 	bool is_template;
+	bool equipped;		/* control_equip was called */
 	bool vdso_trapped;	/* the vDSO made a host call while it was tried out */
+	uint64_t arena_size;
 	uint32_t absent;	/* numbers below 32 of streams that this sandbox lacks */
 	uint32_t exiting;	/* process_exit was called: make no more requests */
 	uint64_t auxv_vdso, auxv_hwcap2, auxv_minsigstksz;
@@ -218,6 +220,7 @@ void libos_map(void);
 uint64_t libos_entry_point(void);
 
 /* sandbox.c */
+void helper_start(void);
 void filter_load(void);
 void filter_await_go(void);
 
@@ -319,6 +322,8 @@ void control_send(const struct bz_request *request);
 void control_quiesce(void);
 /* The monitor has its end of the channel open. */
 bool control_alive(void);
+/* Take the descriptors that the monitor made for this sandbox, once. */
+void control_equip(void);
 
 /* clock.c */
 void clock_setup(void);

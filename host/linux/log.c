@@ -67,6 +67,7 @@ void log_stats(void)
 
 void host_die(const char *text)
 {
+	control_equip(); /* the way to say it is among that */
 	debug_log(BZ_LOG_PANIC, text, strlen(text));
 	if (host.start && !host.is_template) {
 		__atomic_store_n(&sandbox->broken, 1, __ATOMIC_SEQ_CST);

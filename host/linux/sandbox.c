@@ -68,6 +68,14 @@ static void await_go(void)
 		host_die("the monitor did not give its go");
 }
 
+void helper_start(void)
+{
+	helper_alive = 1; /* what it writes to first is present: its faults would hold up ours */
+	helper_stack[HELPER_STACK - 1] = 0;
+	if (host_clone_helper(CLONE_HELPER, helper_stack + HELPER_STACK, &helper_alive, helper_main) < 0)
+		host_die("the helper that hands over the filter's listener cannot be made");
+}
+
 void filter_load(void)
 {
 	const struct bz_boot *boot = host.boot;
@@ -76,8 +84,6 @@ void filter_load(void)
 	bool notify = boot->flags & BZ_BOOT_NOTIFY;
 	long fd;
 
-	if (host_clone_helper(CLONE_HELPER, helper_stack + HELPER_STACK, &helper_alive, helper_main) < 0)
-		host_die("the helper that hands over the filter's listener cannot be made");
 	if (syscall_raw(HOST_NR_prctl, PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0, 0) < 0)
 		host_die("no_new_privs was refused");
 	fd = syscall_raw(NR_SECCOMP, SECCOMP_SET_MODE_FILTER, notify ? SECCOMP_FILTER_FLAG_NEW_LISTENER : 0,

@@ -102,22 +102,35 @@ static int copy_to_memfd(const char *path)
 	return to;
 }
 
-/* In the child: exactly the descriptors of the wire format. */
-static void become_sandbox(int host, int arena, int libos)
+/* Exactly the descriptors of the wire format. */
+static void equip_sandbox(int arena, int libos)
 {
-	int wanted[9] = { control[1], arena, -1, -1, -1, -1, events[1], log_channel[1], libos };
-	int saved[9], null = open("/dev/null", O_RDWR);
+	int null = open("/dev/null", O_RDWR), plug = epoll_create1(0);
+	const int fds[BZ_FD_LIBOS] = { arena, plug, null, null, null, events[1], log_channel[1], libos };
+	struct bz_equipment equipment = { .arena_size = ARENA_SIZE, .count = BZ_FD_LIBOS, .absent = 1u << BZ_FD_IMAGE };
+	struct iovec iov = { &equipment, sizeof(equipment) };
+	union {
+		char buf[CMSG_SPACE(sizeof(fds))];
+		struct cmsghdr align;
+	} u = { 0 };
+	struct msghdr msg = { .msg_iov = &iov, .msg_iovlen = 1, .msg_control = u.buf, .msg_controllen = sizeof(u.buf) };
+
+	u.align = (struct cmsghdr){ .cmsg_len = CMSG_LEN(sizeof(fds)), .cmsg_level = SOL_SOCKET, .cmsg_type = SCM_RIGHTS };
+	memcpy(CMSG_DATA(&u.align), fds, sizeof(fds));
+	if (sendmsg(control[0], &msg, MSG_NOSIGNAL) < 0)
+		die("equipment");
+	close(null);
+	close(plug);
+}
+
+static void become_sandbox(int host)
+{
 	char *none[] = { NULL };
 
 	host = fcntl(host, F_DUPFD_CLOEXEC, 100);
-	for (int i = 0; i < 9; i++)
-		saved[i] = fcntl(wanted[i] < 0 ? null : wanted[i], F_DUPFD_CLOEXEC, 100);
-	for (int i = 0; i < 9; i++) {
-		close(i);
-		if (i != BZ_FD_IMAGE && dup2(saved[i], i) != i)
-			_exit(98);
-	}
-	syscall(SYS_close_range, 9, 99, 0);
+	if (dup2(control[1], BZ_FD_CONTROL) < 0)
+		_exit(98);
+	syscall(SYS_close_range, BZ_FD_CONTROL + 1, 99, 0);
 	setsid();
 	syscall(SYS_execveat, host, "", none, none, AT_EMPTY_PATH);
 	_exit(97);
@@ -345,9 +358,10 @@ int main(int argc, char **argv)
 	pid = fork();
 	if (!pid) {
 		prctl(PR_SET_PDEATHSIG, SIGKILL);
-		become_sandbox(host, arena, libos);
+		become_sandbox(host);
 	}
 	sandbox_pid = pid;
+	equip_sandbox(arena, libos);
 	close(control[1]);
 	close(events[1]);
 	close(log_channel[1]);
