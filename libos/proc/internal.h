@@ -87,7 +87,7 @@ struct file *exec_open(int dirfd, const char *name, u32 lookup);
 int elf_check(struct exec_image *img);	/* before the point of no return: headers, interpreter; -errno */
 int elf_load(struct exec_image *img);	/* behind it; the current process's memory is empty */
 int stack_build(struct exec_image *img); /* arguments, environment, auxiliary vector; sets img->sp */
-u64 vdso_map(u64 hint);			/* address of its ELF header, or 0 */
+u64 vdso_map(u64 stack_top, u64 hint);			/* address of its ELF header, or 0 */
 
 void sched_reset(struct thread *t);	/* sched.c */
 

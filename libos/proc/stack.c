@@ -131,7 +131,7 @@ int stack_build(struct exec_image *img)
 		return ret;
 	top = ret;
 	mm->start_stack = top;
-	mm->vdso = vdso_map(top + (random_below(16) << PAGE_SHIFT));
+	mm->vdso = vdso_map(top, top + (random_below(16) << PAGE_SHIFT));
 	execfn = top - 8 - name_len;
 	strings = execfn - a->len;
 	host->random_bytes(seed, sizeof(seed));

@@ -24,5 +24,12 @@ int main(void)
 	CHECK(after.tv_sec >= now.tv_sec);
 	CHECK(dlvsym(vdso, "__vdso_getcpu", "LINUX_2.6"));
 	CHECK(dlvsym(vdso, "__vdso_gettimeofday", "LINUX_2.6"));
+	time_t (*seconds)(time_t *) = (time_t (*)(time_t *))(uintptr_t)dlvsym(vdso, "__vdso_time", "LINUX_2.6");
+	CHECK(seconds);
+	time_t before = seconds(NULL), stored, then;
+	clock_gettime(CLOCK_REALTIME, &now);
+	then = time(&stored);
+	CHECK_EQ(stored, then);
+	CHECK(before <= now.tv_sec && then >= now.tv_sec - 1 && then <= now.tv_sec + 60);
 	return 0;
 }
