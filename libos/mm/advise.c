@@ -165,8 +165,9 @@ static long do_madvise(u64 start, u64 len_in, int advice)
 		to = min(v->end, end);
 		err = adv == -2 ? mark_vma(mm, v, start, to, advice) : advise_vma(v, start, to, advice, adv);
 		start = to;
-		/* Marking may have joined v with others. */
-		v = vma_find(mm, start);
+		/* Marking may have joined v with others.  Nobody looks for what lies behind the end: the next call looks here again. */
+		if (start < end)
+			v = vma_find(mm, start);
 	}
 	mutex_unlock(&mm->lock);
 	return err ? err : hole;
