@@ -156,7 +156,7 @@ static inline bool inet_v6only(const struct inet_sock *i)
 struct tcp_chunk { /* bytes on their way: [offset, len) of data */
 	struct list node;
 	u32 offset, len, room;
-	char data[];
+	char data[] __attribute__((aligned(CACHE_LINE)));
 };
 
 struct tcp_sock {

@@ -80,6 +80,10 @@ int clear_user(void *uaddr, size_t n);
 /* Bytes NOT copied: for reads and writes that may end early at a bad page. */
 size_t copy_from_user_partial(void *dst, const void *uaddr, size_t n);
 size_t copy_to_user_partial(void *uaddr, const void *src, size_t n);
+/* The same as copy_from_user_partial and copy_fault_safe, past the caches: much that another processor reads next.  dst begins with a line. */
+size_t copy_from_user_aside(void *dst, const void *uaddr, size_t n);
+size_t copy_aside(void *dst, const void *src, size_t n);
+#define CACHE_LINE 64
 /* Length without NUL, -EFAULT, or -ENAMETOOLONG if it does not fit in n bytes with its NUL. */
 long strncpy_from_user(char *dst, const char *uaddr, size_t n);
 /* Atomic on 32-bit guest words; *old gets what was there.  0 or -EFAULT. */

@@ -49,6 +49,43 @@ usercopy_raw:
 	fixup 10b, 11b, 3b
 	fixup 1b, 2b, 2b
 
+/*
+ * size_t usercopy_aside_raw(void *dst, const void *src, size_t n): the same past the caches, by stores that are not temporal: for what another
+ * processor reads next, which otherwise gets each line from this one's cache.  dst begins with a line; what faults begins again, bytewise.
+ */
+	.globl usercopy_aside_raw
+	.hidden usercopy_aside_raw
+usercopy_aside_raw:
+	mov %rdx, %rcx
+1:	cmp $64, %rcx
+	jb 3f
+2:	mov (%rsi), %rax
+	mov 8(%rsi), %rdx
+	mov 16(%rsi), %r8
+	mov 24(%rsi), %r9
+	mov 32(%rsi), %r10
+	mov 40(%rsi), %r11
+	movnti %rax, (%rdi)
+	movnti %rdx, 8(%rdi)
+	mov 48(%rsi), %rax
+	mov 56(%rsi), %rdx
+	movnti %r8, 16(%rdi)
+	movnti %r9, 24(%rdi)
+	movnti %r10, 32(%rdi)
+	movnti %r11, 40(%rdi)
+	movnti %rax, 48(%rdi)
+	movnti %rdx, 56(%rdi)
+	add $64, %rsi
+	add $64, %rdi
+	sub $64, %rcx
+	jmp 1b
+3:	rep movsb
+4:	sfence			/* before whoever is told of it reads it */
+	mov %rcx, %rax
+	ret
+	fixup 2b, 3b, 3b
+	fixup 3b, 4b, 4b
+
 /* size_t userzero_raw(void *dst, size_t n): returns the bytes NOT cleared. */
 	.globl userzero_raw
 	.hidden userzero_raw

@@ -3,6 +3,7 @@
 #include "libos/mm/mm.h"
 
 size_t usercopy_raw(void *dst, const void *src, size_t n);
+size_t usercopy_aside_raw(void *dst, const void *src, size_t n);
 size_t userzero_raw(void *dst, size_t n);
 ssize_t userstr_raw(char *dst, const char *src, size_t n);
 int user_cmpxchg32_raw(u32 *uaddr, u32 expected, u32 desired, u32 *old);
@@ -27,6 +28,18 @@ size_t copy_from_user_partial(void *dst, const void *uaddr, size_t n)
 	if (unlikely(left) && mm_fault_in((u64)uaddr + n - left, left, false))
 		left = usercopy_raw((char *)dst + n - left, (const char *)uaddr + n - left, left);
 	return left;
+}
+
+size_t copy_from_user_aside(void *dst, const void *uaddr, size_t n)
+{
+	size_t left = access_ok(uaddr, n) ? usercopy_aside_raw(dst, uaddr, n) : n;
+
+	return left ? copy_from_user_partial((char *)dst + n - left, (const char *)uaddr + n - left, left) : 0;
+}
+
+size_t copy_aside(void *dst, const void *src, size_t n)
+{
+	return usercopy_aside_raw(dst, src, n);
 }
 
 size_t copy_to_user_partial(void *uaddr, const void *src, size_t n)

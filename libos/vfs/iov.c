@@ -26,7 +26,7 @@ void iov_advance(struct iov_iter *it, size_t n)
 	}
 }
 
-enum direction { TO, FROM, ZERO };
+enum direction { TO, FROM, ASIDE, ZERO };
 
 /* Bytes moved in one entry; fewer than asked at a bad page. */
 static size_t move(const struct iov_iter *it, char *mem, void *buf, size_t n, enum direction d)
@@ -36,6 +36,8 @@ static size_t move(const struct iov_iter *it, char *mem, void *buf, size_t n, en
 			return n - copy_fault_safe(mem, buf, n);
 		if (d == FROM)
 			return n - copy_fault_safe(buf, mem, n);
+		if (d == ASIDE)
+			return n - copy_aside(buf, mem, n);
 		memset(mem, 0, n);
 		return n;
 	}
@@ -43,6 +45,8 @@ static size_t move(const struct iov_iter *it, char *mem, void *buf, size_t n, en
 		return n - copy_to_user_partial(mem, buf, n);
 	if (d == FROM)
 		return n - copy_from_user_partial(buf, mem, n);
+	if (d == ASIDE)
+		return n - copy_from_user_aside(buf, mem, n);
 	return clear_user(mem, n) ? 0 : n;
 }
 
@@ -78,6 +82,12 @@ size_t iov_copy_to(struct iov_iter *it, const void *src, size_t n)
 size_t iov_copy_from(struct iov_iter *it, void *dst, size_t n)
 {
 	return run(it, dst, n, FROM);
+}
+
+size_t iov_copy_aside(struct iov_iter *it, void *dst, size_t n)
+{
+	/* Only as it begins a line. */
+	return run(it, dst, n, it->iov->len - it->skip >= n && !((u64)dst & (CACHE_LINE - 1)) ? ASIDE : FROM);
 }
 
 size_t iov_zero(struct iov_iter *it, size_t n)

@@ -57,6 +57,7 @@ void iov_iter_init(struct iov_iter *it, const struct bz_iov *iov, u32 n, bool ke
 /* Move up to n bytes; returns how many were moved (fewer: EFAULT or the end).  Advances the iterator. */
 size_t iov_copy_to(struct iov_iter *it, const void *src, size_t n);	/* a read: to the guest */
 size_t iov_copy_from(struct iov_iter *it, void *dst, size_t n);		/* a write: from the guest */
+size_t iov_copy_aside(struct iov_iter *it, void *dst, size_t n);	/* as the one before, past the caches (copy_aside) */
 size_t iov_zero(struct iov_iter *it, size_t n);
 #define IOV_MAX_HOST 16		/* entries that one host call gets at most */
 /* Describe the next at most max bytes as at most n bz_iov for a host stream call; does not advance. */
