@@ -317,24 +317,34 @@ static ssize_t file_read(struct file *f, struct iov_iter *it, i64 *pos)
 	return done;
 }
 
+static bool file_host_identity(struct file *f, struct host_identity *id)
+{
+	const struct inode *inode = f->inode;
+	const struct hnode *n = hnode_of(inode);
+
+	*id = (struct host_identity){n->dev, n->ino, inode->size, inode->mtime, inode->ctime};
+	return true;
+}
+
 /* Mapping costs as much as copying about so many bytes. */
 #define LEND_MIN 32768u
 
 static ssize_t file_lend(struct file *f, u64 pos, size_t n, lend_fn take, void *arg)
 {
-	u64 size = READ_ONCE(f->inode->size);
+	struct host_identity id;
 	const char *mem;
 	ssize_t ret;
 
-	if (pos >= size)
+	file_host_identity(f, &id);
+	if (pos >= id.size)
 		return -EOPNOTSUPP;
-	n = min((u64)n, size - pos);
+	n = min((u64)n, id.size - pos);
 	n = min(n, WINDOW_MAX);
-	mem = n < LEND_MIN ? NULL : mm_window_open(f->stream, pos, n);
+	mem = n < LEND_MIN ? NULL : mm_window_open(&id, f->stream, pos, n);
 	if (!mem)
 		return -EOPNOTSUPP;
 	ret = take(arg, mem, n);
-	mm_window_close(n);
+	mm_window_close(mem, n);
 	return ret;
 }
 
@@ -526,15 +536,6 @@ static int file_lock(struct file *f, struct bz_lock *l)
 	if (l->flags & BZ_LOCK_TEST)
 		l->type = 2;
 	return 0;
-}
-
-static bool file_host_identity(struct file *f, struct host_identity *id)
-{
-	const struct inode *inode = f->inode;
-	const struct hnode *n = hnode_of(inode);
-
-	*id = (struct host_identity){n->dev, n->ino, inode->size, inode->mtime, inode->ctime};
-	return true;
 }
 
 const struct file_ops hostfs_file_fops = {

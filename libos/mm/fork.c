@@ -51,6 +51,8 @@ struct mm *mm_copy(struct mm *old)
 	mm->env_end = old->env_end;
 	mm->mmap_base = old->mmap_base;
 	mm->vdso = old->vdso;
+	memcpy(mm->windows, old->windows, sizeof(mm->windows));
+	mm->window_next = old->window_next;
 	return mm;
 }
 

@@ -74,6 +74,8 @@ void mm_account(struct mm *mm, const struct vma *v, bool add);
 bool vma_maps_inode(const struct vma *v, const struct inode *inode);
 /* fault.c: take away what lies behind `size` of the file, in the current address space. */
 void mm_cut_mappings(struct mm *mm, const struct inode *inode, u64 size);
+/* window.c: all that are kept; the address space goes on with another program */
+void mm_windows_drop(struct mm *mm);
 /* remote.c */
 void mm_truncate_others(struct inode *inode, u64 size);
 void mm_drop_requests(struct mm *mm);

@@ -302,6 +302,7 @@ void mm_unmap_all(struct mm *mm)
 	struct vma *v, *next;
 
 	mutex_lock(&mm->lock);
+	mm_windows_drop(mm);
 	for (v = list_empty(&mm->vmas) ? NULL : list_first(&mm->vmas, struct vma, node); v; v = next) {
 		u64 start = v->start, end = v->end;
 

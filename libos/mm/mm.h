@@ -42,6 +42,12 @@ struct vma {
 #define VMA_SEALED 0x40000000u	 /* mseal: stays as it is until exec or exit */
 #define VMA_WRITTEN 0x20000000u	 /* a file's, private, and writable once: a core file has it */
 
+#define WINDOWS 8
+struct window {			/* window.c: a struct host_identity, of a file that is mapped there */
+	u64 dev, ino, size;	/* size 0: nothing is */
+	i64 mtime, ctime;
+};
+
 struct mm {
 	ref_t refs;
 	struct mutex lock;	/* RANK_MM */
@@ -62,6 +68,8 @@ struct mm {
 	struct hot_site hot[HOT_SITES]; /* traps; no lock, no harm */
 	u32 traps;		/* in all, since exec */
 	bool trap_only;		/* no text is patched (rewrite_stop) */
+	struct window windows[WINDOWS];
+	u32 window_next;
 };
 
 struct mm *mm_create(void);
@@ -99,11 +107,12 @@ struct vma *vma_find(struct mm *mm, u64 addr);	/* the first with end > addr; loc
 struct inode;
 void mm_truncate_notify(struct inode *inode, u64 size);
 /*
- * What a file of the host's holds, seen by the library OS for the length of one call: mapped beside the image, with mm->lock held until
- * mm_window_close.  Null: the lock is taken, or it is not to be had.  Where the file ends meanwhile, touching it faults.
+ * What a file of the host's holds, seen by the library OS for the length of one call, with mm->lock held until mm_window_close; inside of what
+ * `id` says to be its size.  Null: the lock is taken, or it is not to be had.  Where the file ends meanwhile, touching it faults.
  */
-const char *mm_window_open(bz_stream s, u64 off, size_t len);
-void mm_window_close(size_t len);
+struct host_identity;
+const char *mm_window_open(const struct host_identity *id, bz_stream s, u64 off, size_t len);
+void mm_window_close(const char *at, size_t len);
 #define WINDOW_MAX (16ul << 20)
 /* Do what other processes asked for; called on the way to the guest. */
 void mm_serve_requests(struct mm *mm);

@@ -57,12 +57,12 @@ bool mm_fault_in(u64 addr, size_t len, bool write)
 	return false;
 }
 
-const char *mm_window_open(bz_stream s, u64 off, size_t len)
+const char *mm_window_open(const struct host_identity *id, bz_stream s, u64 off, size_t len)
 {
 	return NULL;
 }
 
-void mm_window_close(size_t len)
+void mm_window_close(const char *at, size_t len)
 {
 }
 
