@@ -209,6 +209,33 @@ def inside(ctx, d):
     return row("loopback within the sandbox, a megabyte", "us", rounds)
 
 
+# A server, and its own client beside it, by TCP on loopback: `NAME MICROSECONDS` a request.
+REDIS_WITHIN = """set -e
+redis-server --port 6380 --save '' >/dev/null &
+tries=0
+until redis-cli -p 6380 ping >/dev/null 2>&1; do tries=$((tries + 1)); [ $tries -lt 400 ]; sleep 0.05; done
+for pipeline in 1 16; do
+	redis-benchmark -p 6380 -c 50 -n $(($1 * pipeline)) -P $pipeline -t get,set --csv | awk -F '"' -v p=$pipeline 'NR > 1 { printf "%s-%s %.3f\\n", $2, p, 1e6 / $4 }'
+done
+redis-cli -p 6380 shutdown nosave
+wait
+"""
+
+
+def redis_within(ctx):
+    rounds = {}
+    for turn in range(ctx.runs(7, 2)):
+        for place in ("native", "host"):
+            command = ["/bin/sh", "-c", REDIS_WITHIN, "sh", str(ctx.runs(20000, 2000))]
+            code, out, err = capture([*ctx.front, *(command if place == "native" else ctx.run(*command))], 120)
+            found = dict(line.split() for line in out.splitlines() if "-" in line)
+            if code or len(found) != 4:
+                raise Failed(f"redis within, {place}: {last_line(err or out)}")
+            for name, value in found.items():
+                rounds.setdefault(name, {"native": [], "host": []})[place].append([float(value)])
+    return [row(f"redis {name.split('-')[0]}{', pipelines of 16' if name.endswith('16') else ''}, both ends within", "us", r) for name, r in sorted(rounds.items())]
+
+
 def measure(ctx):
     d, found = works(ctx)
     rows = []
@@ -220,5 +247,10 @@ def measure(ctx):
             say(f"{work.name}: {r['ratios']['host']['median']} of native's time, host calls {r['calls']}")
         except Failed as e:
             say(f"{work.name}: left out, {e}")
+    if which("redis-server"):
+        try:
+            rows.extend(redis_within(ctx))
+        except Failed as e:
+            say(f"redis within: left out, {e}")
     rows.append(inside(ctx, d))
     return rows
