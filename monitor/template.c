@@ -114,7 +114,7 @@ static void take_processors(const struct monitor *m)
 /*
  * What is ignored stays so behind exec: a signal that somebody on the host sends to a whole cgroup (systemd
  * at a stop) or session is for the command or the monitor, who pass it on to the guest.  Faults and SIGCHLD
- * keep their default.
+ * keep their default, and so do realtime signals, by which the monitor would end, too.
  */
 static void take_signals(void)
 {
@@ -130,7 +130,7 @@ static void take_signals(void)
 
 	for (size_t i = 0; i < sizeof(keep) / sizeof(keep[0]); i++)
 		kept |= 1ull << keep[i];
-	for (int sig = 1; sig < 64; sig++)
+	for (int sig = 1; sig < 32; sig++)
 		RAW(rt_sigaction, sig, kept >> sig & 1 ? &usual : &ignored, NULL, sizeof(uint64_t));
 }
 
