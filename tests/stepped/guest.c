@@ -2,11 +2,11 @@
  * What driver.c steps through: the main thread makes one system call a round, from a function of its own or of libc, the
  * second thread does what standard input says.  Each round prints what its handler saw and what the call returned.
  *
- *	0 to 3	take this function from now on		p	put a byte into the pipe
+ *	0 to 5	take this function from now on		p	put a byte into the pipe
  *	g	let the main thread call		s, t	SIGUSR1 (SA_RESTART), SIGUSR2 to the main thread
  *	q	end
  *
- * Orders 0 to 3, s and t are answered by `done`.
+ * Orders 0 to 5, s and t are answered by `done`.
  */
 #define _GNU_SOURCE
 #include <dlfcn.h>
@@ -35,11 +35,13 @@
  * around:	a branch leads behind the jump behind the syscall: what is before it, it and that jump are taken
  * window:	as __syscall_cancel_arch of glibc since 2.41 and __syscall_cp_asm of musl: who is interrupted in
  *		[window_begin, window_end) is taken to have had no effect and goes to window_cancel
+ * And yields: sched_yield(2), which leaves the byte in the pipe.
  */
 long behind(int fd, void *buf, size_t n);
 long before(int fd, void *buf, size_t n);
 long around(int fd, void *buf, size_t n);
 long window(int fd, void *buf, size_t n);
+long yields(int fd, void *buf, size_t n);
 extern char window_begin[], window_end[], window_cancel[];
 
 __asm__(".text\n"
@@ -105,7 +107,19 @@ __asm__(".text\n"
 	".cfi_adjust_cfa_offset -8\n"
 	"	ret\n"
 	".cfi_endproc\n"
-	".size window, . - window\n");
+	".size window, . - window\n"
+	".globl yields\n"
+	".type yields, @function\n"
+	"yields:\n"
+	".cfi_startproc\n"
+	"	nop\n"
+	"	mov $24, %eax\n"
+	"	syscall\n"
+	"	neg %rax\n"
+	"	neg %rax\n"
+	"	ret\n"
+	".cfi_endproc\n"
+	".size yields, . - yields\n");
 
 static long through_libc(int fd, void *buf, size_t n)
 {
@@ -115,7 +129,7 @@ static long through_libc(int fd, void *buf, size_t n)
 }
 
 static const struct { const char *name; long (*call)(int, void *, size_t); void *entry; } function[] = {
-	{"behind", behind, behind}, {"before", before, before}, {"around", around, around}, {"window", window, window}, {"libc", through_libc, read},
+	{"behind", behind, behind}, {"before", before, before}, {"around", around, around}, {"window", window, window}, {"libc", through_libc, read}, {"yields", yields, yields},
 };
 
 static int pipe_end[2];
@@ -167,7 +181,7 @@ static void *follow_orders(void *unused)
 	/* Not by read(): there may stand a breakpoint, and this thread is not traced. */
 	while (syscall(SYS_read, 0, order, 1) == 1) {
 		switch (*order) {
-		case '0': case '1': case '2': case '3': case '4':
+		case '0': case '1': case '2': case '3': case '4': case '5':
 			chosen = *order - '0';
 			break;
 		case 'g':
@@ -231,14 +245,14 @@ int main(int argc, char **argv)
 	sigaction(SIGUSR2, &sa, NULL);
 	/* So often that the sites are hot. */
 	for (int i = 0; i < 5000; i++)
-		for (chosen = 0; chosen < 5; chosen++)
+		for (chosen = 0, yields(0, NULL, 0); chosen < 5; chosen++)
 			if (write(pipe_end[1], "x", 1) != 1 || labs(function[chosen].call(pipe_end[0], &byte, 1)) != 1)
 				return 2;
 	chosen = 0;
 	caller = pthread_self();
 	pthread_create(&other, NULL, follow_orders, NULL);
-	snprintf(line, sizeof(line), "at %p %p %p %p %p %p\n", function[0].entry, function[1].entry, function[2].entry,
-		 function[3].entry, function[4].entry, (void *)token);
+	snprintf(line, sizeof(line), "at %p %p %p %p %p %p %p\n", function[0].entry, function[1].entry, function[2].entry,
+		 function[3].entry, function[4].entry, function[5].entry, (void *)token);
 	say(line);
 	for (;;) {
 		while (sem_wait(&go))
