@@ -73,7 +73,7 @@ static struct slab *slab_new(u32 class_index)
 	for (u32 i = 0; i < 1u << c->order; i++) {
 		struct page *p = page_of((char *)s + i * PAGE_SIZE);
 
-		p->state = PAGE_SLAB;
+		WRITE_ONCE(p->state, PAGE_SLAB); /* who frees its neighbour looks at it */
 		p->slab = arena_offset(s) >> PAGE_SHIFT;
 	}
 	s->free = NULL;
@@ -127,7 +127,7 @@ static void class_free(void *p)
 	mutex_unlock(&c->lock);
 	if (release) {
 		for (u32 i = 1; i < 1u << c->order; i++)
-			page_of((char *)s + i * PAGE_SIZE)->state = PAGE_USED;
+			WRITE_ONCE(page_of((char *)s + i * PAGE_SIZE)->state, PAGE_USED);
 		pages_free(s, c->order);
 	}
 }

@@ -63,6 +63,12 @@ void pages_init(u64 first)
 	touch_first();
 }
 
+/* The head of a free block of this order.  A used page's state is its user's to change meanwhile, but not to this one. */
+static bool is_free(u32 index, unsigned int order)
+{
+	return READ_ONCE(pages[index].state) == PAGE_FREE && pages[index].order == order;
+}
+
 static void free_push(u32 index, unsigned int order, bool zero)
 {
 	struct page *p = &pages[index];
@@ -163,7 +169,7 @@ static u32 take_block_at(u32 index, unsigned int order, bool *zero)
 	for (unsigned int o = order; o <= MAX_ORDER; o++) {
 		u32 head = index & ~((1u << o) - 1);
 
-		if (pages[head].state != PAGE_FREE || pages[head].order != o)
+		if (!is_free(head, o))
 			continue;
 		free_unlink(head);
 		*zero = pages[head].zero;
@@ -255,7 +261,7 @@ void pages_free(void *p, unsigned int order)
 	while (order < MAX_ORDER) {
 		u32 buddy = index ^ (1u << order);
 
-		if (buddy >= wilderness || pages[buddy].state != PAGE_FREE || pages[buddy].order != order)
+		if (buddy >= wilderness || !is_free(buddy, order))
 			break;
 		free_unlink(buddy);
 		zero = zero && pages[buddy].zero;
