@@ -121,7 +121,7 @@ static void item_free(struct item *it)
 
 void epoll_file_released(struct file *f)
 {
-	if (list_empty(&f->epoll_items))
+	if (list_empty_careful(&f->epoll_items))
 		return;
 	mutex_lock(&epoll_mutex);
 	while (!list_empty(&f->epoll_items)) {

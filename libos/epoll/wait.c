@@ -124,7 +124,7 @@ static long wait_events(struct file *f, struct epoll_event *uev, int max, i64 de
 		w->exclusive = false;
 	}
 	/* One wake may have stood for several events: what is left is the next waiter's. */
-	if (n && !list_empty(&ep->ready))
+	if (n && READ_ONCE(ep->ready.next) != &ep->ready)
 		waitq_wake(&ep->waitq, 1, EPOLLIN | EPOLLRDNORM);
 	if (n && copy_to_user(uev, buf, n * sizeof(*buf)))
 		n = -EFAULT;

@@ -42,7 +42,7 @@ static bool ready(const struct signalfd *s)
 {
 	struct thread *t = current;
 
-	return (t->pending.set | t->process->shared_pending.set) & s->mask;
+	return (READ_ONCE(t->pending.set) | READ_ONCE(t->process->shared_pending.set)) & READ_ONCE(s->mask);
 }
 
 static ssize_t signalfd_read(struct file *f, struct iov_iter *it, i64 *pos)

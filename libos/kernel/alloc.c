@@ -176,34 +176,47 @@ static unsigned int order_for(size_t n)
 	return order;
 }
 
-void *kmalloc(size_t n)
+static void *alloc_small(size_t n, u64 caller)
 {
-	void *p;
+	u32 class_index = class_for(n);
+	void *p = object_alloc(class_index);
 
-	if (n <= sizes[CLASSES - 1]) {
-		p = object_alloc(class_for(n));
-		if (p)
-			debug_poisoned(p, sizes[class_for(n)]);
-	} else {
-		p = pages_alloc(order_for(n));
-		if (p)
-			WRITE_ONCE(page_of(p)->state, PAGE_LARGE); /* who frees its neighbour looks at it */
+	if (p) {
+		debug_poisoned(p, sizes[class_index]);
+		debug_own(p, sizes[class_index], caller);
 	}
 	return p;
+}
+
+static void *large(void *p, u64 caller)
+{
+	if (p) {
+		page_of(p)->next = debug_owner(caller);
+		WRITE_ONCE(page_of(p)->state, PAGE_LARGE); /* who frees its neighbour looks at it */
+	}
+	return p;
+}
+
+static void *alloc(size_t n, u64 caller)
+{
+	if (n + DEBUG_TAIL <= sizes[CLASSES - 1])
+		return alloc_small(n + DEBUG_TAIL, caller);
+	return large(pages_alloc(order_for(n)), caller);
+}
+
+void *kmalloc(size_t n)
+{
+	return alloc(n, CALLER);
 }
 
 void *kzalloc(size_t n)
 {
 	void *p;
 
-	if (n <= sizes[CLASSES - 1]) {
-		p = kmalloc(n);
-		return p ? memset(p, 0, n) : NULL;
-	}
-	p = pages_alloc_zero(order_for(n));
-	if (p)
-		WRITE_ONCE(page_of(p)->state, PAGE_LARGE); /* who frees its neighbour looks at it */
-	return p;
+	if (n + DEBUG_TAIL > sizes[CLASSES - 1])
+		return large(pages_alloc_zero(order_for(n)), CALLER);
+	p = alloc_small(n + DEBUG_TAIL, CALLER);
+	return p ? memset(p, 0, n) : NULL;
 }
 
 static size_t usable_size(const void *p)
@@ -212,7 +225,7 @@ static size_t usable_size(const void *p)
 
 	if (pg->state == PAGE_LARGE)
 		return PAGE_SIZE << pg->order;
-	return classes[((struct slab *)(BZ_ARENA_BASE + (u64)pg->slab * PAGE_SIZE))->class_index].size;
+	return classes[((struct slab *)(BZ_ARENA_BASE + (u64)pg->slab * PAGE_SIZE))->class_index].size - DEBUG_TAIL;
 }
 
 void *krealloc(void *p, size_t old, size_t n)
@@ -221,7 +234,7 @@ void *krealloc(void *p, size_t old, size_t n)
 
 	if (p && n <= usable_size(p) && n >= usable_size(p) / 2)
 		return p;
-	q = kmalloc(n);
+	q = alloc(n, CALLER);
 	if (!q || !p)
 		return q;
 	memcpy(q, p, min(old, n));
@@ -237,7 +250,7 @@ void kfree(void *p)
 		return;
 	pg = page_of(p);
 	if (pg->state == PAGE_SLAB) {
-		debug_poison(p, usable_size(p));
+		debug_poison(p, usable_size(p) + DEBUG_TAIL);
 		object_free(p);
 		return;
 	}
@@ -253,7 +266,23 @@ void memory_use(struct memory_use *m)
 char *kstrdup(const char *s)
 {
 	size_t n = strlen(s) + 1;
-	char *p = kmalloc(n);
+	char *p = alloc(n, CALLER);
 
 	return p ? memcpy(p, s, n) : NULL;
 }
+
+#ifdef LIBOS_DEBUG
+/* What is freed is poisoned, its last word too. */
+void slab_walk(void *slab, void (*visit)(u32 owner, u32 size))
+{
+	struct slab *s = slab;
+	u32 size = classes[s->class_index].size;
+
+	for (u32 i = 0; i < s->fresh; i++) {
+		u64 tail = *(u64 *)((char *)object_at(s, i) + size - DEBUG_TAIL);
+
+		if (tail >> 32 == 0)
+			visit(tail, size);
+	}
+}
+#endif

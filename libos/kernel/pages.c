@@ -9,6 +9,7 @@
  * back to the host at once; smaller ones are kept dirty and cleared when somebody asks for zeroes.
  */
 #include "libos/kernel/pages.h"
+#include "libos/kernel/debug.h"
 #include "libos/kernel/lock.h"
 
 #define MAX_ORDER 28
@@ -186,7 +187,7 @@ static u32 take_block_before_room(unsigned int order, unsigned int room, bool *z
 	return index == NIL ? NIL : split(index, room, index, order, *zero);
 }
 
-static void *alloc_block(unsigned int order, const void *at, unsigned int room, bool *zero)
+static void *alloc_block(unsigned int order, const void *at, unsigned int room, bool *zero, u64 caller)
 {
 	u32 index = NIL;
 
@@ -203,6 +204,7 @@ static void *alloc_block(unsigned int order, const void *at, unsigned int room, 
 		pages[index].state = PAGE_USED;
 		pages[index].order = order;
 		pages[index].zero = *zero;
+		pages[index].next = debug_owner(caller);
 		used_pages += 1ull << order;
 		peak_pages = max(peak_pages, used_pages);
 	}
@@ -214,18 +216,13 @@ void *pages_alloc(unsigned int order)
 {
 	bool zero;
 
-	return alloc_block(order, NULL, 0, &zero);
+	return alloc_block(order, NULL, 0, &zero, CALLER);
 }
 
-void *pages_alloc_zero(unsigned int order)
-{
-	return pages_alloc_zero_near(order, NULL, 0);
-}
-
-void *pages_alloc_zero_near(unsigned int order, const void *at, unsigned int room)
+static void *alloc_zero(unsigned int order, const void *at, unsigned int room, u64 caller)
 {
 	bool zero = false;
-	void *p = alloc_block(order, at, room, &zero);
+	void *p = alloc_block(order, at, room, &zero, caller);
 
 	if (p && !zero) {
 		if (order >= PUNCH_ORDER)
@@ -235,6 +232,16 @@ void *pages_alloc_zero_near(unsigned int order, const void *at, unsigned int roo
 		page_of(p)->zero = order >= PUNCH_ORDER;
 	}
 	return p;
+}
+
+void *pages_alloc_zero(unsigned int order)
+{
+	return alloc_zero(order, NULL, 0, CALLER);
+}
+
+void *pages_alloc_zero_near(unsigned int order, const void *at, unsigned int room)
+{
+	return alloc_zero(order, at, room, CALLER);
 }
 
 bool pages_came_untouched(const void *block)
@@ -280,3 +287,20 @@ void pages_use(struct memory_use *m)
 	m->peak_pages = peak_pages;
 	mutex_unlock(&pages_lock);
 }
+
+#ifdef LIBOS_DEBUG
+void pages_walk(void (*visit)(const struct page *page, void *memory))
+{
+	u32 index = page_index((void *)PAGE_ALIGN((u64)pages + page_limit * sizeof(struct page)));
+
+	mutex_lock(&pages_lock);
+	while (index < wilderness) {
+		const struct page *p = &pages[index];
+
+		if (p->state != PAGE_NONE)
+			visit(p, page_address(index));
+		index += p->state == PAGE_NONE ? 1 : 1u << p->order;
+	}
+	mutex_unlock(&pages_lock);
+}
+#endif

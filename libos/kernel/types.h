@@ -68,6 +68,15 @@ static inline bool list_empty(const struct list *l)
 	return l->next == l;
 }
 
+/* Without the lock of those who change it.  True: who took the last one off has let go of the head as well, which may go. */
+static inline bool list_empty_careful(const struct list *l)
+{
+	bool empty = *(struct list *const volatile *)&l->next == l && *(struct list *const volatile *)&l->prev == l;
+
+	__atomic_thread_fence(__ATOMIC_ACQUIRE);
+	return empty;
+}
+
 static inline void list_insert(struct list *n, struct list *prev, struct list *next)
 {
 	n->next = next;

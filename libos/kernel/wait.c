@@ -40,7 +40,7 @@ void waitq_remove(struct waiter *w)
 bool waitq_active(const struct waitq *q)
 {
 	__atomic_thread_fence(__ATOMIC_SEQ_CST);
-	return !list_empty(&q->waiters);
+	return !list_empty_careful(&q->waiters);
 }
 
 void waitq_wake(struct waitq *q, u32 n, u32 events)

@@ -173,7 +173,7 @@ static int dir_unlink(struct inode *dir, const char *name, u32 len, struct inode
 	dir->size -= 20;
 	inode_touch_mtime(dir);
 	inode->nlink--;
-	inode->ctime = now_real();
+	WRITE_ONCE(inode->ctime, now_real());
 	inode_put(n->inode);
 	kfree(n);
 	return 0;

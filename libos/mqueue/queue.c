@@ -193,7 +193,11 @@ void mqueue_drain(struct mqueue *q)
 
 static void touch(struct inode *inode)
 {
-	inode->atime = inode->mtime = inode->ctime = now_real();
+	i64 now = now_real();
+
+	WRITE_ONCE(inode->atime, now);
+	WRITE_ONCE(inode->mtime, now);
+	WRITE_ONCE(inode->ctime, now);
 }
 
 /* Queue locked, and there is room. */

@@ -92,7 +92,7 @@ SYSCALL(rt_sigprocmask, int how, const sigset_kernel *uset, sigset_kernel *uold,
 SYSCALL(rt_sigpending, sigset_kernel *uset, size_t size)
 {
 	struct thread *t = current;
-	sigset_kernel set = (t->pending.set | t->process->shared_pending.set) & t->blocked;
+	sigset_kernel set = (READ_ONCE(t->pending.set) | READ_ONCE(t->process->shared_pending.set)) & t->blocked;
 
 	if (size > SIGSET_SIZE)
 		return -EINVAL;

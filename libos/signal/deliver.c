@@ -127,10 +127,6 @@ static void wait_while_stopped(struct thread *t)
 	t->state = THREAD_RUNNING;
 }
 
-#define CORE_SIGNALS                                                                                         \
-	(SIG_BIT(SIGQUIT) | SIG_BIT(SIGILL) | SIG_BIT(SIGTRAP) | SIG_BIT(SIGABRT) | SIG_BIT(SIGFPE) | SIG_BIT(SIGSEGV) | \
-	 SIG_BIT(SIGBUS) | SIG_BIT(SIGSYS) | SIG_BIT(SIGXCPU) | SIG_BIT(SIGXFSZ))
-
 /*
  * The first process is not spared as Linux's init is: a program that is run in a sandbox ends by SIGTERM as it does natively.
  */

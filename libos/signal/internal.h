@@ -40,4 +40,8 @@ bool on_altstack(const struct thread *t, u64 sp);
 /* sigaltstack's own checks; flags as in stack_t. */
 long altstack_set(struct thread *t, u64 sp, u32 flags, u64 size, u64 current_sp);
 
+#define CORE_SIGNALS                                                                                         \
+	(SIG_BIT(SIGQUIT) | SIG_BIT(SIGILL) | SIG_BIT(SIGTRAP) | SIG_BIT(SIGABRT) | SIG_BIT(SIGFPE) | SIG_BIT(SIGSEGV) | \
+	 SIG_BIT(SIGBUS) | SIG_BIT(SIGSYS) | SIG_BIT(SIGXCPU) | SIG_BIT(SIGXFSZ))
+
 #endif

@@ -174,7 +174,7 @@ void signal_set_blocked(sigset_kernel set)
 
 	set &= ~(SIG_BIT(SIGKILL) | SIG_BIT(SIGSTOP));
 	mutex_lock(&p->sighand->lock);
-	t->blocked = set;
+	WRITE_ONCE(t->blocked, set); /* senders read it without this lock, before they kick; behind it who blocks looks again */
 	signal_recalc(t);
 	newly &= p->shared_pending.set;
 	mutex_unlock(&p->sighand->lock);
@@ -183,7 +183,7 @@ void signal_set_blocked(sigset_kernel set)
 	/* A process's signal that was meant for us is for another thread now (Linux's retarget_shared_pending). */
 	mutex_lock(&p->lock);
 	list_for_each(other, &p->threads, node)
-		if (other != t && (newly & ~other->blocked))
+		if (other != t && (newly & ~READ_ONCE(other->blocked)))
 			signal_kick(other);
 	mutex_unlock(&p->lock);
 }

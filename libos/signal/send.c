@@ -5,6 +5,7 @@
 #include "libos/signal/internal.h"
 #include "libos/kernel/syscall.h"
 #include "libos/ptrace/ptrace.h"
+#include "libos/trace/trace.h"
 #include <linux/eventpoll.h>
 #include <linux/resource.h>
 
@@ -92,7 +93,7 @@ static struct thread *pick_thread(struct process *p, int sig)
 	struct thread *t;
 
 	list_for_each(t, &p->threads, node)
-		if (!(t->blocked & SIG_BIT(sig)) && t->state != THREAD_DEAD)
+		if (!(READ_ONCE(t->blocked) & SIG_BIT(sig)) && READ_ONCE(t->state) != THREAD_DEAD)
 			return t;
 	return NULL;
 }
@@ -115,7 +116,31 @@ static bool kept_blocked(struct process *p, struct thread *t, int sig)
 {
 	if (!t)
 		t = list_first(&p->threads, struct thread, node);
-	return (t->blocked | t->real_blocked) & SIG_BIT(sig);
+	return (READ_ONCE(t->blocked) | READ_ONCE(t->real_blocked)) & SIG_BIT(sig);
+}
+
+/* What ends the process whatever it does.  Where one thread alone would see it first, that is its own affair. */
+static bool ends_at_once(const struct process *p, const struct thread *target, int sig)
+{
+	if (!target || p->core || p->ptrace || ptraced(target))
+		return false;
+	if (sig == SIGKILL)
+		return true;
+	return p->thread_count > 1 && !tracing() && !(READ_ONCE(target->blocked) & SIG_BIT(sig)) &&
+	       p->sighand->action[sig - 1].handler == (u64)SIG_DFL && !((IGNORED_BY_DEFAULT | STOP_SIGNALS | CORE_SIGNALS) & SIG_BIT(sig));
+}
+
+/* Process locked: none of its threads can go on to another end (Linux's complete_signal). */
+static void end_at_once(struct process *p, int sig)
+{
+	struct thread *t;
+
+	if (!p->group_exit) {
+		p->exit_code = sig;
+		WRITE_ONCE(p->group_exit, 1);
+	}
+	list_for_each(t, &p->threads, node)
+		signal_kick(t);
 }
 
 int signal_post(struct process *p, struct thread *t, int sig, const struct siginfo_kernel *info, struct posix_timer *timer)
@@ -143,7 +168,9 @@ int signal_post(struct process *p, struct thread *t, int sig, const struct sigin
 	if (sig == SIGCONT || sig == SIGKILL)
 		resumed = resume_stopped(p);
 	target = !kept ? NULL : t ? t : pick_thread(p, sig);
-	if (!err && target && !(target->blocked & SIG_BIT(sig)))
+	if (!err && ends_at_once(p, target, sig))
+		end_at_once(p, sig);
+	else if (!err && target && !(READ_ONCE(target->blocked) & SIG_BIT(sig)))
 		signal_kick(target);
 	if (kept)
 		waitq_wake_all(&signalfd_waitq, EPOLLIN | EPOLLRDNORM);

@@ -10,7 +10,7 @@ static struct ipc_object *make(const struct ipc_params *p)
 
 	if (!p->size)
 		return ERR_PTR(-EINVAL);
-	if (total + p->size > SEMMNS)
+	if (READ_ONCE(total) + p->size > SEMMNS)
 		return ERR_PTR(-ENOSPC);
 	s = kzalloc(sizeof(*s) + p->size * sizeof(s->sems[0]));
 	if (!s)

@@ -141,7 +141,7 @@ void unix_collect(void)
 {
 	struct unix_sock *u;
 
-	if (list_empty(&unix_in_flight))
+	if (list_empty_careful(&unix_in_flight))
 		return;
 	mutex_lock(&unix_lock);
 	mark();

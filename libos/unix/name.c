@@ -118,6 +118,7 @@ static int find_in_files(const struct socket_name *name, u32 type, struct unix_s
 	path_put(&path);
 	if (!err && (*out)->socket.type != type) {
 		unix_put(*out);
+		*out = NULL; /* who asked would give it back once more */
 		err = -EPROTOTYPE;
 	}
 	return err;

@@ -134,7 +134,7 @@ static bool peer_full(struct unix_sock *u)
 	bool full;
 
 	mutex_lock(&u->lock);
-	full = u->peer && u->peer->peer != u && unix_queue_full(u->peer);
+	full = u->peer && READ_ONCE(u->peer->peer) != u && unix_queue_full(u->peer);
 	mutex_unlock(&u->lock);
 	return full;
 }

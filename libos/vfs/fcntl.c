@@ -29,7 +29,7 @@ static long set_flags(struct file *f, int fd, u32 arg)
 			return err;
 	}
 	mutex_lock(&f->lock);
-	f->flags = (f->flags & ~SETFL_MASK) | (arg & SETFL_MASK);
+	WRITE_ONCE(f->flags, (f->flags & ~SETFL_MASK) | (arg & SETFL_MASK));
 	mutex_unlock(&f->lock);
 	return 0;
 }

@@ -23,6 +23,8 @@ static void queue_one(struct poll_table *pt, struct file *f, struct waitq *q)
 	}
 	e = &w->entries[w->count++];
 	e->waiter = (struct waiter){.thread = current};
+	e->file = f; /* whose the queue is: another thread may close its descriptor meanwhile */
+	file_get(f);
 	list_init(&e->waiter.node);
 	waitq_add(q, &e->waiter);
 }
@@ -116,8 +118,10 @@ static int reserve(struct poll_wait *w, u32 n)
 
 void poll_wait_free(struct poll_wait *w)
 {
-	for (u32 i = 0; i < w->count; i++)
+	for (u32 i = 0; i < w->count; i++) {
 		waitq_remove(&w->entries[i].waiter);
+		file_put(w->entries[i].file);
+	}
 	kfree(w->entries);
 	kfree(w->streams);
 	w->count = w->stream_count = 0;

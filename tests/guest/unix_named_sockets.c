@@ -96,6 +96,23 @@ static void connections(const char *text, int type)
 	close(other);
 }
 
+/* One that cannot be connected to for its type is there as before, however often somebody tries. */
+static void types_differ(void)
+{
+	int datagrams = new(SOCK_DGRAM), stream = new(SOCK_STREAM), sender = new(SOCK_DGRAM);
+	char byte;
+
+	CHECK_EQ(try_bind(datagrams, "datagrams"), 0);
+	for (int i = 0; i < 5; i++)
+		CHECK_ERRNO(try_connect(stream, "datagrams"), EPROTOTYPE);
+	CHECK_EQ(try_connect(sender, "datagrams"), 0);
+	CHECK_EQ(write(sender, "x", 1), 1);
+	CHECK_EQ(read(datagrams, &byte, 1), 1);
+	close(datagrams);
+	close(stream);
+	close(sender);
+}
+
 static void files_are_names(void)
 {
 	int fd = new(SOCK_STREAM), other = new(SOCK_DGRAM);
@@ -246,6 +263,7 @@ int main(void)
 	connections("@unix-named-sockets", SOCK_STREAM);
 	connections("@unix-named-packets", SOCK_SEQPACKET);
 	connections("name", SOCK_STREAM);
+	types_differ();
 	files_are_names();
 	datagrams();
 	packets();

@@ -377,6 +377,41 @@ static long free_memory(void)
 	return kib;
 }
 
+/* Of a debug build: who owns what of the arena (libos/kernel/owners.c). */
+#define OWNERS_MAX 2048
+struct owner {
+	char place[32];
+	long count, bytes;
+};
+
+static int read_owners(struct owner *owners)
+{
+	FILE *f = fopen("/proc/arena_owners", "r");
+	int n = 0;
+
+	while (f && n < OWNERS_MAX &&
+	       fscanf(f, "%31s %ld %ld", owners[n].place, &owners[n].count, &owners[n].bytes) == 3)
+		n++;
+	if (f)
+		fclose(f);
+	return n;
+}
+
+static void tell_growth(const struct owner *before, int had, const struct owner *after, int have)
+{
+	for (int i = 0; i < have; i++) {
+		long count = after[i].count, bytes = after[i].bytes;
+
+		for (int k = 0; k < had; k++)
+			if (!strcmp(before[k].place, after[i].place)) {
+				count -= before[k].count;
+				bytes -= before[k].bytes;
+			}
+		if (bytes > 1024 || bytes < -1024)
+			printf("%s: %+ld pieces, %+ld bytes\n", after[i].place, count, bytes);
+	}
+}
+
 static void keep_crew(int crew, int64_t until)
 {
 	int status, running = 0;
@@ -434,7 +469,8 @@ static void finish(void)
 
 int main(int argc, char **argv)
 {
-	int descriptors, before, after;
+	static struct owner had[OWNERS_MAX], have[OWNERS_MAX];
+	int descriptors, before, after, owners;
 	long memory;
 
 	if (argc == 3 && !strcmp(argv[1], "exit"))
@@ -454,6 +490,7 @@ int main(int argc, char **argv)
 	keep_crew(atoi(argv[3]), now_ms() + 1000);
 	finish();
 	memset(board->crew, 0, sizeof(board->crew));
+	owners = read_owners(had);
 	memory = free_memory();
 	keep_crew(atoi(argv[3]), now_ms() + atoi(argv[1]) * 1000ll);
 	finish();
@@ -461,6 +498,7 @@ int main(int argc, char **argv)
 	for (int i = 0; i < DEEDS; i++)
 		printf("%s %llu\n", deed_names[i], (unsigned long long)board->done[i]);
 	memory -= free_memory();
+	tell_growth(had, owners, have, read_owners(have));
 	printf("free memory %ld KiB less\n", memory);
 	printf("killed %llu\n", (unsigned long long)board->killed);
 	if (after != before)
