@@ -179,6 +179,8 @@ struct tcp_sock {
 	u64 bytes, read_at, written;	   /* bytes == written - read_at */
 	bz_stream stream; /* of the host: the connection's, or a published port's; -1: none; inet_lock */
 	int port;	  /* which of bz_start's ports */
+	struct list told; /* told.c */
+	bool urgent_told; /* SIGURG was sent for what has come */
 	bool resolver;	  /* nobody's: dns.c answers what is sent to it */
 	struct tcp_chunk *held;		   /* what MSG_MORE keeps back, and until when at the latest; lock */
 	struct ktimer held_timer;
@@ -216,6 +218,10 @@ void tcp_outside_unlisten(struct tcp_sock *t);
 struct tcp_sock *tcp_outside_accept(struct tcp_sock *t); /* null: nobody is there; or an error */
 ssize_t tcp_outside_send(struct tcp_sock *t, struct socket_msg *m);
 ssize_t tcp_outside_receive(struct tcp_sock *t, struct socket_msg *m);
+/* told.c, inet_lock held: who owns it hears of what its stream gives; no longer */
+void tcp_told_begin(struct tcp_sock *t);
+void tcp_told_end(struct tcp_sock *t);
+void tcp_tell_owner(struct tcp_sock *t);	/* SIGURG; nothing locked */
 /* close(2) with SO_LINGER, of a stream that the socket does not have any more: nothing is locked. */
 void tcp_outside_linger(struct tcp_sock *t, bz_stream s);
 u32 tcp_outside_poll(struct tcp_sock *t, struct file *f, struct poll_table *pt);

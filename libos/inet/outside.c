@@ -202,7 +202,10 @@ ssize_t tcp_outside_receive(struct tcp_sock *t, struct socket_msg *m)
 		return n;
 	if (READ_ONCE(t->inet.socket.shutdown) & SHUT_RECEIVE)
 		return 0;
-	return stream_socket_receive(t->stream, m, deadline);
+	n = stream_socket_receive(t->stream, m, deadline);
+	if (unlikely(t->urgent_told) && n > 0 && ((m->flags & MSG_OOB) || t->inet.socket.oobinline))
+		WRITE_ONCE(t->urgent_told, false);
+	return n;
 }
 
 #define LINGER_FIRST_NS (NSEC_PER_SEC / 1000)

@@ -210,7 +210,7 @@ static void mark_urgent(struct tcp_sock *to)
 }
 
 /* SIGURG to whom fcntl(2) F_SETOWN named. */
-static void tell_owner(struct tcp_sock *to)
+void tcp_tell_owner(struct tcp_sock *to)
 {
 	struct file_owner owner = {0};
 	struct process *p;
@@ -250,7 +250,7 @@ static ssize_t send_piece(struct tcp_sock *from, struct tcp_sock *to, struct soc
 			n = put_large(from, to, &m->it, min((size_t)n, CHUNK_LARGE));
 	}
 	if (urgent)
-		tell_owner(to);
+		tcp_tell_owner(to);
 	if (n > 0)
 		waitq_wake_behind(&to->inet.socket.waitq, EPOLLIN | EPOLLRDNORM | (urgent ? EPOLLPRI : 0));
 	return n;

@@ -360,6 +360,8 @@ static struct tcp_sock *leave_pending(struct tcp_sock *t)
 /* inet_lock held. */
 static void close_stream(struct tcp_sock *t, bool listening)
 {
+	if (t->stream >= 0)
+		tcp_told_end(t);
 	if (listening) {
 		tcp_outside_unlisten(t);
 	} else if (t->stream >= 0) {
@@ -557,6 +559,7 @@ static int begin_outside(struct tcp_sock *t, const struct inet_addr *to)
 	inet_options_to_host(&t->inet, stream);
 	WRITE_ONCE(t->inet.state, TCP_SYN_SENT);
 	inet_note_stream(&t->inet);
+	tcp_told_begin(t);
 	return 0;
 }
 
@@ -647,8 +650,10 @@ static bz_stream take_lingering(struct tcp_sock *t)
 	const u32 *linger = t->inet.socket.linger;
 	bz_stream s = t->inet.state == TCP_LISTEN || !linger[0] || !linger[1] ? -1 : t->stream;
 
-	if (s >= 0)
+	if (s >= 0) {
+		tcp_told_end(t);
 		t->stream = -1;
+	}
 	return s;
 }
 
@@ -708,6 +713,13 @@ static u32 listener_poll(struct tcp_sock *t, struct file *f, struct poll_table *
 	bool ready = t->stream >= 0 && poll_stream(pt, f, t->stream, BZ_WAIT_IN);
 
 	return ready || READ_ONCE(t->queued) ? EPOLLIN | EPOLLRDNORM : 0;
+}
+
+static void tcp_owned(struct socket *s)
+{
+	mutex_lock(&inet_lock);
+	tcp_told_begin(tcp_of(s));
+	mutex_unlock(&inet_lock);
 }
 
 static void tcp_refresh(struct socket *s)
@@ -792,6 +804,7 @@ static const struct socket_ops tcp_ops = {.bind = inet_bind,
 					  .changed = inet_option_changed,
 					  .refresh = tcp_refresh,
 					  .attach = inet_attach,
+					  .owned = tcp_owned,
 					  .release = tcp_release};
 
 int tcp_create(u16 family, int protocol, struct socket **out)
@@ -808,6 +821,7 @@ int tcp_create(u16 family, int protocol, struct socket **out)
 	list_init(&t->pending);
 	list_init(&t->node);
 	list_init(&t->chunks);
+	list_init(&t->told);
 	t->stream = -1;
 	*out = &t->inet.socket;
 	return 0;

@@ -70,8 +70,16 @@ static void socket_release(struct file *f)
 	s->ops->release(s);
 }
 
+static void socket_owned(struct file *f)
+{
+	struct socket *s = f->priv;
+
+	if (s->ops->owned)
+		s->ops->owned(s);
+}
+
 static const struct file_ops socket_fops = {
-	.read = socket_read, .write = socket_write, .poll = socket_poll, .ioctl = socket_ioctl, .release = socket_release};
+	.owned = socket_owned, .read = socket_read, .write = socket_write, .poll = socket_poll, .ioctl = socket_ioctl, .release = socket_release};
 
 struct socket *file_socket(const struct file *f)
 {

@@ -106,6 +106,7 @@ struct socket_ops {
 	void (*changed)(struct socket *s, int name);		/* an option of SOL_SOCKET; may be null */
 	void (*refresh)(struct socket *s);			/* before SO_ERROR is told; may be null */
 	void (*attach)(struct socket *s, struct file *f);	/* it is an open file now; may be null */
+	void (*owned)(struct socket *s);			/* its file has an owner who hears by signals; may be null */
 	void (*passcred)(struct socket *s);			/* SO_PASSCRED was set; may be null */
 	void (*post)(struct socket *s, const void *data, u32 n); /* the library OS itself has something for who reads it; may be null */
 	void (*release)(struct socket *s);

@@ -30,6 +30,8 @@ void owner_set(struct file *f, u32 type, i32 pid)
 	f->owner.uid = c->uid;
 	f->owner.euid = c->euid;
 	WRITE_ONCE(f->owner.pid, pid);
+	if (pid && f->ops->owned)
+		f->ops->owned(f);
 }
 
 /* As Linux's sigio_perm. */
@@ -148,6 +150,8 @@ int async_set(struct file *f, int fd, bool on)
 		f->ops->poll(f, &t.pt);
 	else
 		kfree(a);
+	if (f->ops->owned)
+		f->ops->owned(f);
 	return 0;
 }
 

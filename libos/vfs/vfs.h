@@ -233,6 +233,7 @@ struct file_ops {
 	int (*open)(struct file *f);				/* character devices: called by chrdev_open */
 	int (*flush)(struct file *f);				/* each close(2) of a descriptor */
 	void (*release)(struct file *f);			/* the last reference went */
+	void (*owned)(struct file *f);				/* it has an owner, or O_ASYNC, from now on (async.c); may be null */
 	int (*lock)(struct file *f, struct bz_lock *l);		/* on host volumes; null: vfs/locks.c alone */
 	void (*show_fdinfo)(struct file *f, char *buf, size_t size); /* extra lines of /proc/PID/fdinfo/N */
 };

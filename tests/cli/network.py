@@ -125,6 +125,26 @@ def published():
     check("gone", talk(port) is None)
 
 
+def owned():
+    l = socket.create_server(("127.0.0.1", 0))
+    port = l.getsockname()[1]
+
+    def serve():
+        while True:
+            c, _ = l.accept()
+            while data := c.recv(5):
+                if data == b"async":
+                    c.sendall(data)
+                else:
+                    c.send(data, socket.MSG_OOB)
+                    c.sendall(b"-")
+            c.close()
+
+    threading.Thread(target=serve, daemon=True).start()
+    r = subprocess.run(guest("owned", port, options=["--allow", f"host.bartizan.internal:{port}"]), capture_output=True, text=True, timeout=120)
+    check("signals of a connection: " + r.stdout + r.stderr, r.returncode == 0 and r.stdout == "done\n")
+
+
 def files():
     port = free_port()
     p = subprocess.Popen(guest("files", options=["-p", f"{port}:80"]), stdout=subprocess.PIPE, text=True)
@@ -266,6 +286,7 @@ outbound()
 published()
 published_udp()
 files()
+owned()
 flags()
 published_by_processes()
 options()

@@ -284,6 +284,44 @@ def linger(port):
     print("closed", flush=True)
 
 
+def owned(port):
+    """SIGURG for who owns a connection, before and after it is made, and SIGIO."""
+    import fcntl
+    signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGURG, signal.SIGIO])
+
+    def told(which):
+        info = signal.sigtimedwait([which], 30)
+        assert info and info.si_signo == which, (which, info)
+
+    for before in (True, False):
+        s = socket.socket()
+        if before:
+            fcntl.fcntl(s, fcntl.F_SETOWN, os.getpid())
+        s.connect((HOST, port))
+        if not before:
+            fcntl.fcntl(s, fcntl.F_SETOWN, os.getpid())
+        for n in (b"1", b"2"):
+            s.sendall(n)
+            told(signal.SIGURG)
+            limit = time.monotonic() + 20
+            while time.monotonic() < limit:     # it may be told of before it is there
+                try:
+                    assert s.recv(1, socket.MSG_OOB) == n
+                    break
+                except BlockingIOError:
+                    time.sleep(0.01)
+            assert s.recv(1) == b"-"
+        assert signal.sigtimedwait([signal.SIGURG], 0) is None
+        fcntl.fcntl(s, fcntl.F_SETFL, fcntl.fcntl(s, fcntl.F_GETFL) | os.O_ASYNC)
+        while signal.sigtimedwait([signal.SIGIO], 0.2):
+            pass    # there is room to write
+        s.sendall(b"async")
+        told(signal.SIGIO)
+        assert s.recv(5, socket.MSG_WAITALL) == b"async"
+        s.close()
+    print("done", flush=True)
+
+
 def flags(port):
     import array
     import fcntl
@@ -339,6 +377,6 @@ def flags(port):
     print("done", flush=True)
 
 
-{"files": files, "udp_server": udp_server, "flags": flags, "outbound": outbound, "closed": closed, "server": server, "workers": workers}[sys.argv[1]](*map(int, sys.argv[2:]))
+{"owned": owned, "files": files, "udp_server": udp_server, "flags": flags, "outbound": outbound, "closed": closed, "server": server, "workers": workers}[sys.argv[1]](*map(int, sys.argv[2:]))
 if sys.argv[1] in ("outbound", "closed"):
     print("done")
