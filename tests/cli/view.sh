@@ -28,7 +28,8 @@ grep -v '^PATH=\|^HOME=\|^HOSTNAME=\|^LANG=\|^LC_\|^TZ=' "$T/out" && not_ok "the
 "$B" run sh -c 'echo out; echo err >&2; echo out' >"$T/log" 2>&1
 [ "$(cat "$T/log")" = "$(printf 'out\nerr\nout')" ] || not_ok "stdout and stderr in one file: $(cat "$T/log")"
 # What the command says and what the guest writes do not lie over each other, however the file was opened.
-for redirect in '>"$T/log" 2>&1' '1<>"$T/log" 2>&1' '1<>"$T/log" 2>>"$T/log"'; do
+# (With 1<>log 2>>log what is written at an offset lies over what is appended, natively too.)
+for redirect in '>"$T/log" 2>&1' '1<>"$T/log" 2>&1' '>>"$T/log" 2>>"$T/log"'; do
 	: >"$T/log"
 	# What dash says is one write: its trace comes before or behind, not between.
 	eval '"$B" run --trace sh -c "echo first; echo \"x: No such file or directory\" >&2; echo last"' "$redirect"
