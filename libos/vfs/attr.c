@@ -202,6 +202,14 @@ SYSCALL(fchown, int fd, u32 uid, u32 gid)
 	return err;
 }
 
+/* Times are kept in nanoseconds, for 292 years each way; what is beyond becomes the last of them, as where Linux's file systems end. */
+static i64 kept_time(const struct __kernel_timespec *t)
+{
+	const i64 most = (i64)(~0ull >> 1) / NSEC_PER_SEC - 1;
+
+	return t->tv_sec > most ? most * NSEC_PER_SEC : t->tv_sec < -most ? -most * NSEC_PER_SEC : t->tv_sec * NSEC_PER_SEC + t->tv_nsec;
+}
+
 /* times null: now.  As utimensat(2) has it, "now" asks for write access only, anything else for ownership. */
 static int do_utimes(const struct path *p, const struct __kernel_timespec *times)
 {
@@ -220,7 +228,7 @@ static int do_utimes(const struct path *p, const struct __kernel_timespec *times
 			attr.valid &= ~bit;
 			only_now = false;
 		} else if (times[i].tv_nsec != UTIME_NOW) {
-			*field = times[i].tv_sec * NSEC_PER_SEC + times[i].tv_nsec;
+			*field = kept_time(&times[i]);
 			only_now = false;
 		}
 	}
