@@ -109,19 +109,21 @@ static void log_one(struct monitor *m, const char *message, size_t len)
 {
 	static char text[MONITOR_TEXT_MAX];
 	uint32_t level = (unsigned char)message[0];
+	bool word;
 	size_t n;
 
 	if (level > BZ_LOG_STOPPED || (level == BZ_LOG_TRACE && !(m->spec->flags & SANDBOX_TRACE)))
 		level = BZ_LOG_INFO;
+	word = level == BZ_LOG_PANIC && !run.panic[0];
 	/* A trace is wanted whole: its reader's pace is its limit. */
-	if (level != BZ_LOG_TRACE && level != BZ_LOG_STATS && !log_allowed(now_ns()))
+	if (level != BZ_LOG_TRACE && level != BZ_LOG_STATS && !word && !log_allowed(now_ns()))
 		return;
 	log_tell_dropped(m);
 	while (len > 1 && message[len - 1] == '\n')
 		len--;
 	n = escape_text(text, sizeof(text), message + 1, len - 1,
 			level == BZ_LOG_TRACE ? ESCAPE_KEEP_BACKSLASH : ESCAPE_KEEP_NEWLINE);
-	if (level == BZ_LOG_PANIC)
+	if (word) /* those that follow it have no better reason than that the sandbox ends */
 		snprintf(run.panic, sizeof(run.panic), "%.*s", (int)sizeof(run.panic) - 1, text);
 	clients_line(m, level == BZ_LOG_STATS ? MONITOR_STATISTICS : MONITOR_LOG, level, text, n);
 }

@@ -192,6 +192,7 @@ void test_main(void)
 		host_call(gadget, 41, 2, 1, 0, 0, 0, 0); /* socket */
 	if (is("panic")) {
 		host->debug_log(BZ_LOG_PANIC, "the \033[31mend", 12);
+		host->debug_log(BZ_LOG_PANIC, "what followed from that", 23);
 		host->process_exit(6);
 	}
 	if (is("die"))
