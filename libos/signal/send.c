@@ -111,12 +111,18 @@ static bool resume_stopped(struct process *p)
 	return true;
 }
 
+/* Who waits for it by sigtimedwait does not let it do anything else, either. */
+static bool blocks(const struct thread *t, int sig)
+{
+	return (READ_ONCE(t->blocked) | READ_ONCE(t->real_blocked)) & SIG_BIT(sig);
+}
+
 /* Of a process's signal the first thread decides, as on Linux. */
 static bool kept_blocked(struct process *p, struct thread *t, int sig)
 {
 	if (!t)
 		t = list_first(&p->threads, struct thread, node);
-	return (READ_ONCE(t->blocked) | READ_ONCE(t->real_blocked)) & SIG_BIT(sig);
+	return blocks(t, sig);
 }
 
 /* What ends the process whatever it does.  Where one thread alone would see it first, that is its own affair. */
@@ -126,7 +132,7 @@ static bool ends_at_once(const struct process *p, const struct thread *target, i
 		return false;
 	if (sig == SIGKILL)
 		return true;
-	return p->thread_count > 1 && !tracing() && !(READ_ONCE(target->blocked) & SIG_BIT(sig)) &&
+	return p->thread_count > 1 && !tracing() && !blocks(target, sig) &&
 	       p->sighand->action[sig - 1].handler == (u64)SIG_DFL && !((IGNORED_BY_DEFAULT | STOP_SIGNALS | CORE_SIGNALS) & SIG_BIT(sig));
 }
 
