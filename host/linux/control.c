@@ -55,7 +55,9 @@ static void control_lock(void)
 		__atomic_add_fetch(&sandbox->control_waiters, 1, __ATOMIC_SEQ_CST);
 		futex_sleep(&sandbox->control_lock, owner, PROBE_AFTER);
 		__atomic_sub_fetch(&sandbox->control_waiters, 1, __ATOMIC_SEQ_CST);
-		if (READ_ONCE(sandbox->control_lock) == owner && !thread_exists(owner)) {
+		/* Who ended has let go before, unless it is his still: then what is under way is his, too. */
+		if (READ_ONCE(sandbox->control_lock) == owner && !thread_exists(owner) &&
+		    __atomic_load_n(&sandbox->control_lock, __ATOMIC_SEQ_CST) == owner) {
 			if (READ_ONCE(sandbox->control_busy))
 				host_die("a picoprocess was killed in the middle of a request to the monitor");
 			__atomic_compare_exchange_n(&sandbox->control_lock, &owner, 0, false, __ATOMIC_SEQ_CST,
