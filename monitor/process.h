@@ -88,6 +88,7 @@ int arena_make(struct monitor *m);
 int host_layer_make(struct monitor *m);
 /* template.c */
 void template_start(struct monitor *m);
+int processors_bind(const struct monitor *m); /* the caller, to the sandbox's, if it has some of its own; -errno */
 void template_equip(struct monitor *m); /* the host layer, which runs or is about to, with m->table */
 /* Why the template cannot start: what it sends instead of BZ_HELLO. */
 struct template_failure {

@@ -277,6 +277,15 @@ static void forget_secrets(struct monitor *m)
 	prctl(PR_SET_NAME, "bartizan-mon");
 }
 
+/* What the monitor does for a guest is on the guest's account: with a processor beside, `--cpus 1` would be two. */
+static void bind_to_processors(struct monitor *m)
+{
+	int error = processors_bind(m);
+
+	if (error < 0)
+		monitor_fail(m, -error, "cannot be bound to the sandbox's processors");
+}
+
 void monitor_main(struct monitor *m)
 {
 	setsid();
@@ -295,6 +304,7 @@ void monitor_main(struct monitor *m)
 	template_equip(m);
 	forget_sandbox_table(m);
 	forget_secrets(m);
+	bind_to_processors(m);
 	serve_prepare(m);
 	confine_monitor(m);
 	serve_loop(m);

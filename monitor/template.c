@@ -89,16 +89,19 @@ static void take_limits(const struct monitor *m)
 		take_limit(RLIMIT_NPROC, m->plan.threads_max + 8);
 }
 
-static void take_processors(const struct monitor *m)
+int processors_bind(const struct monitor *m)
 {
 	cpu_set_t have, want;
 	uint32_t n = 0;
+	long error;
 
-	CPU_ZERO(&want);
 	if (!m->plan.affinity)
-		return;
+		return 0;
+	CPU_ZERO(&want);
 	CPU_ZERO(&have); /* the kernel writes as many bits as it has processors */
-	must(RAW(sched_getaffinity, 0, sizeof(have), &have), "binding to processors");
+	error = RAW(sched_getaffinity, 0, sizeof(have), &have);
+	if (error < 0)
+		return error;
 	/* Sandboxes of different monitors begin at different processors. */
 	for (int i = 0, at = m->started_ns / 1000 % CPU_SETSIZE; i < CPU_SETSIZE && n < m->plan.cpus; i++) {
 		int cpu = (at + i) % CPU_SETSIZE;
@@ -108,7 +111,7 @@ static void take_processors(const struct monitor *m)
 			n++;
 		}
 	}
-	must(RAW(sched_setaffinity, 0, sizeof(want), &want), "binding to processors");
+	return RAW(sched_setaffinity, 0, sizeof(want), &want);
 }
 
 /*
@@ -171,7 +174,7 @@ static int template_main(void *arg)
 		must(RAW(mount, NULL, "/", NULL, MS_REC | MS_PRIVATE), "keeping its mounts to itself");
 	if (m->plan.namespaces)
 		must(empty_root(true), "taking an empty root");
-	take_processors(m);
+	must(processors_bind(m), "binding to processors");
 	must(capabilities_bound(), "dropping capabilities");
 	host = await_host_layer();
 	take_ids(m);
