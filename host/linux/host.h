@@ -22,19 +22,7 @@
 #include "abi/bartizan_abi.h"
 #include "abi/bartizan_wire.h"
 #include "host/linux/calls.h"
-
-/* socket(7), for the channel to the monitor. */
-#define SOL_SOCKET_LEVEL 1
-#define SCM_RIGHTS_TYPE 1
-struct host_msghdr {
-	void *name;
-	uint32_t name_len, pad;
-	struct bz_iov *iov;
-	uint64_t iov_len;
-	void *control;
-	uint64_t control_len;
-	uint64_t flags;
-};
+#include "host/linux/message.h"
 
 #define likely(x) __builtin_expect(!!(x), 1)
 #define unlikely(x) __builtin_expect(!!(x), 0)

@@ -18,6 +18,7 @@
 #include <linux/time_types.h>
 
 #include "guests/solo5/stub/stub.h"
+#include "host/linux/message.h"
 
 #define PAGE 4096ul
 #define PAGE_DOWN(x) ((x) & -PAGE)
@@ -176,16 +177,6 @@ static void load_segment(const struct solo5_segment *s)
 
 /* --- Descriptors --------------------------------------------------------------------------------------- */
 
-struct message {
-	void *name;
-	uint32_t name_len, pad;
-	struct bz_iov *iov;
-	uint64_t iov_len;
-	void *control;
-	uint64_t control_len;
-	uint64_t flags;
-};
-
 /* In order, each in its place (bartizan_wire.h); what keeps the number of one that is missing goes. */
 static void take_equipment(void)
 {
@@ -196,7 +187,7 @@ static void take_equipment(void)
 		int32_t fd[SOLO5_FD_DEVICES + SOLO5_ENTRIES_MAX];
 	} rights;
 	struct bz_iov in = {&equipment, sizeof(equipment)};
-	struct message message = {.iov = &in, .iov_len = 1, .control = &rights, .control_len = sizeof(rights)};
+	struct host_msghdr message = {.iov = &in, .iov_len = 1, .control = &rights, .control_len = sizeof(rights)};
 	long n;
 
 	memset(&rights, 0, sizeof(rights));
@@ -282,7 +273,7 @@ void stub_helper(void)
 	uint64_t rung;
 	struct bz_iov out = {&hello, sizeof(hello)};
 	struct cmsg_fd rights = {20, SOL_SOCKET_LEVEL, SCM_RIGHTS_TYPE, -1, 0};
-	struct message message = {.iov = &out, .iov_len = 1};
+	struct host_msghdr message = {.iov = &out, .iov_len = 1};
 
 	memset(&hello, 0, sizeof(hello));
 	memset(&go, 0, sizeof(go));

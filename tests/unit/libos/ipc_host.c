@@ -10,6 +10,7 @@
 #include "libos/stdio/stdio.h"
 #include "libos/vfs/namei.h"
 #include "ipc_host.h"
+#include "initcalls.h"
 
 void *calloc(size_t n, size_t m);
 void ipc_host_arena(size_t size);
@@ -35,18 +36,6 @@ struct file *stdio_file(unsigned i)
 struct super *erofs_mount(u64 base, u64 size)
 {
 	return ERR_PTR(-EINVAL);
-}
-
-/* The linker script of the library OS says where its parts are; nothing here is rewritten or executed. */
-extern const struct syscall_entry __start_syscalls[], __stop_syscalls[];
-extern const struct initcall __start_initcalls[], __stop_initcalls[];
-
-static void run_initcalls(void)
-{
-	for (u32 order = 0; order <= INIT_LATE; order++)
-		for (const struct initcall *c = __start_initcalls; c < __stop_initcalls; c++)
-			if (c->order == order)
-				c->fn();
 }
 
 static void become(struct thread *t)

@@ -5,6 +5,7 @@
 #include "libos/signal/signal.h"
 #include "libos/vfs/namei.h"
 #include "vfs_host.h"
+#include "initcalls.h"
 
 void *testhost_table(void);
 void testhost_arena(size_t size);
@@ -185,17 +186,6 @@ const char *boot_string(u32 off)
 }
 
 void rewrite_image_mounted(u64 base, u64 image_size) {}
-
-extern const struct syscall_entry __start_syscalls[], __stop_syscalls[];
-extern const struct initcall __start_initcalls[], __stop_initcalls[];
-
-static void run_initcalls(void)
-{
-	for (u32 order = 0; order <= INIT_LATE; order++)
-		for (const struct initcall *c = __start_initcalls; c < __stop_initcalls; c++)
-			if (c->order == order)
-				c->fn();
-}
 
 struct fs_context *fs_context_create(void);
 

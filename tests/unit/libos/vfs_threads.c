@@ -15,27 +15,12 @@
 #include <unistd.h>
 
 #include "vfs_host.h"
+#include "tsan.h"
 
 #define THREADS 4
 #define NAMES 6
 #define FIRST_FD 3
 #define FDS 8
-
-/* READ_ONCE and WRITE_ONCE say themselves that others read or write meanwhile (gcc: --param tsan-distinguish-volatile=1). */
-#define VOLATILE(n)                                                                                          \
-	void __tsan_volatile_read##n(void *p);                                                               \
-	void __tsan_volatile_write##n(void *p);                                                              \
-	void __tsan_unaligned_volatile_read##n(void *p);                                                     \
-	void __tsan_unaligned_volatile_write##n(void *p);                                                    \
-	void __tsan_volatile_read##n(void *p) {}                                                             \
-	void __tsan_volatile_write##n(void *p) {}                                                            \
-	void __tsan_unaligned_volatile_read##n(void *p) {}                                                   \
-	void __tsan_unaligned_volatile_write##n(void *p) {}
-VOLATILE(1)
-VOLATILE(2)
-VOLATILE(4)
-VOLATILE(8)
-VOLATILE(16)
 
 static unsigned long seed, calls;
 
